@@ -1,0 +1,84 @@
+# Every target says what it does: `make help`.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS := never
+KILLS ?= 100
+DECISIONS ?= 1000000
+RUN_CONFIG ?= config.example.toml
+
+.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle clean lock
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
+
+# the stamps make the environment once, and again when what it is made from has changed
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "huntgroup needs Python 3.11 or newer (PYTHON=/path/to/python make ...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made requirements.txt pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made requirements-dev.txt pyproject.toml
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps -e .
+	@touch $(VENV)/.run $@
+
+setup: $(VENV)/.dev  ## make .venv with everything (running and testing)
+
+setup-run: $(VENV)/.run
+
+run: $(VENV)/.run  ## run a house with the example configuration and demo agents on SQLite; prints where to look
+	@exec $(BIN)/huntgroup --config $(RUN_CONFIG) demo
+
+browser:
+	@tests/browser/install
+
+test: setup browser  ## everything that CI runs: lint, types, architecture, every test but the long fault runs
+	$(MAKE) --no-print-directory lint types arch
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: setup lint types arch fast  ## lint, types, architecture and the fast tests: before every commit
+
+lint:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+fmt: setup  ## put the code into the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types:
+	$(BIN)/mypy
+
+arch:
+	$(BIN)/lint-imports
+
+fast:
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not browser"
+
+bench: setup  ## measure against hand-written references; prints a table, writes bench-results.json
+	$(BIN)/python -m tests.bench
+
+faults: setup  ## the long fault runs: KILLS=100 kills on each database, races, mutants
+	HUNTGROUP_FAULTS=long HUNTGROUP_KILLS=$(KILLS) $(BIN)/pytest tests/faults -s
+
+figures: setup  ## how well languages and issues are told, on the public texts beside this checkout
+	$(BIN)/python -m tests.bench.understanding
+
+oracle: setup  ## compare hours with a slow minute-by-minute oracle: DECISIONS=1000000
+	$(BIN)/python -m tests.unit.router.hours_oracle $(DECISIONS)
+
+lock: setup  ## pin every dependency with its hashes
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.txt
+
+clean:  ## forget the environment and everything that was made
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist test-output .run bench-results.json
