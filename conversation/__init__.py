@@ -1,0 +1,1 @@
+"""The words that every room shares: people, messages, conversations, decisions, ports, errors."""

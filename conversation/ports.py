@@ -1,0 +1,488 @@
+"""The ports between rooms: channels, the inbox, signals, the clock, and what a channel account is given to work with."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from conversation.calling import CallReport, CallWish, Outcome, PhoneCall, Plan, Slot, Standing
+from conversation.events import Hint, Topic
+from conversation.message import Accepted, Attachment, CallbackRequested, InboundEvent, Message
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import Identity, WorkKind
+
+
+class Clock(Protocol):
+    """The only source of time. Tests bring their own."""
+
+    def now(self) -> datetime:
+        """The instant, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step back, for measuring spans."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """What agents said and nobody has read `after` this span goes by mail: `account` names the account that sends it."""
+
+    account: str
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Can:
+    """What one kind of channel can do. Lengths are in `length_unit`: "characters", "utf16" or "bytes".
+
+    `second_try` says that a message to which no answer came may be sent once more, later: it then carries the same id.
+    `follow_up` is for channels whose customers go away and may have left an address. After `reply_window` only what a
+    person wrote may leave, until `human_window`; after that one of `templates` only. `calls`: how this account calls back.
+    """
+
+    work: WorkKind
+    receive: bool = True
+    send: bool = True
+    threads: bool = False
+    attachments: bool = False
+    attachment_bytes: int = 0
+    attachment_types: tuple[str, ...] = ()
+    receipts: bool = False
+    feed: bool = False
+    idempotent: bool = False
+    second_try: bool = False
+    length: int | None = None
+    length_unit: str = "characters"
+    reply_window: timedelta | None = None
+    human_window: timedelta | None = None
+    templates: tuple[str, ...] = ()
+    choices: int = 0
+    follow_up: FollowUp | None = None
+    calls: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as a webhook channel needs it: no web framework in a port. Header names are lower case."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a webhook."""
+
+    status: int = 200
+    body: bytes = b""
+    type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Inbox(Protocol):
+    """Where every adapter hands over what arrived."""
+
+    async def accept(
+        self, events: Sequence[InboundEvent], *, cursor: Mapping[str, object] | None = None
+    ) -> list[Accepted]:
+        """Return after the commit, one answer for each event in order.
+
+        A mailbox or a poller passes its `cursor`, committed in the same transaction (all events are then of one channel).
+        Raises `Overloaded` or `StoreUnavailable`: nothing was stored, the caller must not acknowledge.
+        """
+        ...
+
+    async def quarantine(
+        self, channel: str, raw: bytes, reason: str, *, code: str, headers: Mapping[str, str] | None = None
+    ) -> str:
+        """Keep bytes that could not be read; returns the row's id after the commit."""
+        ...
+
+
+class Channel(Protocol):
+    """One configured account on one medium."""
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration, unique."""
+        ...
+
+    @property
+    def can(self) -> Can:
+        """What it can do."""
+        ...
+
+    async def start(self) -> None:
+        """Acquire clients and prove credentials. MUST raise `ChannelMisconfigured` to stop the account for good."""
+        ...
+
+    async def listen(self, inbox: Inbox) -> None:
+        """Run until cancelled. MUST NOT loop on errors nor sleep to retry: raise, and the supervisor restarts."""
+        ...
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Send once. MUST raise a `ChannelError` of the right class; `message.id` is the idempotency key."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go of everything. MUST be harmless before `start`, and twice."""
+        ...
+
+
+class Webhook(Protocol):
+    """In addition, where the provider calls us."""
+
+    def verify(self, request: Request) -> None:
+        """Return, or raise `SignatureRejected`. MUST use the raw bytes and compare in constant time."""
+        ...
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """The events in these bytes. Pure; raises `MalformedPayload`."""
+        ...
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:
+        """What to say after the commit."""
+        ...
+
+
+@runtime_checkable
+class Dialer(Protocol):
+    """In addition, where an account reaches a telephone exchange."""
+
+    async def dial(self, call: PhoneCall) -> str:
+        """Ask once for this call: the exchange's name of it. MUST raise a `ChannelError` of the right class.
+
+        `PermanentFailure` with code "invalid_number" where no such number exists. What becomes of the call is told to `Calls`,
+        or by `reports`.
+        """
+        ...
+
+    def reports(self) -> AsyncIterator[CallReport]:
+        """What the exchange tells by itself, for as long as the account listens."""
+        ...
+
+
+class Blobs(Protocol):
+    """Where attachments' bytes lie. Keys are made by the store; what was put is durable when `put` returns."""
+
+    async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
+        """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
+        ...
+
+    async def put_whole(self, data: bytes) -> tuple[str, str, int]:
+        """The same for bytes that are at hand."""
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """All the bytes. Raises `NotFound`."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget them; harmless when they are gone."""
+        ...
+
+
+class Signals(Protocol):
+    """Hints between nodes: something changed. Never the truth; whoever hears one reads the store."""
+
+    async def start(self) -> None:
+        """Connect. A lost connection heals by itself; hints in between are lost."""
+        ...
+
+    def publish(self, *hints: Hint) -> None:
+        """Send soon, coalesced; never blocks and never raises. Also heard on this node, at once."""
+        ...
+
+    def subscribe(self, *topics: Topic) -> AbstractAsyncContextManager["Listening"]:
+        """Hear these topics while the context is open."""
+        ...
+
+    async def stop(self) -> None:
+        """Disconnect; harmless before `start`, and twice."""
+        ...
+
+
+class Listening(Protocol):
+    """One listener's mailbox; hints that nobody fetched yet are merged by topic, never piled up."""
+
+    async def wait(self, timeout: float) -> Mapping[Topic, Sequence[Hint]]:
+        """What was heard since the last call; empty after `timeout` seconds of silence."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider answered. Header names are lower case; `body` is cut at the limit that was asked for."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A file that was fetched whole. `type` is what its bytes say, not what the provider said."""
+
+    data: bytes
+    type: str
+    name: str | None = None
+
+
+class Media(Protocol):
+    """In addition, where files lie with the provider under its own names."""
+
+    async def fetch(self, attachment: Attachment) -> Fetched:
+        """The bytes behind `attachment.url`. Raises a `ChannelError`; code "expired" for what the provider has no longer."""
+        ...
+
+
+class Poster(Protocol):
+    """The part of `Http` that most accounts need."""
+
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], timeout: float, trusted: bool
+    ) -> tuple[int, bytes]:
+        """(status, at most 64 KiB of the answer). `trusted`: the URL was written by an operator and may be private.
+
+        Raises `TransientFailure` where nothing was sent, `Unknown` where no answer came, `PermanentFailure` for a refused address.
+        """
+        ...
+
+
+class Http(Poster, Protocol):
+    """The one guarded door for outgoing requests."""
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str],
+        timeout: float,
+        trusted: bool,
+        limit: int = 65_536,
+    ) -> Answer:
+        """Any status is returned: what it means is the caller's to say. No redirect is followed. Raises as `post` does."""
+        ...
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout: float,
+        trusted: bool,
+        limit: int,
+        redirects: int = 3,
+    ) -> Fetched:
+        """A file of at most `limit` bytes. Each redirect is checked like a first URL; `headers` go to the first host only.
+
+        Raises `PermanentFailure`: "too_large", "expired" (404, 410), "address_refused", "bad_url", "refused".
+        """
+        ...
+
+
+class ChannelState(Protocol):
+    """What an account remembers between restarts, and its lease where only one node may read."""
+
+    async def cursor(self) -> Mapping[str, object] | None:
+        """The cursor last committed with a message."""
+        ...
+
+    async def recall(self, name: str) -> Mapping[str, object] | None:
+        """What any node of this account remembered last under this name."""
+        ...
+
+    async def remember(self, name: str, value: Mapping[str, object]) -> None:
+        """Durable when it returns, and shared by all nodes: an access token, say."""
+        ...
+
+    async def lease(self, name: str, owner: str, span: timedelta) -> int | None:
+        """Take or renew: the epoch, or None where another node holds it."""
+        ...
+
+    async def release(self, name: str, owner: str) -> None:
+        """Give it back early, so that whoever comes next need not wait for its end."""
+        ...
+
+
+class AccountFiles(Protocol):
+    """Files that an account brings with messages, and those that it is to carry out."""
+
+    async def keep(self, files: Sequence[tuple[Attachment, bytes]]) -> None:
+        """Before the messages that name them are accepted, together; the same id again has no effect."""
+        ...
+
+    async def read(self, attachment: str) -> bytes:
+        """All the bytes. Raises `NotFound`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """All that reaches an adapter."""
+
+    clock: Clock
+    state: ChannelState
+    http: Http
+    blobs: Blobs
+    files: AccountFiles
+    signals: Signals
+    public_url: str
+    count: Callable[[str], None]
+
+
+# -- the customers' pages (files called site.py in a channel) ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who sits at the other end of a web chat: a session found by its token."""
+
+    session: str
+    channel: str
+    identity: Identity
+    language: str | None = None
+    claims: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """What a customer is told about waiting. `wait` is in seconds."""
+
+    open: bool
+    next_opening: datetime | None = None
+    next_opening_words: str | None = None
+    position: int | None = None
+    wait: int | None = None
+
+
+class Sessions(Protocol):
+    """Visitors' sessions. Tokens are opaque; only their hash is kept."""
+
+    async def open(
+        self,
+        channel: str,
+        *,
+        address: str | None = None,
+        verified: bool = False,
+        name: str | None = None,
+        email: str | None = None,
+        language: str | None = None,
+        claims: Mapping[str, object] | None = None,
+    ) -> tuple[str, Visitor]:
+        """A new session: (token, visitor). Without an address the visitor is a new, anonymous identity."""
+        ...
+
+    async def find(self, channel: str, token: str) -> Visitor | None:
+        """The visitor of that token on that channel, if the session lives."""
+        ...
+
+    async def leave_address(self, identity: str, email: str) -> None:
+        """Where answers reach this visitor when they are gone: a claim. Raises `Refused` for one whose address is vouched for."""
+        ...
+
+
+class VisitorFeed(Protocol):
+    """What one identity may see of all its conversations, by its own gap-free seq."""
+
+    async def after(self, identity: str, seq: int, limit: int) -> list[Message]:
+        """Messages with a `feed_seq` above `seq`, oldest first, at most `limit`."""
+        ...
+
+    async def seen(self, identity: str, seq: int) -> None:
+        """The visitor has read everything up to `seq`."""
+        ...
+
+    async def typing(self, identity: str) -> None:
+        """The visitor is typing: agents who look at the conversation are told."""
+        ...
+
+    async def here(self, identity: str, channel: str) -> None:
+        """The visitor's page is open, although it has not been looked at: no mail follows for another while."""
+        ...
+
+
+class Availabilities(Protocol):
+    """Whether somebody answers now, for a visitor or for a stranger."""
+
+    async def of(self, channel: str, *, identity: str | None, language: str | None) -> Availability:
+        """Looks at the queue of the visitor's open conversation, else at the queue where a first message would go."""
+        ...
+
+
+class Uploads(Protocol):
+    """Files that wait to be named in a message. Typed by content, named safely."""
+
+    async def add(
+        self, data: AsyncIterator[bytes], *, name: str, declared: str, owner: str, limit: int
+    ) -> Mapping[str, object]:
+        """`{"id", "name", "type", "size"}`; raises `Refused` for size or type. `owner` is an identity or agent id."""
+        ...
+
+    async def open(self, attachment: str, *, identity: str | None) -> tuple[Mapping[str, object], bytes]:
+        """Its description and bytes, for whoever may see it; `identity` None means an agent whose right was checked."""
+        ...
+
+
+class Calls(Protocol):
+    """Requests to be called, as customers make and change them. All raise `CallRefused` for what cannot be."""
+
+    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
+        """The next free slots."""
+        ...
+
+    async def next_call(self, wish: CallWish) -> datetime | None:
+        """When a call as soon as possible could begin; None: not within three weeks."""
+        ...
+
+    async def request(self, asked: CallbackRequested) -> Standing:
+        """Returns after the commit. An open request of the same number and matter is changed, and keeps its place."""
+        ...
+
+    async def standing(self, callback: str) -> Standing:
+        """Raises `NotFound`."""
+        ...
+
+    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+        """Another slot, or as soon as possible. Raises `NotFound`."""
+        ...
+
+    async def cancel(self, callback: str) -> Standing:
+        """Not wanted any more; harmless where it is over. Raises `NotFound`."""
+        ...
+
+    async def progressed(
+        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+    ) -> None:
+        """What a telephone exchange tells of a call; of one that is unknown, or over, it changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """What a customers' page is given by the house."""
+
+    inbox: Inbox
+    sessions: Sessions
+    feed: VisitorFeed
+    availability: Availabilities
+    uploads: Uploads
+    calls: Calls
+    signals: Signals
+    clock: Clock
+    public_url: str
+    service_name: str
+    issues: Callable[[], Mapping[str, Mapping[str, str]]]
+    languages: tuple[str, ...]
+    default_language: str
+    draining: Callable[[], bool]
+    background: Callable[[Awaitable[None]], None]

@@ -1,0 +1,16 @@
+"""One holder at a time."""
+
+from datetime import timedelta
+from typing import Protocol
+
+
+class Leases(Protocol):
+    """One holder at a time; the database's clock on PostgreSQL."""
+
+    async def take(self, name: str, owner: str, span: timedelta) -> int | None:
+        """The epoch, or None where somebody else holds it."""
+        ...
+
+    async def release(self, name: str, owner: str) -> None:
+        """Give it back early."""
+        ...
