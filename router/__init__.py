@@ -1,0 +1,1 @@
+"""Decides: which language, which issue, which queue, which agent; and the flows that carry it out."""

@@ -1,0 +1,174 @@
+"""What the house says by itself: the words of an automatic reply, and the rows that carry words out. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from conversation.choices import with_choices
+from conversation.decision import Decision
+from conversation.ids import new_id
+from conversation.message import Author, AuthorKind, Direction, Message, Status
+from conversation.outbound import Effect, OutboundMessage, OutboxRow
+from conversation.people import Customer, Identity
+from conversation.thread import Conversation
+from router.asking import asked_for
+from router.facts import SCRIPT
+from router.phrases import say_opening
+from router.rulebook import RuleBook
+from router.standing import say_standing
+
+GIVE_UP_AFTER = timedelta(days=3)
+TIMEZONE = "timezone"  # attribute of a customer
+_LONGEST_ZONE = 60
+SUBJECT = "subject"  # of the conversation, as its first message had it
+
+
+def words(
+    name: str,
+    *,
+    decision: Decision,
+    conversation: Conversation,
+    customer: Customer,
+    rulebook: RuleBook,
+    now: datetime,
+    position: int | None = None,
+) -> str:
+    """The text of this reply in the customer's language, its placeholders filled; under a question its choices.
+
+    `position` is the conversation's place in its queue, where somebody has looked.
+    """
+    language = conversation.language or customer.language or rulebook.default_language
+    script = _script_of(conversation) if language == "zh" else None
+    tongues = rulebook.tongues(language, script)
+    queue = rulebook.queues.get(conversation.queue) or rulebook.queues[rulebook.fallback]
+    zone = zone_of(customer) or rulebook.calendars.zone(queue.hours, language)
+    title = title_of(queue.title, tongues, queue.name)
+    values = {
+        "next_opening": say_opening(decision.opens, now, zone, tongues[0]),
+        "queue": title,
+        "reference": conversation.reference,
+        "name": customer.name or "",
+        "missing": asked_for(decision.ask, rulebook.asked, tongues),
+        "state": say_standing(conversation.state, title, position, language),
+        "position": "" if position is None else str(position),
+        "due": say_opening(conversation.due, now, zone, tongues[0]) if conversation.due else "",
+    }
+    hints = rulebook.channels.get(conversation.channel)
+    said = rulebook.reply_text(name, language=language, kind=hints.kind if hints else "", values=values, script=script)
+    question = rulebook.question
+    if question is None or name != question.reply or not decision.choices:
+        return said
+    return with_choices(said, [title_of(rulebook.issues[one].title, tongues, one) for one in decision.choices])
+
+
+def zone_of(customer: Customer) -> ZoneInfo | None:
+    """The customer's own zone, where an application or their browser has told it."""
+    named = customer.attributes.get(TIMEZONE)
+    return _zone(named) if isinstance(named, str) else None
+
+
+@lru_cache(1_000)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name[:_LONGEST_ZONE])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _script_of(conversation: Conversation) -> str | None:
+    script = conversation.attributes.get(SCRIPT)
+    return script if isinstance(script, str) else None
+
+
+def title_of(title: Mapping[str, str], tongues: Sequence[str], name: str) -> str:
+    """A title in the first of these languages that it has, else in any, else the bare name."""
+    return next((title[one] for one in tongues if one in title), "") or next(iter(title.values()), name)
+
+
+def system_message(text: str, conversation: Conversation, *, channel: str, identity: str, now: datetime) -> Message:
+    """A message said by the house, numbered as the last of its conversation."""
+    return Message(
+        id=new_id(),
+        conversation=conversation.id,
+        seq=conversation.last_seq,
+        direction=Direction.OUT,
+        author=Author(kind=AuthorKind.SYSTEM),
+        text=text,
+        created_at=now,
+        channel=channel,
+        identity=identity,
+        status=Status.QUEUED,
+    )
+
+
+def row_for(
+    message: Message,
+    conversation: Conversation,
+    to: Identity,
+    *,
+    now: datetime,
+    reply_to: str | None = None,
+    references: tuple[str, ...] = (),
+    reply_token: str | None = None,
+    parameters: tuple[str, ...] = (),
+) -> OutboxRow:
+    """The outbox row that carries a message out; `parameters` fill the message's template."""
+    automatic = message.author.kind is AuthorKind.SYSTEM
+    outbound = OutboundMessage(
+        id=message.id,
+        conversation=conversation.id,
+        reference=conversation.reference,
+        channel=to.channel,
+        to=to,
+        text=message.text,
+        author_name=message.author.name,
+        language=conversation.language,
+        subject=_subject_of(conversation),
+        reply_to=reply_to,
+        references=references,
+        attachments=message.attachments,
+        created_at=now,
+        automatic=automatic,
+        reply_until=to.reply_until,
+        reply_token=reply_token,
+        template=message.template,
+        parameters=parameters,
+    )
+    return OutboxRow(
+        id=new_id(),
+        effect=Effect.MESSAGE,
+        target=to.channel,
+        created_at=now,
+        conversation=conversation.id,
+        message=outbound,
+        give_up_at=now + GIVE_UP_AFTER,
+    )
+
+
+def _subject_of(conversation: Conversation) -> str | None:
+    subject = conversation.attributes.get(SUBJECT)
+    return subject if isinstance(subject, str) else None
+
+
+def webhook_row(name: str, kind: str, conversation: Conversation, *, now: datetime, **data: object) -> OutboxRow:
+    """A signed call to an operator's own address."""
+    payload = {
+        "type": kind,
+        "at": now.isoformat(),
+        "conversation": conversation.id,
+        "reference": conversation.reference,
+        "queue": conversation.queue,
+        "priority": conversation.priority.label,
+        "language": conversation.language,
+        "issue": conversation.issue,
+        **data,
+    }
+    return OutboxRow(
+        id=new_id(),
+        effect=Effect.WEBHOOK,
+        target=name,
+        created_at=now,
+        conversation=conversation.id,
+        payload=payload,
+    )

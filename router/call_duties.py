@@ -1,0 +1,218 @@
+"""What time alone causes to calls: slots come, are missed, run out; reminders leave; tries that nobody dialed or ended are settled."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from conversation import calling, thread
+from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.events import EventType
+from conversation.people import WorkKind
+from conversation.ports import Clock
+from conversation.remembering import Storage, Work
+from conversation.thread import Conversation, Priority, State
+from router import announce
+from router.call_ends import CallEnds
+from router.call_messages import tell
+from router.call_plan import Cans, is_held, times_of
+from router.call_requests import Asking
+from router.call_words import FAILED, MOVED, REMINDER
+from router.rules_in_force import RulesInForce
+from router.slots import CallTimes
+
+_BATCH = 100
+_UNASKED = timedelta(seconds=5)
+_NEWS = timedelta(minutes=5)  # beyond the time of ringing: an exchange has told by then
+_LONGEST = timedelta(hours=2)  # a conversation on the telephone, or one that an agent forgot to end
+
+
+class CallDuties:
+    """Any number may run: each request is moved under its conversation's lock, by whoever finds it as it was."""
+
+    def __init__(
+        self, storage: Storage, rules: RulesInForce, clock: Clock, *, cans: Callable[[], Cans], ends: CallEnds
+    ) -> None:
+        self._storage = storage
+        self._rules = rules
+        self._clock = clock
+        self._cans = cans
+        self._ends = ends
+        self._revision = rules.rulebook.revision
+
+    def duties(self) -> Sequence[Callable[[datetime], Awaitable[int]]]:
+        """In the order in which they are done."""
+        return (self._revised, self._expired, self._due, self._missed, self._reminded, self._unasked, self._lost)
+
+    # -- its time comes ------------------------------------------------------------------------------------------------
+
+    async def _due(self, now: datetime) -> int:
+        async with self._storage.read("calls_due") as work:
+            found = await work.callbacks.due(now, _BATCH)
+        return sum([await self._each("call_due", one, now, self._fall_due) for one in found])
+
+    async def _fall_due(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        if callback.state not in calling.ASLEEP or callback.due_at is None or callback.due_at > now:
+            return False
+        if not self._times(callback, before).may_call(now):
+            return await self._put_off(work, before, callback, now)
+        await work.callbacks.move(callback, calling.fall_due(callback, now))
+        await self._wake(work, before, callback, now)
+        return True
+
+    async def _put_off(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        """Hours changed, or a try was late: the next lawful opening, and whoever was promised a slot is told."""
+        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        promised = callback.slot_at is not None
+        moved = asking.timed(callback, self._ends.plan(callback), before.queue, None)
+        moved = await work.callbacks.move(callback, moved)
+        await work.callbacks.unbook(callback.id)
+        await asking.settle_down(work, before, moved, before.queue)
+        if promised:
+            rulebook = self._rules.rulebook
+            await tell(work, before, moved, MOVED, rulebook=rulebook, cans=self._cans(), now=now)
+        return True
+
+    async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
+        """It waits with the place of its arrival; whoever works on it for something else sees it there."""
+        if is_held(before) or before.state is State.ASSIGNED:
+            after = before
+        else:
+            awake = _awake(before, now)
+            after = replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
+        await self._move(work, before, after, CallState.DUE.value, now)
+
+    # -- and goes ------------------------------------------------------------------------------------------------------
+
+    async def _missed(self, now: datetime) -> int:
+        async with self._storage.read("calls_missed") as work:
+            found = await work.callbacks.waiting(now, _BATCH)
+        return sum([await self._each("call_missed", one, now, self._to_the_top) for one in found])
+
+    async def _to_the_top(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        """Nobody called in its slot: whoever held it gives it back, and it goes before all others but the urgent."""
+        if callback.state is not CallState.DUE or callback.missed:
+            return False
+        await work.callbacks.move(callback, calling.miss(callback, now))
+        after = before
+        if before.kind is WorkKind.CALLBACK and before.state in (State.OFFERED, State.ASSIGNED):
+            holder = before.holder
+            after = replace(thread.release(before, now), passed=(holder,) if holder else ())
+        if not is_held(before) and after.state is State.WAITING:
+            after = replace(after, priority=max(after.priority, Priority.HIGH), waiting_since=callback.asked_at)
+        await self._move(work, before, after, "missed", now)
+        return True
+
+    async def _expired(self, now: datetime) -> int:
+        spans = [can.calls.expires for can in self._cans().values() if can.calls is not None]
+        if not spans:
+            return 0
+        async with self._storage.read("calls_old") as work:
+            found = await work.callbacks.old(now - min(spans), _BATCH, now=now)
+        return sum([await self._each("call_expired", one, now, self._expire) for one in found])
+
+    async def _expire(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        since = callback.slot_end or callback.asked_at
+        if callback.state not in (*calling.ASLEEP, CallState.DUE) or since + self._ends.plan(callback).expires > now:
+            return False
+        moved = await work.callbacks.move(callback, calling.expire(callback, now))
+        await work.callbacks.unbook(callback.id)
+        rulebook = self._rules.rulebook
+        await tell(work, before, moved, FAILED, rulebook=rulebook, cans=self._cans(), now=now)
+        stays = is_held(before) or before.state is State.CLOSED
+        after = before if stays else thread.close(before, now)
+        await self._move(work, before, after, moved.state.value, now)
+        return True
+
+    async def _reminded(self, now: datetime) -> int:
+        async with self._storage.read("calls_reminders") as work:
+            found = await work.callbacks.reminders(now, _BATCH)
+        return sum([await self._each("call_reminder", one, now, self._remind) for one in found])
+
+    async def _remind(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        if callback.remind_at is None or callback.remind_at > now:
+            return False
+        moved = await work.callbacks.move(callback, replace(callback, remind_at=None))
+        await tell(work, before, moved, REMINDER, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        return True
+
+    async def _revised(self, now: datetime) -> int:
+        """New rules may have new hours: what was promised outside of them is moved, and told at once."""
+        if self._rules.rulebook.revision == self._revision:
+            return 0
+        self._revision = self._rules.rulebook.revision
+        moved, after = 0, ""
+        while True:
+            async with self._storage.read("calls_promised") as work:
+                found = await work.callbacks.promised(after, _BATCH)
+            if not found:
+                return moved
+            after = found[-1].id
+            moved += sum([await self._each("call_revised", one, now, self._still_open) for one in found])
+
+    async def _still_open(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        slot = callback.slot_at
+        if slot is None or callback.state is not CallState.SCHEDULED or self._times(callback, before).is_slot(slot):
+            return False
+        return await self._put_off(work, before, callback, now)
+
+    # -- tries ---------------------------------------------------------------------------------------------------------
+
+    async def _unasked(self, now: datetime) -> int:
+        """Written down, and whoever was to dial died before they asked."""
+        found = [one for one in await self._living(now - _UNASKED) if one.dialed_at is None and one.dialer != "manual"]
+        for one in found:
+            await self._ends.ring(one.id)
+        return len(found)
+
+    async def _lost(self, now: datetime) -> int:
+        """No exchange told what became of it, or no agent did."""
+        found = [one for one in await self._living(now - _NEWS) if _is_lost(one, now)]
+        for one in found:
+            await self._ends.progressed(one.id, outcome=Outcome.LOST)
+        return len(found)
+
+    async def _living(self, before: datetime) -> list[Attempt]:
+        async with self._storage.read("calls_on_the_line") as work:
+            return await work.callbacks.on_the_line(before, _BATCH * 10)
+
+    # -- what they share -----------------------------------------------------------------------------------------------
+
+    async def _each(
+        self,
+        purpose: str,
+        one: Callback,
+        now: datetime,
+        move: Callable[[Work, Conversation, Callback, datetime], Awaitable[bool]],
+    ) -> bool:
+        async with self._storage.begin(purpose) as work:
+            conversation, callback = await self._ends.locked(work, one.id)
+            return await move(work, conversation, callback, now)
+
+    async def _move(self, work: Work, before: Conversation, after: Conversation, state: str, now: datetime) -> None:
+        await work.conversations.move(before, after)
+        told = announce.told(EventType.UPDATED, after, was=before, agent=before.holder, callback=state)
+        await work.events.add([told], now=now)
+        work.hint(*announce.hints(queues=[after.queue]))
+
+    def _times(self, callback: Callback, conversation: Conversation) -> CallTimes:
+        return times_of(
+            self._rules.rulebook,
+            self._ends.plan(callback),
+            queue=conversation.queue,
+            language=callback.language,
+            zones=callback.zones,
+        )
+
+
+def _is_lost(attempt: Attempt, now: datetime) -> bool:
+    if attempt.dialer == "manual" or attempt.connected_at is not None:
+        return attempt.created_at + _LONGEST <= now
+    return attempt.dialed_at is not None and attempt.dialed_at + _NEWS <= now
+
+
+def _awake(before: Conversation, now: datetime) -> Conversation:
+    if before.state is State.SNOOZED:
+        return thread.wake(before, now)
+    if before.state is State.CLOSED:
+        return thread.reopen(before, now)
+    return before

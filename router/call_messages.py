@@ -1,0 +1,87 @@
+"""What is written about calls: notes for agents in the conversation, and messages to the customer over the medium they wrote on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from conversation.calling import Callback
+from conversation.ids import new_id
+from conversation.message import Author, AuthorKind, Direction, Message, Status
+from conversation.people import Agent, Identity
+from conversation.remembering import Work
+from conversation.thread import Conversation
+from router import announce, automatic
+from router.call_plan import Cans
+from router.call_words import said_of
+from router.phrases import say_opening
+from router.rulebook import RuleBook
+
+
+async def note(work: Work, conversation: Conversation, text: str, *, agent: Agent | None, now: datetime) -> None:
+    """A note in the conversation; under its lock."""
+    author = Author(kind=AuthorKind.AGENT, id=agent.id, name=agent.name) if agent else Author(kind=AuthorKind.SYSTEM)
+    draft = Message(
+        id=new_id(),
+        conversation=conversation.id,
+        seq=0,
+        direction=Direction.NOTE,
+        author=author,
+        text=text,
+        created_at=now,
+        status=Status.SENT,
+    )
+    message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=False)
+    await work.events.add([announce.said(message, conversation, agent=agent.id if agent else None)], now=now)
+
+
+async def tell(
+    work: Work,
+    conversation: Conversation,
+    callback: Callback,
+    name: str,
+    *,
+    rulebook: RuleBook,
+    cans: Cans,
+    now: datetime,
+) -> bool:
+    """A message to the customer, where they wrote over a medium that can answer; whether there is one. Under the lock."""
+    to = await _written_from(work, conversation, cans)
+    if to is None:
+        return False
+    hints = rulebook.channels.get(to.channel)
+    text = said_of(
+        rulebook,
+        name,
+        conversation.language,
+        hints.kind if hints else "",
+        _values(conversation, callback, cans, now, rulebook),
+    )
+    draft = automatic.system_message(text, conversation, channel=to.channel, identity=to.id, now=now)
+    feed = cans[to.channel].feed
+    message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=feed)
+    await work.events.add([announce.said(message, conversation)], now=now)
+    await work.outbox.add(automatic.row_for(message, conversation, to, now=now), at=now)
+    work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
+    return True
+
+
+async def _written_from(work: Work, conversation: Conversation, cans: Cans) -> Identity | None:
+    """Where this customer wrote in this conversation last but by telephone."""
+    able = [one for one in conversation.channels if one in cans and cans[one].send and cans[one].calls is None]
+    known = await work.customers.identities(conversation.customer)
+    return next((one for channel in reversed(able) for one in known if one.channel == channel), None)
+
+
+def _values(
+    conversation: Conversation, callback: Callback, cans: Cans, now: datetime, rulebook: RuleBook
+) -> Mapping[str, str]:
+    plan = cans[callback.channel].calls if callback.channel in cans else None
+    at = callback.slot_at or callback.due_at
+    tongue = conversation.language or rulebook.default_language
+    return {
+        "time": say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else "",
+        "number": callback.number,
+        "link": (plan.link(conversation.id) if plan else None) or "",
+        "reference": conversation.reference,
+    }

@@ -1,0 +1,62 @@
+"""What a request to be called goes by: the account's plan, the hours of its queue, and who could call. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from conversation.calling import Hands, Plan
+from conversation.people import Agent, WorkKind
+from conversation.ports import Can
+from conversation.thread import Conversation
+from router.access import serves
+from router.parts import Queue
+from router.rulebook import RuleBook
+from router.slots import CallTimes
+
+Cans = Mapping[str, Can]
+
+
+def plan_of(cans: Cans, channel: str) -> Plan | None:
+    """The account's own plan; for a request that came over another medium that of the first account that calls back."""
+    own = cans[channel].calls if channel in cans else None
+    return own or next((can.calls for can in cans.values() if can.calls is not None), None)
+
+
+def queue_of(rulebook: RuleBook, name: str) -> Queue:
+    """The queue of that name, or the fallback where the rules know it no more."""
+    return rulebook.queues.get(name) or rulebook.queues[rulebook.fallback]
+
+
+def times_of(rulebook: RuleBook, plan: Plan, *, queue: str, language: str | None, zones: tuple[str, ...]) -> CallTimes:
+    """When somebody with this language, there, may be called by this queue."""
+    return CallTimes(
+        calendars=rulebook.calendars,
+        hours=queue_of(rulebook, queue).hours,
+        language=rulebook.served(language),
+        plan=plan,
+        zones=zones,
+    )
+
+
+def tongue(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
+    """The language by which places are counted: "" where the queue does not ask for one."""
+    if queue.languages is not None:
+        return ""
+    return (rulebook.served(language) or "").partition("-")[0]
+
+
+def team(agents: Iterable[Agent], queue: Queue) -> list[Hands]:
+    """Who could make a call for this queue, and how many at a time."""
+    found = []
+    for agent in agents:
+        calls = agent.capacity.get(WorkKind.CALLBACK, 0)
+        spoken = frozenset(language.partition("-")[0] for language in agent.languages)
+        if agent.disabled or not calls or not serves(agent, queue):
+            continue
+        if queue.languages and not spoken & {language.partition("-")[0] for language in queue.languages}:
+            continue
+        found.append(Hands(languages=spoken if queue.languages is None else None, calls=calls))
+    return found
+
+
+def is_held(conversation: Conversation) -> bool:
+    """Whether an agent works on it for something else than the call."""
+    return conversation.owner is not None and conversation.kind is not WorkKind.CALLBACK

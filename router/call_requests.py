@@ -1,0 +1,120 @@
+"""A request to be called becomes work: written with the words that tell of it, asleep until its time, or waiting at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from conversation import calling, thread
+from conversation.calling import Callback, CallState, Plan
+from conversation.events import EventType
+from conversation.message import CallbackRequested
+from conversation.people import WorkKind
+from conversation.remembering import Work
+from conversation.thread import Conversation, State
+from router import announce
+from router.call_plan import Cans, is_held, plan_of, times_of
+from router.rulebook import RuleBook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What a request is written by: the rules, what accounts can do, and the time."""
+
+    rulebook: RuleBook
+    cans: Cans
+    now: datetime
+
+    async def keep(self, work: Work, requests: Sequence[tuple[CallbackRequested, str]]) -> None:
+        """Each request with the conversation that its words went to; under the lock of their customers."""
+        for asked, conversation in requests:
+            plan = plan_of(self.cans, asked.channel)
+            if plan is not None:  # else its words stand in the conversation, and an agent reads them
+                await self._keep(work, asked, plan, await work.conversations.lock(conversation))
+
+    async def _keep(self, work: Work, asked: CallbackRequested, plan: Plan, found: Conversation) -> None:
+        before = await self._known(work, asked, found)
+        callback = self._changed(before, asked) if before else self._new(asked, found)
+        if callback.state in calling.ON_THE_LINE:
+            return  # they are being called this moment; their words stand in the conversation
+        booked = await work.callbacks.confirm(asked.external_id, callback.id)
+        if booked is None:
+            await work.callbacks.unbook(callback.id)
+        queue = booked[0] if booked else plan.queue or found.queue
+        callback = self.timed(callback, plan, queue, booked[1] if booked else None)
+        if before is None:
+            await work.callbacks.add(callback)
+        else:
+            await work.callbacks.move(before, callback)
+        await self.settle_down(work, found, callback, queue)
+
+    async def _known(self, work: Work, asked: CallbackRequested, found: Conversation) -> Callback | None:
+        """The open request that this one changes: of the same number and matter, or of the same conversation."""
+        same = await work.callbacks.open_of(asked.number, asked.extension, matter_of(asked, found))
+        here = same or await work.callbacks.of_conversation(found.id)
+        return await work.callbacks.lock(here.id) if here is not None and here.open else None
+
+    def _new(self, asked: CallbackRequested, found: Conversation) -> Callback:
+        return Callback(
+            id=asked.external_id,
+            conversation=found.id,
+            channel=asked.channel,
+            number=asked.number,
+            extension=asked.extension,
+            matter=matter_of(asked, found),
+            zones=asked.zones,
+            language=found.language or asked.language,
+            name=asked.sender.name,
+            note=asked.note,
+            asked_at=self.now,
+            updated_at=self.now,
+            consent_at=self.now if asked.consent else None,
+        )
+
+    def _changed(self, before: Callback, asked: CallbackRequested) -> Callback:
+        """It keeps its place, its tries and its matter."""
+        return replace(
+            before,
+            number=asked.number,
+            extension=asked.extension,
+            zones=asked.zones,
+            name=asked.sender.name or before.name,
+            note=asked.note or before.note,
+            consent_at=self.now if asked.consent else before.consent_at,
+            updated_at=self.now,
+        )
+
+    def timed(self, callback: Callback, plan: Plan, queue: str, slot: datetime | None) -> Callback:
+        """For its slot, or as soon as somebody is here and the customer may be called."""
+        times = times_of(self.rulebook, plan, queue=queue, language=callback.language, zones=callback.zones)
+        if slot is not None:
+            return calling.schedule(callback, times.slot(slot), self.now, remind=plan.remind)
+        at = times.next_call(self.now)
+        waiting = calling.wait_until(callback, at or self.now + plan.expires, self.now)
+        return calling.fall_due(waiting, self.now) if at is not None and at <= self.now else waiting
+
+    async def settle_down(self, work: Work, before: Conversation, callback: Callback, queue: str) -> None:
+        """The conversation sleeps until its time, or waits with the place it had; whoever works on it is left alone."""
+        after = self._moved(before, callback, queue)
+        await work.conversations.move(before, after)
+        told = announce.told(
+            EventType.UPDATED, after, was=before, agent=before.offered_to, callback=callback.state.value
+        )
+        await work.events.add([told], now=self.now)
+        work.hint(*announce.hints(queues=[after.queue, before.queue]))
+
+    def _moved(self, before: Conversation, callback: Callback, queue: str) -> Conversation:
+        if is_held(before) or before.state is State.CLOSED:
+            return before
+        free = thread.release(before, self.now) if before.state in (State.OFFERED, State.ASSIGNED) else before
+        if queue != free.queue and queue in self.rulebook.queues:
+            free = thread.transfer(free, queue, self.now)
+        if callback.state is CallState.DUE:
+            awake = thread.wake(free, self.now) if free.state is State.SNOOZED else free
+            return replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
+        asleep = thread.snooze(free, callback.due_at or self.now, self.now)
+        return replace(asleep, kind=WorkKind.CALLBACK)
+
+
+def matter_of(asked: CallbackRequested, found: Conversation) -> str:
+    """What the call is about: the issue that was chosen, or that of the conversation."""
+    return asked.issue or found.issue or ""

@@ -1,0 +1,84 @@
+"""What is said about calls, in four languages: to customers, unless the rules have a reply of that name, and to agents. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from conversation.calling import Callback
+from router.phrases import say_opening
+from router.rulebook import RuleBook
+
+OFFER = "callback_offer"
+REMINDER = "callback_reminder"
+FAILED = "callback_failed"
+MOVED = "callback_moved"
+
+# where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    OFFER: {
+        "en": "Would you rather be called? Choose a time: {link}",
+        "de": "Sollen wir Sie lieber anrufen? Wählen Sie eine Zeit: {link}",
+        "fr": "Préférez-vous être appelé ? Choisissez une heure : {link}",
+        "zh": "需要我们给您打电话吗?请选择时间:{link}",
+    },
+    REMINDER: {
+        "en": "We will call you at {number} {time}. To change or cancel: {link}",
+        "de": "Wir rufen Sie {time} unter {number} an. Ändern oder absagen: {link}",
+        "fr": "Nous vous appellerons au {number} {time}. Modifier ou annuler : {link}",
+        "zh": "我们将在{time}致电 {number}。更改或取消:{link}",
+    },
+    FAILED: {
+        "en": "We could not reach you at {number}. Write to us here, or ask for another call: {link}",
+        "de": "Wir haben Sie unter {number} nicht erreicht. Schreiben Sie uns hier, oder wünschen Sie einen neuen Anruf: {link}",
+        "fr": "Nous n'avons pas pu vous joindre au {number}. Écrivez-nous ici, ou demandez un autre appel : {link}",
+        "zh": "我们未能通过 {number} 联系到您。请在此留言,或重新预约来电:{link}",
+    },
+    MOVED: {
+        "en": "Our hours have changed. We will call you at {number} {time} instead. To choose another time: {link}",
+        "de": "Unsere Zeiten haben sich geändert. Wir rufen Sie stattdessen {time} unter {number} an. Andere Zeit: {link}",
+        "fr": "Nos horaires ont changé. Nous vous appellerons au {number} {time}. Pour choisir une autre heure : {link}",
+        "zh": "我们的服务时间有变,将改为{time}致电 {number}。选择其他时间:{link}",
+    },
+}
+# what became of a try, as agents read it
+NOTES: Mapping[str, Mapping[str, str]] = {
+    "done": {"en": "spoke with them", "de": "gesprochen", "fr": "conversation faite", "zh": "已通话"},
+    "no_answer": {"en": "no answer", "de": "niemand hob ab", "fr": "pas de réponse", "zh": "无人接听"},
+    "busy": {"en": "busy", "de": "besetzt", "fr": "occupé", "zh": "占线"},
+    "voicemail": {"en": "voicemail", "de": "Anrufbeantworter", "fr": "messagerie", "zh": "语音信箱"},
+    "congestion": {"en": "no line", "de": "keine Leitung", "fr": "pas de ligne", "zh": "线路忙"},
+    "rejected": {"en": "declined", "de": "abgelehnt", "fr": "refusé", "zh": "被拒接"},
+    "invalid": {"en": "no such number", "de": "Nummer gibt es nicht", "fr": "numéro inexistant", "zh": "号码无效"},
+    "lost": {"en": "nobody knows", "de": "unbekannt", "fr": "inconnu", "zh": "结果不明"},
+}
+_TRY = {
+    "en": "Call {n}: {outcome}.",
+    "de": "Anruf {n}: {outcome}.",
+    "fr": "Appel {n} : {outcome}.",
+    "zh": "第 {n} 次通话:{outcome}。",
+}
+_AGAIN = {"en": " Again {time}.", "de": " Wieder {time}.", "fr": " Nouvel essai {time}.", "zh": "{time}再试。"}
+
+
+def said_of(rulebook: RuleBook, name: str, language: str | None, kind: str, values: Mapping[str, str]) -> str:
+    """The operator's reply of that name, else the house's own words."""
+    if name in rulebook.replies:
+        return rulebook.reply_text(name, language=language, kind=kind, values=values)
+    return _in(WORDS[name], rulebook, language).format_map(
+        {"time": "", "number": "", "link": "", "reference": "", **values}
+    )
+
+
+def note_of(rulebook: RuleBook, callback: Callback, now: datetime, text: str | None) -> str:
+    """A try's outcome and what is next, and what the agent wrote about it."""
+    tongue = rulebook.default_language
+    outcome = _in(NOTES[callback.outcomes[-1].value], rulebook, tongue)
+    line = _in(_TRY, rulebook, tongue).format(n=len(callback.outcomes), outcome=outcome)
+    if callback.open and callback.due_at is not None:
+        again = say_opening(callback.due_at, now, ZoneInfo(callback.zone), tongue)
+        line += _in(_AGAIN, rulebook, tongue).format(time=again)
+    return f"{line}\n{text}" if text else line
+
+
+def _in(words: Mapping[str, str], rulebook: RuleBook, language: str | None) -> str:
+    return next((words[one] for one in rulebook.tongues(language) if one in words), words["en"])

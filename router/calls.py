@@ -1,0 +1,223 @@
+"""Customers' side of calling back: free slots, requests, changes of mind, and what a telephone exchange tells."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from conversation import calling, thread
+from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing, fits
+from conversation.decision import Understood
+from conversation.errors import NotFound
+from conversation.events import EventType
+from conversation.ids import new_id
+from conversation.message import CallbackRequested, MessageReceived
+from conversation.people import Customer, Identity
+from conversation.ports import Clock, Inbox
+from conversation.remembering import Storage, Work
+from conversation.thread import Conversation, State
+from router import announce
+from router.call_ends import CallEnds
+from router.call_plan import Cans, plan_of, queue_of, team, times_of, tongue
+from router.call_requests import Asking
+from router.decide import decide
+from router.facts import gather
+from router.rulebook import RuleBook
+from router.rules_in_force import RulesInForce
+from router.slots import CallTimes
+
+_HELD = timedelta(minutes=2)  # a place, while the request that wants it is being written
+_FIRST_GUESS = 300  # seconds that a call takes
+_FREE_TOLD = 5
+
+
+class CustomerCalls:
+    """The port `Calls`."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        rules: RulesInForce,
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        cans: Callable[[], Cans],
+        ends: CallEnds,
+    ) -> None:
+        self._storage = storage
+        self._rules = rules
+        self._inbox = inbox
+        self._clock = clock
+        self._cans = cans
+        self._ends = ends
+
+    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
+        """The next free slots."""
+        async with self._storage.read("call_slots") as work:
+            return await self._free(work, wish, await self._queue(work, wish), limit)
+
+    async def next_call(self, wish: CallWish) -> datetime | None:
+        """When a call as soon as possible could begin."""
+        async with self._storage.read("call_next") as work:
+            times = self._times(wish, await self._queue(work, wish))
+        return times.next_call(self._clock.now())
+
+    async def request(self, asked: CallbackRequested) -> Standing:
+        """Returns after the commit; the place in a slot is held before, and is anybody's again if this comes to nothing."""
+        wish = CallWish(
+            channel=asked.channel,
+            zones=asked.zones,
+            language=asked.language,
+            issue=asked.issue,
+            conversation=asked.token,
+        )
+        async with self._storage.begin("call_hold") as work:
+            if await work.callbacks.is_blocked(asked.number):
+                raise CallRefused("do_not_call")
+            if asked.slot is not None:
+                await self._hold(work, asked.external_id, wish, await self._queue(work, wish), asked.slot)
+        accepted = (await self._inbox.accept([asked]))[0]
+        async with self._storage.read("call_standing") as work:
+            found = await work.callbacks.of_conversation(accepted.conversation or "")
+            if found is None:
+                raise NotFound("this request was put aside")
+            return await self._standing(work, found)
+
+    async def standing(self, callback: str) -> Standing:
+        """Raises `NotFound`."""
+        async with self._storage.read("call_standing") as work:
+            return await self._standing(work, await work.callbacks.get(callback))
+
+    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+        """Another slot, or as soon as possible."""
+        now = self._clock.now()
+        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        async with self._storage.begin("call_reschedule") as work:
+            found, conversation = await self._locked(work, callback)
+            if found.state not in (*calling.ASLEEP, CallState.DUE):
+                raise CallRefused("on_the_line" if found.open else "closed")
+            plan = self._plan(found.channel)
+            if slot is None:
+                await work.callbacks.unbook(found.id)
+            else:
+                wish = CallWish(channel=found.channel, zones=found.zones, language=found.language)
+                request = new_id()  # a place beside the one it has
+                await self._hold(work, request, wish, conversation.queue, slot)
+                await work.callbacks.confirm(request, found.id)
+            moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
+            await asking.settle_down(work, conversation, moved, conversation.queue)
+            return await self._standing(work, moved)
+
+    async def cancel(self, callback: str) -> Standing:
+        """Not wanted any more; harmless where it is over."""
+        now = self._clock.now()
+        async with self._storage.begin("call_cancel") as work:
+            found, conversation = await self._locked(work, callback)
+            if not found.open:
+                return await self._standing(work, found)
+            if found.state in calling.ON_THE_LINE:
+                raise CallRefused("on_the_line")
+            moved = await work.callbacks.move(found, calling.cancel(found, now))
+            await work.callbacks.unbook(found.id)
+            await self._laid_down(work, conversation, now)
+            return await self._standing(work, moved)
+
+    async def progressed(
+        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+    ) -> None:
+        """What a telephone exchange tells of a call."""
+        await self._ends.progressed(attempt, provider_id=provider_id, connected=connected, outcome=outcome)
+
+    # -- steps ---------------------------------------------------------------------------------------------------------
+
+    async def _locked(self, work: Work, callback: str) -> tuple[Callback, Conversation]:
+        conversation = await work.conversations.lock((await work.callbacks.get(callback)).conversation)
+        return await work.callbacks.lock(callback), conversation
+
+    async def _laid_down(self, work: Work, before: Conversation, now: datetime) -> None:
+        """Nobody is to call any more; where nothing else was said, there is nothing to do either."""
+        only_calls = all(name in self._cans() and self._cans()[name].calls for name in before.channels)
+        if before.state is State.CLOSED or before.owner is not None or not only_calls:
+            return
+        after = thread.close(before, now)
+        await work.conversations.move(before, after)
+        told = announce.told(EventType.CLOSED, after, was=before, agent=before.offered_to, callback="cancelled")
+        await work.events.add([told], now=now)
+
+    async def _hold(self, work: Work, request: str, wish: CallWish, queue: str, slot: datetime) -> None:
+        now, rulebook = self._clock.now(), self._rules.rulebook
+        plan, times = self._plan(wish.channel), self._times(wish, queue)
+        within = now + plan.lead <= slot <= now + plan.horizon
+        held = within and times.is_slot(slot)
+        if held:
+            place = queue_of(rulebook, queue)
+            held = await work.callbacks.hold(
+                request,
+                queue,
+                slot,
+                language=tongue(rulebook, place, wish.language),
+                hands=team(await work.agents.all(), place),
+                per_slot=plan.per_slot,
+                until=now + _HELD,
+                now=now,
+            )
+        if not held:
+            raise CallRefused("slot_taken", await self._free(work, wish, queue, _FREE_TOLD))
+
+    async def _free(self, work: Work, wish: CallWish, queue: str, limit: int) -> list[Slot]:
+        now, rulebook, plan = self._clock.now(), self._rules.rulebook, self._plan(wish.channel)
+        place = queue_of(rulebook, queue)
+        hands, spoken = team(await work.agents.all(), place), tongue(rulebook, place, wish.language)
+        taken = await work.callbacks.taken(queue, now, now + plan.horizon + plan.slot, now=now)
+        free: list[Slot] = []
+        for slot in self._times(wish, queue).slots(now):
+            there = taken.get(slot.start, {})
+            if fits({**there, spoken: there.get(spoken, 0) + 1}, hands, plan.per_slot):
+                free.append(slot)
+            if len(free) == limit:
+                break
+        return free
+
+    async def _queue(self, work: Work, wish: CallWish) -> str:
+        """The account's, else that of the conversation that is proven, else where the router would put it."""
+        named = self._plan(wish.channel).queue
+        if named is not None:
+            return named
+        if wish.conversation is not None:
+            found = (await work.conversations.find([wish.conversation])).get(wish.conversation)
+            if found is not None:
+                return found.queue
+        return _routed(self._rules.rulebook, wish, self._clock.now())
+
+    def _times(self, wish: CallWish, queue: str) -> CallTimes:
+        plan = self._plan(wish.channel)
+        return times_of(self._rules.rulebook, plan, queue=queue, language=wish.language, zones=wish.zones)
+
+    def _plan(self, channel: str) -> Plan:
+        return plan_of(self._cans(), channel) or Plan()
+
+    async def _standing(self, work: Work, found: Callback) -> Standing:
+        conversation = await work.conversations.get(found.conversation)
+        told = Standing(callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None)
+        if found.slot_at is not None or found.state not in (CallState.REQUESTED, CallState.DUE):
+            return told
+        position = await work.callbacks.position(found)
+        hands = team(await work.agents.all(), queue_of(self._rules.rulebook, conversation.queue))
+        calls = sum(one.calls for one in hands)
+        return replace(told, position=position, wait=position * _FIRST_GUESS // calls if calls else None)
+
+
+def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:
+    """Decided, not guessed: where the words of such a request would go."""
+    nobody = MessageReceived(
+        channel=wish.channel,
+        external_id="",
+        sender=Identity(channel=wish.channel, address=""),
+        text="",
+        received_at=now,
+        language=wish.language,
+        issue=wish.issue,
+    )
+    facts = gather(
+        nobody, customer=Customer(id=""), conversations=(), understood=Understood(), rulebook=rulebook, now=now
+    )
+    return decide(facts, rulebook).queue

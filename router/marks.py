@@ -1,0 +1,26 @@
+"""What a message leaves with its conversation for later ones: a question that waits for its answer, a wish, a script. Pure."""
+
+from collections.abc import Mapping
+
+from conversation.decision import Decision, Facts
+from conversation.message import MessageReceived
+from router.decide import AUTOMATION, HUMAN
+from router.facts import CHOICES, SCRIPT, WISH
+
+
+def after(
+    attributes: Mapping[str, object], event: MessageReceived, facts: Facts, decision: Decision
+) -> Mapping[str, object]:
+    """The attributes with what is new; the same object where nothing is."""
+    told: dict[str, object] = {}
+    if facts.script is not None and attributes.get(SCRIPT) != facts.script:
+        told[SCRIPT] = facts.script
+    if facts.wish is not None:
+        told[WISH] = {"language": facts.wish, "over": event.language}
+    if HUMAN in facts.intents:
+        told[AUTOMATION] = "ended"
+    if decision.choices:
+        told[CHOICES] = list(decision.choices)
+    elif CHOICES in attributes and (facts.issue_source == "chosen" or HUMAN in facts.intents):
+        told[CHOICES] = None  # answered, or not to be asked any more
+    return {**attributes, **told} if told else attributes

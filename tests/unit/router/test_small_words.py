@@ -1,0 +1,63 @@
+"""Short messages in languages that look alike. None of them is taken from the texts that the figures are made of."""
+
+import pytest
+
+from router.detector import load_detector
+from router.language import Detector, scores_of
+from router.small_words import by_small_words
+
+SERVED = ("en", "fr", "de", "es", "pt", "it", "nl", "ru", "uk")
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return load_detector(SERVED)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("es", "mi tarjeta, por favor"),
+        ("es", "no me llega el código"),
+        ("es", "¿y mi reembolso?"),
+        ("pt", "meu cartão, por favor"),
+        ("pt", "não recebi o código"),
+        ("pt", "e o meu reembolso?"),
+        ("it", "la mia carta, per favore"),
+        ("it", "non ho ricevuto il codice"),
+        ("fr", "ma carte, svp"),
+        ("nl", "waar is mijn geld"),
+        ("de", "wo ist mein geld"),
+        ("en", "no i can not"),
+        ("uk", "де мої гроші"),
+        ("ru", "где мои деньги"),
+        ("uk", "мені треба картку"),
+        ("ru", "мне нужна карта"),
+    ],
+)
+def test_a_short_message_is_told_from_its_neighbours(detector: Detector, language: str, text: str) -> None:
+    assert scores_of(text, detector, frozenset(SERVED))[0][0] == language
+
+
+def test_what_has_no_small_word_is_left_as_it_was() -> None:
+    ranking = [("pt", 0.6), ("es", 0.4)]
+    assert by_small_words(ranking, "cancelar temporizador") == ranking
+    assert by_small_words(ranking, "") == ranking
+
+
+def test_a_small_word_weighs_for_all_who_use_it_and_the_sum_stays() -> None:
+    told = dict(by_small_words([("pt", 0.5), ("it", 0.3), ("es", 0.2)], "mi esposa"))
+    assert told["it"] / told["es"] == pytest.approx(1.5)
+    assert told["es"] / told["pt"] == pytest.approx(1.6)
+    assert sum(told.values()) == pytest.approx(1.0)
+
+
+def test_a_heap_of_small_words_weighs_no_more_than_three() -> None:
+    few, many = (dict(by_small_words([("pt", 0.5), ("es", 0.5)], "el los las" + more)) for more in ("", " el los" * 50))
+    assert few == many
+    assert few["es"] / few["pt"] == pytest.approx(64)
+
+
+def test_nothing_is_claimed_for_a_language_that_was_not_in_the_ranking() -> None:
+    assert by_small_words([("ca", 1.0)], "el meu compte") == [("ca", 1.0)]
+    assert by_small_words([], "el") == []
