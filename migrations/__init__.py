@@ -1,0 +1,1 @@
+"""Alembic migrations, numbered; they see `storage.tables` only."""

@@ -1,0 +1,14 @@
+"""Alembic's environment. The connection is handed over by `storage.engine.upgrade`; nothing here opens one."""
+
+from alembic import context
+
+from storage.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transaction_per_migration=False,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,123 @@
+"""Attachments' bytes in a folder: written beside, synced, then renamed, so that a key always names whole bytes."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import string
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from conversation.errors import NotFound, Refused, StoreUnavailable
+
+T = TypeVar("T")
+_LENGTH = 32
+_LETTERS = frozenset(string.hexdigits.lower())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class FolderBlobs:
+    """The port `Blobs`. Keys are random hexadecimal made here; whatever looks otherwise names nothing."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self._folder = Path(folder)
+
+    async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
+        """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
+        key = secrets.token_hex(_LENGTH // 2)
+        beside = self._folder / "incoming" / key
+        digest, size = hashlib.sha256(), 0
+        file = await self._in_thread(lambda: self._open(beside))
+        try:
+            async for chunk in _bounded(data, limit):
+                size += len(chunk)
+                digest.update(chunk)
+                await self._in_thread(partial(file.write, chunk))
+            await self._in_thread(lambda: self._keep(file, beside, key))
+        except BaseException:
+            file.close()
+            beside.unlink(missing_ok=True)
+            raise
+        return key, digest.hexdigest(), size
+
+    async def put_whole(self, data: bytes) -> tuple[str, str, int]:
+        """The same for bytes that are at hand, in one hop."""
+        key = secrets.token_hex(_LENGTH // 2)
+        digest = await self._in_thread(lambda: self._put_whole(key, data))
+        return key, digest, len(data)
+
+    async def get(self, key: str) -> bytes:
+        """All the bytes. Raises `NotFound`."""
+        path = self._path(key)
+        if path is None:
+            raise NotFound("there is no such file")
+        try:
+            return await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError as error:
+            raise NotFound("there is no such file") from error
+
+    async def delete(self, key: str) -> None:
+        """Forget them; harmless when they are gone."""
+        path = self._path(key)
+        if path is not None:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        try:
+            return await asyncio.to_thread(call)
+        except OSError as error:
+            raise StoreUnavailable(f"attachments cannot be written: {error.strerror}") from error
+
+    def _path(self, key: str) -> Path | None:
+        if len(key) != _LENGTH or not _LETTERS.issuperset(key):
+            return None
+        return self._folder / key[:2] / key
+
+    def _open(self, beside: Path) -> BinaryIO:
+        beside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return beside.open("xb")
+
+    def _put_whole(self, key: str, data: bytes) -> str:
+        beside = self._folder / "incoming" / key
+        file = self._open(beside)
+        try:
+            file.write(data)
+            self._keep(file, beside, key)
+        except BaseException:
+            file.close()
+            beside.unlink(missing_ok=True)
+            raise
+        return hashlib.sha256(data).hexdigest()
+
+    def _keep(self, file: BinaryIO, beside: Path, key: str) -> None:
+        with file:
+            file.flush()
+            os.fsync(file.fileno())
+        place = self._path(key)
+        if place is None:
+            raise ValueError(key)
+        if not place.parent.exists():
+            with contextlib.suppress(FileExistsError):
+                place.parent.mkdir(mode=0o700)
+            _sync_folder(self._folder)
+        beside.rename(place)
+        _sync_folder(place.parent)
+
+
+async def _bounded(data: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    left = limit
+    async for chunk in data:
+        left -= len(chunk)
+        if left < 0:
+            raise Refused(f"larger than {limit} bytes")
+        yield chunk

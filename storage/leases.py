@@ -1,0 +1,50 @@
+"""One holder at a time, for what only one node may do."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, and_, case, or_, update
+
+from storage.run import Run
+from storage.tables import EPOCH, leases
+from storage.upsert import Now, insert_into, instant, span_micros
+
+
+def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str, span: timedelta) -> int | None:
+    """One statement: the row is locked by the very thing that reads it. The epoch grows with every change of hands."""
+    at = instant(dialect, now)
+    row = leases.c
+    new = insert_into(dialect, leases).values(name=name, owner=owner, until=at + span_micros(span), epoch=1)
+    held = and_(row.owner == new.excluded.owner, row.until > at)
+    taken = new.on_conflict_do_update(
+        index_elements=["name"],
+        set_={
+            "owner": new.excluded.owner,
+            "until": new.excluded.until,
+            "epoch": case((held, row.epoch), else_=row.epoch + 1),
+        },
+        where=or_(row.owner == new.excluded.owner, row.until <= at),
+    )
+    epoch = c.execute(taken.returning(row.epoch)).scalar()
+    return None if epoch is None else int(epoch)
+
+
+def _release(c: Connection, name: str, owner: str) -> None:
+    # the row stays, so that the epoch never starts again
+    c.execute(update(leases).where(leases.c.name == name, leases.c.owner == owner).values(until=EPOCH))
+
+
+class Leases:
+    """The port `Leases` of `conversation.remembering`. Without `now` the database tells the time."""
+
+    def __init__(self, run: Run, dialect: str, now: Now | None = None) -> None:
+        self._run = run
+        self._dialect = dialect
+        self._now = now
+
+    async def take(self, name: str, owner: str, span: timedelta) -> int | None:
+        """Take or renew: the epoch, or None where somebody else holds it. A lease that ran out comes with a new epoch."""
+        return await self._run(lambda c: _take(c, self._dialect, self._now, name=name, owner=owner, span=span))
+
+    async def release(self, name: str, owner: str) -> None:
+        """Give it back early; harmless for who does not hold it."""
+        await self._run(lambda c: _release(c, name, owner))

@@ -1,0 +1,91 @@
+"""Delivery reports: statuses move forward only, and a report that overtook its message is kept for it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from conversation.message import DeliveryReported, Message, Status, advance
+from storage import watermark
+from storage.dialect import STATEMENTS, Insert, Update, ids, pairs
+from storage.rows import message_of, message_values
+from storage.tables import early_reports, messages, to_micros
+
+_update = Update(messages, ["status", "error"])
+# `failed` over `delivered` would lose the better news
+_keep = Insert(
+    early_reports,
+    conflict="(channel, external_id) DO UPDATE SET status = excluded.status, error = excluded.error, at = excluded.at"
+    " WHERE early_reports.status NOT IN ('delivered', 'read') OR excluded.status = 'read'",
+)
+_OUTBOX = {Status.FAILED: "failed"}
+
+
+def apply(connection: Connection, reports: Sequence[DeliveryReported]) -> list[Message]:
+    """Fold the reports into their messages, in order; the messages that moved."""
+    marks = [report for report in reports if report.up_to is not None]
+    reports = [report for report in reports if report.up_to is None]
+    marked = watermark.apply(connection, marks)
+    _settle(connection, marked, marks)
+    return marked + (_apply(connection, reports) if reports else [])
+
+
+def _apply(connection: Connection, reports: Sequence[DeliveryReported]) -> list[Message]:
+    dialect = connection.dialect.name
+    keys = sorted({(report.channel, report.external_id) for report in reports})
+    rows = connection.execute(STATEMENTS[dialect].reported, pairs(dialect, keys)).mappings()
+    before = {message.id: message for message in map(message_of, rows)}
+    by_key = {(m.channel, name): m.id for m in before.values() for name in (m.external_id, m.id) if name}
+    after = dict(before)
+    early: dict[tuple[str, str], DeliveryReported] = {}
+    for report in reports:
+        known = by_key.get((report.channel, report.external_id))
+        if known is None:
+            key = (report.channel, report.external_id)
+            early[key] = _better(early.get(key), report)
+        else:
+            after[known] = _told(after[known], report)
+    moved = [message for message in after.values() if message.status is not before[message.id].status]
+    _update(connection, map(message_values, moved))
+    _settle(connection, moved, reports)
+    _keep_early(connection, early.values())
+    return moved
+
+
+def _told(message: Message, report: DeliveryReported) -> Message:
+    status = advance(message.status, report.status)
+    return message if status is message.status else replace(message, status=status, error=report.error)
+
+
+def _better(first: DeliveryReported | None, second: DeliveryReported) -> DeliveryReported:
+    if first is None:
+        return second
+    return second if advance(first.status, second.status) is second.status else first
+
+
+def _settle(connection: Connection, moved: Iterable[Message], reports: Sequence[DeliveryReported]) -> None:
+    """An `uncertain` row of the outbox blocks its conversation until now."""
+    now = max((report.received_at for report in reports), default=None)
+    by_state: dict[str, list[str]] = {}
+    for message in moved:
+        by_state.setdefault(_OUTBOX.get(message.status, "sent"), []).append(message.id)
+    if now is None:
+        return
+    dialect = connection.dialect.name
+    for state, settled in by_state.items():
+        parameters = {**ids(dialect, settled), "state": state, "now": to_micros(now)}
+        connection.execute(STATEMENTS[dialect].settled, parameters)
+
+
+def _keep_early(connection: Connection, early: Iterable[DeliveryReported]) -> None:
+    rows = [
+        {
+            "channel": report.channel,
+            "external_id": report.external_id,
+            "status": report.status.value,
+            "error": report.error,
+            "at": report.received_at,
+        }
+        for report in early
+    ]
+    _keep(connection, sorted(rows, key=lambda row: (row["channel"], row["external_id"])))
