@@ -1,0 +1,1 @@
+"""The customers' doors: one folder for each kind of channel."""

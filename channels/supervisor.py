@@ -1,0 +1,164 @@
+"""Start -> listen -> pause -> again, one task for each account, and the health of each account."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NoReturn, Protocol, runtime_checkable
+
+from conversation.errors import ChannelError, ChannelMisconfigured, HuntgroupError, RateLimited
+from conversation.ports import Channel, Clock, Inbox
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0  # whatever the outage, what was written meanwhile is here within a minute of its end
+STEADY_AFTER = 60.0
+
+
+class Health(StrEnum):
+    """How an account fares: it starts, it works, it is being restarted, or it stopped for good."""
+
+    STARTING = "starting"
+    UP = "up"
+    DEGRADED = "degraded"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountHealth:
+    """What operators see of one account. `detail` is in words and never holds a secret.
+
+    `lag`, of a mailbox or a poller that this node reads: seconds since nothing waited there to be read.
+    """
+
+    name: str
+    kind: str
+    state: Health
+    detail: str
+    since: datetime
+    lag: float | None = None
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An account that has something to tell of its work, for example how much waits to be read."""
+
+    def told(self) -> str:
+        """In words, without a secret."""
+        ...
+
+
+@runtime_checkable
+class Reading(Protocol):
+    """An account that fetches what arrives."""
+
+    def lag(self) -> float | None:
+        """Seconds since nothing waited to be read, up or down; None where another node reads."""
+        ...
+
+
+def back_off(attempt: int, chance: float) -> float:
+    """Seconds before the attempt after this one (0 is the first): doubling, capped, between half and the whole of it."""
+    most = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempt, 16))
+    return float(most * (0.5 + chance / 2))
+
+
+class Supervisor:
+    """Runs accounts until it is cancelled. Adapters raise; only this restarts, waits and judges."""
+
+    def __init__(
+        self,
+        channels: Iterable[Channel],
+        inbox: Inbox,
+        clock: Clock,
+        *,
+        kinds: Callable[[str], str] = str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._channels = tuple(channels)
+        self._inbox = inbox
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._health = {
+            channel.name: AccountHealth(
+                name=channel.name, kind=kinds(channel.name), state=Health.STARTING, detail="", since=clock.now()
+            )
+            for channel in self._channels
+        }
+
+    def health(self) -> list[AccountHealth]:
+        """All accounts, by name. Of one that is up, what it tells itself."""
+        return sorted(map(self._seen, self._channels), key=lambda one: one.name)
+
+    def _seen(self, channel: Channel) -> AccountHealth:
+        found = self._health[channel.name]
+        told = channel.told() if found.state is Health.UP and isinstance(channel, Telling) else found.detail
+        return replace(found, detail=told, lag=channel.lag() if isinstance(channel, Reading) else None)
+
+    async def run(self) -> None:
+        """Until cancelled; then every account is stopped."""
+        async with asyncio.TaskGroup() as group:
+            for channel in self._channels:
+                group.create_task(self._supervise(channel), name=f"channel {channel.name}")
+
+    async def _supervise(self, channel: Channel) -> None:
+        attempt = 0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                await self._once(channel)
+            except ChannelMisconfigured as error:
+                self._tell(channel, Health.DOWN, error.detail)
+                return
+            except Exception as error:  # noqa: BLE001 whatever an adapter raises, the house stands
+                attempt = 0 if self._clock.monotonic() - began > STEADY_AFTER else attempt
+                pause = self._pause(error, attempt)
+                self._failed(channel, error, pause)
+            attempt += 1
+            await self._sleep(pause)
+
+    async def _once(self, channel: Channel) -> NoReturn:
+        try:
+            await channel.start()
+            self._tell(channel, Health.UP, "")
+            await channel.listen(self._inbox)
+        finally:
+            await self._stop(channel)
+        raise _Ended
+
+    async def _stop(self, channel: Channel) -> None:
+        try:
+            await channel.stop()
+        except Exception:
+            log.exception("channel_stop_failed", extra={"channel": channel.name})
+
+    def _pause(self, error: Exception, attempt: int) -> float:
+        if isinstance(error, RateLimited):
+            return max(error.retry_after / timedelta(seconds=1), 0.0)
+        return back_off(attempt, self._chance())
+
+    def _failed(self, channel: Channel, error: Exception, pause: float) -> None:
+        known = isinstance(error, HuntgroupError)
+        if not known and self._health[channel.name].state is not Health.DEGRADED:
+            log.error("channel_bug", exc_info=error, extra={"channel": channel.name})
+        words = error.detail if isinstance(error, ChannelError) else type(error).__name__
+        self._tell(channel, Health.DEGRADED, f"{words}; again in {pause:.0f} s")
+
+    def _tell(self, channel: Channel, state: Health, detail: str) -> None:
+        old = self._health[channel.name]
+        if old.state is state:
+            self._health[channel.name] = replace(old, detail=detail)
+            return
+        self._health[channel.name] = replace(old, state=state, detail=detail, since=self._clock.now())
+        level = logging.INFO if state is Health.UP else logging.WARNING
+        log.log(level, "channel_health", extra={"channel": channel.name, "state": state.value, "detail": detail})
+
+
+class _Ended(HuntgroupError):
+    """An adapter's `listen` returned although nobody cancelled it."""

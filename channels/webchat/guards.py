@@ -1,0 +1,83 @@
+"""Who may knock at the chat's doors: the origin allow-list, and how fast a visitor or an address may be."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from channels.throttle import Buckets
+from channels.webchat.assets import Assets
+from channels.webchat.settings import Settings
+from conversation.ports import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One chat account as its pages need it."""
+
+    channel: str
+    settings: Settings
+    assets: Assets
+    messages: Buckets
+    uploads: Buckets
+
+
+class Guards:
+    """The limits that all accounts of one process share. Maps are bounded; the loopback address stands for a proxy."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._frames = Buckets(clock, per_second=20, burst=200)
+        self._typing = Buckets(clock, per_second=0.5, burst=2)
+        self._sessions = Buckets(clock, per_second=0.2, burst=30)
+        self._requests = Buckets(clock, per_second=20, burst=200)
+
+    def place(self, channel: str, settings: Settings, assets: Assets) -> Place:
+        """An account with its own limits."""
+        messages = Buckets(self._clock, per_second=settings.messages_per_second, burst=settings.messages_at_once)
+        uploads = Buckets(self._clock, per_second=0.2, burst=20)
+        return Place(channel=channel, settings=settings, assets=assets, messages=messages, uploads=uploads)
+
+    def origin_allowed(self, request: web.Request, place: Place) -> bool:
+        """A missing Origin is no browser's page; the own page and the allow-list pass; anything else is refused."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return True
+        # the own page is recognised by its host: behind a proxy the scheme seen here is not the customer's
+        return origin.lower() in place.settings.origins or _host_of(origin) == request.host.lower()
+
+    def frame_allowed(self, session: str) -> bool:
+        """Frames of any kind on one visitor's sockets."""
+        return self._frames.allow(session)
+
+    def typing_allowed(self, session: str) -> bool:
+        """Signs of typing that are passed on."""
+        return self._typing.allow(session)
+
+    def message_allowed(self, session: str, place: Place) -> bool:
+        """Messages of one visitor."""
+        return place.messages.allow(session)
+
+    def session_allowed(self, request: web.Request) -> bool:
+        """New sessions of one address."""
+        return _is_proxy(request) or self._sessions.allow(request.remote or "")
+
+    def request_allowed(self, request: web.Request) -> bool:
+        """Requests of one address."""
+        return _is_proxy(request) or self._requests.allow(request.remote or "")
+
+
+def _host_of(origin: str) -> str:
+    try:
+        parts = urlsplit(origin.lower())
+    except ValueError:
+        return ""
+    return parts.netloc if parts.scheme in ("http", "https") else ""
+
+
+def _is_proxy(request: web.Request) -> bool:
+    try:
+        return ip_address(request.remote or "").is_loopback
+    except ValueError:
+        return not request.remote  # a Unix socket

@@ -1,0 +1,290 @@
+"""The customers' door of web chat: the page, the widget, sessions, messages, files and the socket.
+
+Every answer is made here, errors too: a customer's page is on other origins than the desk, and has no cookies.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
+
+from channels.webchat import assets, identity, normalize, render
+from channels.webchat.account import Webchat
+from channels.webchat.answers import (
+    Problem,
+    answer,
+    body_of,
+    checked,
+    file_part,
+    file_response,
+    json_of,
+    number_in,
+    problem_response,
+    told,
+    too_large,
+)
+from channels.webchat.chat_socket import ChatSockets
+from channels.webchat.guards import Guards, Place
+from conversation.errors import MalformedPayload, Overloaded, Refused, SignatureRejected, StoreError
+from conversation.ports import Doors, Visitor
+
+log = logging.getLogger(__name__)
+
+USUAL_PAGE = 50
+LARGEST_PAGE = 200
+FORM_OVERHEAD = 64 * 1024
+INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
+
+
+def routes(accounts: Mapping[str, Webchat], doors: Doors) -> list[web.RouteDef]:
+    """The addresses under `/chat/{channel}`."""
+    guards = Guards(doors.clock)
+    places = {
+        name: guards.place(name, account.settings, assets.load(account.settings)) for name, account in accounts.items()
+    }
+    site = _Site(doors, guards, places)
+    return site.routes()
+
+
+class _Site:
+    def __init__(self, doors: Doors, guards: Guards, places: Mapping[str, Place]) -> None:
+        self._doors = doors
+        self._guards = guards
+        self._places = places
+        self._sockets = ChatSockets(doors, guards)
+
+    def routes(self) -> list[web.RouteDef]:
+        """In the order in which they are tried."""
+        base = "/chat/{channel}"
+        public = [("", self._page), ("/", self._page), ("/widget.js", self._widget)]
+        files = [("/assets-{version}/{file:.+}", self._file)]
+        private = [
+            (hdrs.METH_POST, "/sessions", self._open_session),
+            (hdrs.METH_PUT, "/address", self._leave_address),
+            (hdrs.METH_GET, "/messages", self._messages),
+            (hdrs.METH_POST, "/messages", self._say),
+            (hdrs.METH_POST, "/attachments", self._upload),
+            (hdrs.METH_GET, "/attachments/{attachment}", self._download),
+        ]
+        return [
+            *(web.get(base + path, self._answering(handler)) for path, handler in [*public, *files]),
+            web.get(base + "/socket", self._socket, allow_head=False),
+            *(web.route(method, base + path, self._answering(self._checked(h))) for method, path, h in private),
+            web.options(base + "/{rest:.*}", self._answering(self._preflight)),
+        ]
+
+    # -- around every handler ------------------------------------------------------------------------------------------
+
+    def _answering(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answered(request: web.Request) -> web.StreamResponse:
+            try:
+                place = self._place(request)
+            except Problem as problem:
+                return problem_response(problem)
+            response = await self._attempt(handler, request, place)
+            self._allow_origin(request, place, response)
+            return response
+
+        return answered
+
+    def _checked(self, handler: Handler) -> Handler:
+        async def guarded(request: web.Request, place: Place) -> web.StreamResponse:
+            if not self._guards.origin_allowed(request, place):
+                raise Problem(status=403, code="origin", detail="this page may not use the chat")
+            if not self._guards.request_allowed(request):
+                raise Problem(status=429, code="too_many", detail="too many requests", retry_after=5)
+            return await handler(request, place)
+
+        return guarded
+
+    async def _attempt(self, handler: Handler, request: web.Request, place: Place) -> web.StreamResponse:
+        try:
+            return await handler(request, place)
+        except Problem as problem:
+            return problem_response(problem)
+        except (web.RequestPayloadError, HttpProcessingError):
+            return problem_response(told(MalformedPayload("the body is not what its headers say", code="bad_body")))
+        except (MalformedPayload, normalize.FieldsAtFault, StoreError) as error:
+            return problem_response(told(error))
+
+    def _place(self, request: web.Request) -> Place:
+        place = self._places.get(request.match_info["channel"])
+        if place is None:
+            raise Problem(status=404, code="not_found", detail="there is no such chat")
+        return place
+
+    def _allow_origin(self, request: web.Request, place: Place, response: web.StreamResponse) -> None:
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        response.headers.setdefault(hdrs.X_CONTENT_TYPE_OPTIONS, "nosniff")
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin and self._guards.origin_allowed(request, place):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Retry-After"
+
+    async def _preflight(self, request: web.Request, place: Place) -> web.StreamResponse:
+        if not self._guards.origin_allowed(request, place):
+            raise Problem(status=403, code="origin", detail="this page may not use the chat")
+        allowed = {
+            hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, PUT",
+            hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Authorization, Content-Type, Idempotency-Key",
+            hdrs.ACCESS_CONTROL_MAX_AGE: "600",
+        }
+        return web.Response(status=204, headers=allowed)
+
+    # -- the page ------------------------------------------------------------------------------------------------------
+
+    async def _page(self, request: web.Request, place: Place) -> web.StreamResponse:
+        language = self._language_of(request)
+        title = place.settings.title_in(language, self._doors.service_name)
+        text = assets.page(place.assets, channel=place.channel, title=title, language=language)
+        headers = assets.page_headers(place.settings.origins, request.host)
+        return web.Response(text=text, content_type="text/html", headers=headers)
+
+    def _language_of(self, request: web.Request) -> str:
+        asked = request.query.get("language", "").lower().partition("-")[0]
+        return asked if asked in self._doors.languages else self._doors.default_language
+
+    async def _widget(self, request: web.Request, place: Place) -> web.StreamResponse:
+        # any page may load the loader; where the chat then opens is decided by frame-ancestors
+        loader = file_response(request, place.assets.files.get(assets.LOADER), assets.ASK_AGAIN)
+        loader.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return loader
+
+    async def _file(self, request: web.Request, place: Place) -> web.StreamResponse:
+        current = request.match_info["version"] == place.assets.version
+        found = place.assets.files.get(request.match_info["file"])
+        return file_response(request, found, assets.FOREVER if current else assets.ASK_AGAIN)
+
+    # -- sessions and messages -----------------------------------------------------------------------------------------
+
+    async def _open_session(self, request: web.Request, place: Place) -> web.StreamResponse:
+        if not self._guards.session_allowed(request):
+            raise Problem(status=429, code="too_many", detail="too many sessions", retry_after=10)
+        asked = normalize.session(await json_of(request))
+        proven = self._proven(asked.identity, place)
+        token, visitor = await self._doors.sessions.open(
+            place.channel,
+            address=proven.address if proven else None,
+            verified=proven is not None,
+            name=(proven.name if proven else None) or asked.name,
+            email=proven.email if proven else asked.email,  # a typed one must not pass for vouched for
+            language=asked.language,
+            claims={**({"timezone": asked.timezone} if asked.timezone else {}), **(proven.claims if proven else {})},
+        )
+        return answer({"token": token, "visitor": visitor.identity.id})
+
+    def _proven(self, token: str | None, place: Place) -> identity.Proven | None:
+        if token is None:
+            return None
+        secret = place.settings.identity_secret
+        if secret is None:
+            raise Problem(status=422, code="no_identity", detail="this chat takes no identity tokens")
+        try:
+            return identity.prove(
+                token, secret=secret.get_secret_value(), channel=place.channel, now=self._doors.clock.now()
+            )
+        except SignatureRejected as error:
+            raise Problem(status=401, code="identity", detail=str(error)) from None
+
+    async def _leave_address(self, request: web.Request, place: Place) -> web.StreamResponse:
+        visitor = await self._visitor(request, place)
+        if place.settings.follow_up is None:
+            raise Problem(status=403, code="no_follow_up", detail="this chat sends no mail")
+        email = normalize.address(await json_of(request))
+        await self._doors.sessions.leave_address(visitor.identity.id, email)
+        return answer({"email": email})
+
+    async def _visitor(self, request: web.Request, place: Place) -> Visitor:
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        known = scheme.lower() == "bearer" and token
+        visitor = await self._doors.sessions.find(place.channel, token.strip()) if known else None
+        if visitor is None:
+            raise Problem(status=401, code="token", detail="a session's token is needed")
+        return visitor
+
+    async def _messages(self, request: web.Request, place: Place) -> web.StreamResponse:
+        visitor = await self._visitor(request, place)
+        after, limit = number_in(request, "after", 0), number_in(request, "limit", USUAL_PAGE)
+        size = min(max(limit, 1), LARGEST_PAGE)
+        found = await self._doors.feed.after(visitor.identity.id, after, size)
+        items = [render.message(one, channel=place.channel, address=visitor.identity.address) for one in found]
+        return answer({"items": items, "next": found[-1].feed_seq if len(found) == size else None})
+
+    async def _say(self, request: web.Request, place: Place) -> web.StreamResponse:
+        visitor = await self._visitor(request, place)
+        if self._doors.draining():
+            raise Overloaded("restarting")
+        if not self._guards.message_allowed(visitor.session, place):
+            wait = place.messages.wait(visitor.session)
+            raise Problem(status=429, code="too_many", detail="too many messages", retry_after=wait)
+        raw = await body_of(request)
+        data = {"id": request.headers.get("Idempotency-Key"), **normalize.frame(raw)}
+        said = normalize.said(data, text_limit=place.settings.text_limit)
+        locale = normalize.locale_of(request.headers.get(hdrs.ACCEPT_LANGUAGE))
+        event = normalize.received(said, visitor, received_at=self._doors.clock.now(), locale=locale, raw=raw)
+        accepted = (await self._doors.inbox.accept([event]))[0]
+        if accepted.quarantined is not None:
+            raise Refused("this message could not be stored")
+        if accepted.duplicate and not await self._said_before(visitor, said, accepted.feed_seq):
+            raise Problem(status=409, code="idempotency_mismatch", detail="this id was used for another message")
+        return answer({"seq": accepted.feed_seq, "id": said.client_id, "conversation": accepted.conversation})
+
+    async def _said_before(self, visitor: Visitor, said: normalize.Said, seq: int | None) -> bool:
+        """Whether the message that was stored under this id is this one."""
+        if seq is None:
+            return True
+        found = await self._doors.feed.after(visitor.identity.id, seq - 1, 1)
+        return not found or normalize.is_stored_as(said.text, found[0].text)
+
+    async def _socket(self, request: web.Request) -> web.StreamResponse:
+        try:
+            place = self._place(request)
+        except Problem as problem:
+            return problem_response(problem)
+        if self._doors.draining():
+            return problem_response(told(Overloaded("restarting")))
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            return problem_response(Problem(status=426, code="upgrade", detail="this address speaks WebSocket"))
+        return await self._sockets.handle(request, place)
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    async def _upload(self, request: web.Request, place: Place) -> web.StreamResponse:
+        visitor = await self._visitor(request, place)
+        if not place.settings.attachments:
+            raise Problem(status=403, code="no_attachments", detail="this chat takes no files")
+        if not place.uploads.allow(visitor.session):
+            wait = place.uploads.wait(visitor.session)
+            raise Problem(status=429, code="too_many", detail="too many files", retry_after=wait)
+        limit = place.settings.attachment_bytes
+        if (request.content_length or 0) > limit + FORM_OVERHEAD:
+            raise too_large()
+        part = await file_part(request)
+        try:
+            stored = await self._doors.uploads.add(
+                checked(part, limit=limit, types=place.settings.attachment_types),
+                name=part.filename or "",
+                declared=part.headers.get(hdrs.CONTENT_TYPE, ""),
+                owner=visitor.identity.id,
+                limit=limit,
+            )
+        except Refused as error:
+            raise Problem(status=415, code="file_refused", detail=str(error)) from None
+        return answer(dict(stored))
+
+    async def _download(self, request: web.Request, place: Place) -> web.StreamResponse:
+        visitor = await self._visitor(request, place)
+        about, body = await self._doors.uploads.open(request.match_info["attachment"], identity=visitor.identity.id)
+        kind, name = str(about.get("type", "")), str(about.get("name", ""))
+        shown = "inline" if kind in INLINE else "attachment"
+        headers = {
+            hdrs.CONTENT_TYPE: kind if kind in INLINE or kind == "application/pdf" else "application/octet-stream",
+            hdrs.CONTENT_DISPOSITION: f"{shown}; filename*=UTF-8''{quote(name, safe='')}",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+            hdrs.CACHE_CONTROL: "private, max-age=3600",
+        }
+        return web.Response(body=body, headers=headers)
