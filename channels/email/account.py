@@ -1,0 +1,244 @@
+"""One account of the `email` kind: reads a folder from where it left off, and sends replies."""
+
+import asyncio
+import hashlib
+import logging
+import ssl
+from contextlib import suppress
+from datetime import timedelta
+
+from channels.email.arrivals import UNVERIFIED, Account
+from channels.email.credentials import Credentials, credentials_of
+from channels.email.imap import Connection
+from channels.email.letter import UNPARSABLE
+from channels.email.mailbox import LEASE, Mailbox
+from channels.email.parsing import Reader
+from channels.email.render import From, mail
+from channels.email.rounds import Rounds
+from channels.email.settings import Settings
+from channels.email.smtp import Mailer
+from channels.email.threads import Threads
+from channels.throttle import Pace
+from conversation.addresses import folded
+from conversation.errors import (
+    ChannelMisconfigured,
+    NotFound,
+    PermanentFailure,
+    RateLimited,
+    StoreError,
+    TransientFailure,
+)
+from conversation.ids import new_id
+from conversation.message import Attachment
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Inbox, Tools
+
+log = logging.getLogger(__name__)
+
+IDLE = 45.0  # a connection that died silently is noticed within this and one call
+_REFUSED = timedelta(minutes=15)
+_BETWEEN_AUTOMATIC = timedelta(days=1)
+
+
+class EmailAccount:
+    """Implements the port `Channel`. `idle` is how long silence is believed."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools, *, idle: float = IDLE) -> None:
+        self._name = name
+        self.settings = settings
+        self.tools = tools
+        self._idle = idle
+        self._owner = new_id()
+        self._threads = Threads(settings.key(), settings.address, tag=settings.plus_address)
+        self.account = _account(name, settings, self._threads)
+        self.reader = Reader()
+        self._own = From(address=settings.address, name=settings.name, templates=settings.template_of())
+        self._credentials: Credentials | None = credentials_of(settings, tools.http, tools.clock)
+        self._connection: Connection | None = None
+        self._mailer: Mailer | None = None
+        self._holds = False
+        self._proven = False
+        self._was_in = False
+        self._pace = Pace(tools.clock, settings.pace)
+        self._detail = ""
+        self._domains = Rounds(tools.clock)
+        self._nothing_waited: float | None = tools.clock.monotonic()
+        self._can = _can(settings)
+
+    def __repr__(self) -> str:
+        return f"EmailAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Threads and files; nobody tells whether a mail was read."""
+        return self._can
+
+    def told(self) -> str:
+        """How reading fares, for the operators' page: what waits, and since when the newest mail has been here."""
+        return self._detail
+
+    def tell(self, detail: str) -> None:
+        """What `told` says from now on."""
+        self._detail = detail
+
+    def lag(self) -> float | None:
+        """Seconds since the whole folder had been read, whatever keeps us from it; None where another node reads."""
+        since = self._nothing_waited
+        return None if since is None or self.settings.imap is None else self.tools.clock.monotonic() - since
+
+    def caught_up(self) -> None:
+        """Nothing waits in the folder now."""
+        self._nothing_waited = self.tools.clock.monotonic()
+
+    async def start(self) -> None:
+        """Log in at the mailbox, and once at the server that mail leaves by."""
+        if self.settings.smtp_server is not None and not self._proven:
+            await self._prove()
+        for key, words in self.settings.warnings():
+            log.warning("setting_doubtful", extra={"channel": self._name, "key": key, "detail": words})
+        if self.settings.imap_server is not None:
+            self._connection = await self._connected()
+            await self._connection.select(self.settings.folder)
+
+    async def _prove(self) -> None:
+        """A server that mail cannot leave by just now is no reason not to read; one that lets us in no more is told at once."""
+        try:
+            await self._sending().prove()
+        except (TransientFailure, RateLimited) as error:
+            log.warning("smtp_not_proven", extra={"channel": self._name, "detail": error.detail})
+            if self.settings.imap_server is None:
+                raise
+        else:
+            self._proven = True
+
+    async def listen(self, inbox: Inbox) -> None:
+        """Read until cancelled; of several nodes one does, the others wait for its end."""
+        if self.settings.imap_server is None:
+            await asyncio.Event().wait()
+        while not await self.holds():
+            self.tell("another node reads this mailbox")
+            self._nothing_waited = None
+            await self._let_go()
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+        if self._nothing_waited is None:
+            self.caught_up()  # whoever read before us had; from here on it is ours
+        self._connection = self._connection or await self._connected()
+        try:
+            await Mailbox(self, self._connection, inbox, idle=self._idle).read()
+        finally:
+            await self._let_go()
+
+    async def stop(self) -> None:
+        """Let go of the connections and of the process that reads mail."""
+        await self._let_go()
+        if self._holds:
+            with suppress(StoreError):  # it runs out by itself
+                await self.tools.state.release("mailbox", self._owner)
+            self._holds = False
+        await self.reader.stop()
+        if self._mailer is not None:
+            await self._mailer.close()
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """One mail, with the same Message-ID at every try."""
+        if message.to.address.startswith((f"{UNVERIFIED}:", f"{UNPARSABLE}:")):
+            words = "the sender of that mail was forged or unreadable: an answer would reach a stranger, or nobody"
+            raise PermanentFailure(words, code="unknown_recipient")
+        files = [(attachment, await self._file(attachment)) for attachment in message.attachments]
+        made = mail(message, self._threads, self._own, now=self.tools.clock.now(), files=files)
+        if message.automatic:
+            await self._once_a_day(message, made.to)
+        await self._pace.turn()
+        await self._sending().send(made)
+        self.tools.count("email_sent")
+        return Receipt(external_ids=(made.message_id,))
+
+    async def _file(self, attachment: Attachment) -> bytes:
+        if attachment.size > self.settings.attachment_bytes:
+            raise PermanentFailure(f"'{attachment.name}' is too large to be sent by mail", code="too_large")
+        try:
+            return await self.tools.files.read(attachment.id)
+        except NotFound:
+            raise PermanentFailure(f"'{attachment.name}' is not there any more", code="unsupported") from None
+
+    async def _once_a_day(self, message: OutboundMessage, to: str) -> None:
+        """Two machines that answer one another must come to an end. Another try of the same message is let through."""
+        local, _, domain = folded(to).rpartition("@")
+        digest = hashlib.sha256(f"{local.partition('+')[0]}@{domain}".encode()).hexdigest()[:32]
+        if await self.tools.state.lease(f"automatic/{digest}", message.id, _BETWEEN_AUTOMATIC) is None:
+            raise PermanentFailure("an automatic answer went to this address within the last day", code="suppressed")
+        if not self._domains.takes(domain, message.id):
+            raise PermanentFailure(
+                f"{self._domains.most} automatic answers went to {domain} within the hour", code="suppressed"
+            )
+
+    def _sending(self) -> Mailer:
+        server = self.settings.smtp_server
+        if server is None:
+            raise PermanentFailure("this account only receives", code="no_reply_url")
+        if self._mailer is None:
+            self._mailer = Mailer(server, self.settings.address, self._credentials, self._tls(), self.tools.clock)
+        return self._mailer
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    async def _connected(self) -> Connection:
+        server = self.settings.imap_server
+        if server is None or self._credentials is None:
+            raise ChannelMisconfigured("no mailbox, or no password for it")
+        try:
+            connection = await Connection.open(server, self.settings.address, self._credentials, self._tls())
+        except ChannelMisconfigured as error:
+            if not self._was_in:
+                raise
+            # providers refuse good passwords on their bad days: a mailbox that was read before is asked again, slowly
+            raise RateLimited(error.detail, retry_after=_REFUSED) from None
+        self._was_in = True
+        return connection
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return self.settings.tls()
+        except (OSError, ssl.SSLError) as error:
+            raise ChannelMisconfigured(f"'ca': {error.strerror or error}") from None
+
+    async def holds(self) -> bool:
+        """Whether this node is the one that reads; renews the lease."""
+        self._holds = await self.tools.state.lease("mailbox", self._owner, LEASE) is not None
+        return self._holds
+
+
+def _account(name: str, settings: Settings, threads: Threads) -> Account:
+    return Account(
+        channel=name,
+        threads=threads,
+        trusted=frozenset(settings.trusted_servers),
+        aliases=tuple(settings.aliases),
+        apart=settings.apart,
+        believes=settings.believe_senders,
+    )
+
+
+def _can(settings: Settings) -> Can:
+    return Can(
+        work=WorkKind.EMAIL,
+        receive=settings.imap is not None,
+        send=settings.smtp is not None,
+        threads=True,
+        attachments=True,
+        attachment_bytes=settings.attachment_bytes,
+        second_try=True,
+    )
