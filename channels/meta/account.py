@@ -1,0 +1,230 @@
+"""One account of the `meta` kind: a WhatsApp number, a page or an Instagram account. Verifies, reads, sends and fetches."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from channels.meta import normalize, render
+from channels.meta.graph import Graph
+from channels.meta.platforms import DAY, LIMITS, WEEK, Platform
+from channels.meta.profiles import Profiles
+from channels.meta.reading import PROVIDER
+from channels.meta.settings import Settings
+from channels.throttle import Pace, Paces
+from channels.windows import must_be_lawful, must_tag
+from conversation.errors import (
+    ChannelError,
+    ChannelMisconfigured,
+    NotFound,
+    PermanentFailure,
+    SignatureRejected,
+    StoreError,
+    Unknown,
+)
+from conversation.message import Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import Identity, WorkKind
+from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+
+HEADER = "x-hub-signature-256"
+
+_LONGEST_CHALLENGE = 200
+_PREFIX = "sha256="
+
+
+class MetaAccount:
+    """Implements the ports `Channel`, `Webhook` and `Media`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._settings = settings
+        self._tools = tools
+        self._platform = settings.platform
+        self._graph = Graph(settings, tools.http, tools.clock)
+        self._profiles = Profiles(name, settings.platform, self._graph, tools.clock)
+        self._inbox: Inbox | None = None
+        limits = LIMITS[settings.platform]
+        self._pace = Pace(tools.clock, settings.pace or limits.per_second, burst=limits.burst)
+        self._paces = Paces(tools.clock, limits.pair, burst=limits.burst)
+        self._can = Can(
+            work=WorkKind.MESSAGE,
+            attachments=True,
+            attachment_bytes=max(limits.files.values()),
+            receipts=True,
+            length=limits.text,
+            length_unit=limits.unit,
+            reply_window=DAY,
+            human_window=WEEK if settings.human_agent else None,
+            templates=tuple(settings.templates),
+            choices=limits.choices,
+        )
+
+    def __repr__(self) -> str:
+        return f"MetaAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Texts, files and buttons, within the window; Meta knows no repeat of ours."""
+        return self._can
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Prove the token, and that it may see this account."""
+        try:
+            await self._graph.get(f"{self._settings.id}?fields=id")
+        except PermanentFailure as error:
+            raise ChannelMisconfigured(error.detail) from None
+
+    async def listen(self, inbox: Inbox) -> None:
+        """Until cancelled: what arrives comes through the hooks; only names are asked for here."""
+        self._inbox = inbox
+        await self._profiles.tell(inbox)
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def verify(self, request: Request) -> None:
+        """A call is signed over its raw bytes; the handshake shows the token that was made up for it."""
+        if request.method != "POST":
+            self._verify_handshake(request.query)
+            return
+        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
+        wanted = [_PREFIX + hmac.new(key, request.body, hashlib.sha256).hexdigest() for key in self._settings.signers()]
+        # no early end: the time taken does not tell which key was nearly right
+        matches = [hmac.compare_digest(shown, one.encode()) for one in wanted]
+        if not any(matches):
+            raise SignatureRejected("the signature is missing or wrong")
+
+    def _verify_handshake(self, query: Mapping[str, str]) -> None:
+        shown = query.get("hub.verify_token", "").encode(errors="surrogateescape")
+        wanted = self._settings.verify_token.get_secret_value().encode()
+        if not hmac.compare_digest(shown, wanted) or query.get("hub.mode") != "subscribe":
+            raise SignatureRejected("no handshake, or its token is wrong")
+        challenge = query.get("hub.challenge", "")
+        if not (0 < len(challenge) <= _LONGEST_CHALLENGE and challenge.isascii() and challenge.isprintable()):
+            raise SignatureRejected("a handshake without a challenge")
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """All events of the call; a handshake has none."""
+        if request.method != "POST":
+            return ()
+        return normalize.events(
+            request.body,
+            channel=self._name,
+            received_at=request.received_at,
+            account=self._settings.id,
+            others=self._settings.others,
+        )
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:
+        """The challenge, or 200: what cannot be read is kept, and would come again for hours otherwise."""
+        if request.method != "POST":
+            return Reply(body=request.query["hub.challenge"].encode(), type="text/plain")
+        if self._platform is not Platform.WHATSAPP and any(one.conversation for one in accepted):
+            self._profiles.meet(self.normalize(request))
+        return Reply()
+
+    async def fetch(self, attachment: Attachment) -> Fetched:
+        """The bytes of a file that a WhatsApp customer sent; those of the other platforms lie at public addresses."""
+        media = (attachment.url or "").removeprefix(PROVIDER)
+        if not media.isascii() or not media.isalnum():
+            raise PermanentFailure("not a file that Meta keeps", code="bad_url")
+        return await self._graph.fetch(media)
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Each part once; a try after a failure begins behind what had left."""
+        found = render.messages(self._platform, message, self._settings.templates)
+        self._must_be_possible(message, found)
+        tag = not render.private(message) and must_tag(self._can, message, now=self._tools.clock.now())
+        sent = list(message.sent)
+        for part in found[len(sent) :]:
+            try:
+                body = await self._written(message, part, first=not sent, tag=tag)
+                sent.append(await self._delivered(message, body))
+            except ChannelError as error:
+                error.sent = tuple(sent)
+                raise
+        return Receipt(external_ids=tuple(sent))
+
+    def _must_be_possible(self, message: OutboundMessage, found: Sequence[render.Part]) -> None:
+        """Return, or raise `PermanentFailure`."""
+        if not found:
+            raise PermanentFailure("there is nothing in it that could be sent", code="unsupported")
+        for part in found:
+            self._must_be_carried(part)
+        now = self._tools.clock.now()
+        if not render.private(message):
+            must_be_lawful(self._can, message, now=now)
+        elif message.reply_until is not None and now >= message.reply_until:
+            raise PermanentFailure("what is said in public can be answered for seven days", code="window_closed")
+        elif len(found) > 1:
+            raise PermanentFailure("what is said in public can be answered by one message only", code="too_long")
+
+    def _must_be_carried(self, part: render.Part) -> None:
+        if part.file is None:
+            return
+        limit = LIMITS[self._platform].files.get(part.kind)
+        if limit is None:
+            raise PermanentFailure(f"'{part.file.name}' is of no kind that is carried here", code="unsupported")
+        if part.file.size > limit:
+            raise PermanentFailure(f"'{part.file.name}' is too large for {self._platform.value}", code="too_large")
+
+    async def _written(self, message: OutboundMessage, part: render.Part, *, first: bool, tag: bool) -> bytes:
+        given = part.given
+        if part.file is not None:
+            data = await self._file(part.file)
+            uploaded = await self._graph.upload(*render.upload(self._platform, part.file, part.kind, data))
+            given = render.with_file(self._platform, part, uploaded)
+        return render.request(self._platform, message, given, first=first, tag=tag)
+
+    async def _file(self, attachment: Attachment) -> bytes:
+        try:
+            return await self._tools.files.read(attachment.id)
+        except NotFound:
+            raise PermanentFailure(f"'{attachment.name}' is not there any more", code="unsupported") from None
+
+    async def _delivered(self, message: OutboundMessage, body: bytes) -> str:
+        """Meta's id of what it took."""
+        await self._paces.turn(message.to.address)
+        await self._pace.turn()
+        answer = await self._graph.send(body)
+        if render.private(message):
+            await self._tell_who(message.to, answer)
+        self._tools.count("meta_sent")
+        return _id_of(answer)
+
+    async def _tell_who(self, sender: Identity, answer: Mapping[str, Any]) -> None:
+        """Who wrote in public has an id of their own once they are written to. Where the store cannot hear it, they are met anew."""
+        known = answer.get("recipient_id")
+        if self._inbox is None or not isinstance(known, str) or not known:
+            return
+        moved = ContactChanged(
+            channel=self._name,
+            external_id=f"known:{sender.address}",
+            sender=sender,
+            received_at=self._tools.clock.now(),
+            new_address=known,
+        )
+        with suppress(StoreError):
+            await self._inbox.accept([moved])
+
+
+def _id_of(answer: Mapping[str, Any]) -> str:
+    rows = answer.get("messages")
+    first = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
+    found = answer.get("message_id") or first.get("id")
+    if not isinstance(found, str) or not found:
+        raise Unknown("Meta took it, but its answer names no message")
+    return found

@@ -1,0 +1,101 @@
+"""One call of Meta's -> events. Pure.
+
+A call holds entries, an entry holds changes or events, and an app's calls may concern several numbers or pages: `others` names the
+accounts that are told here as well. What cannot be read, or concerns nobody here, is put aside alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from channels import fields, strict_json
+from channels.meta import comments, messenger, whatsapp
+from channels.meta.reading import MOST, Here, NotForUs, each, inner, number, put_aside
+from conversation.errors import MalformedPayload
+from conversation.message import InboundEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Door:
+    """Whom this webhook tells. Without an `account` every id is taken for its own."""
+
+    channel: str
+    received_at: datetime
+    account: str | None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def here(self, identifier: str) -> Here:
+        """The account that this id belongs to. Raises `NotForUs`."""
+        if identifier in self.others:
+            return Here(channel=self.others[identifier], received_at=self.received_at, id=identifier)
+        if self.account is not None and identifier != self.account:
+            raise NotForUs(f"for {identifier[:50]}, which is no account of this webhook")
+        return self.mine(identifier)
+
+    def mine(self, identifier: str = "") -> Here:
+        """The webhook's own account."""
+        return Here(channel=self.channel, received_at=self.received_at, id=identifier)
+
+
+def events(
+    body: bytes,
+    *,
+    channel: str,
+    received_at: datetime,
+    account: str | None = None,
+    others: Mapping[str, str] | None = None,
+) -> Sequence[InboundEvent]:
+    """All events in these bytes. `account` is the platform's id of this one. Raises `MalformedPayload` where nothing can be told apart."""
+    value = strict_json.loads(body)
+    if not isinstance(value, dict):
+        raise MalformedPayload("not an object", code="wrong_type")
+    about = fields.text(value, "object", longest=100)
+    door = _Door(channel=channel, received_at=received_at, account=account, others=others or {})
+    read = _ENTRIES.get(about or "")
+    if read is None:
+        return [put_aside(door.mine(), value, f"about {about!r}: neither a page, nor Instagram, nor WhatsApp")]
+    return each(door.mine(), fields.rows(value, "entry", most=MOST), partial(read, door))
+
+
+def _whatsapp(door: _Door, entry: Mapping[str, Any]) -> list[InboundEvent]:
+    return each(door.mine(), fields.rows(entry, "changes", most=MOST), partial(_whatsapp_change, door))
+
+
+def _whatsapp_change(door: _Door, change: Mapping[str, Any]) -> list[InboundEvent]:
+    value = inner(change, "value")
+    phone = inner(value, "metadata").get("phone_number_id")
+    here = door.mine() if phone is None else door.here(number(inner(value, "metadata"), "phone_number_id"))
+    return whatsapp.change(fields.text(change, "field", longest=100) or "", value, here)
+
+
+def _social(door: _Door, entry: Mapping[str, Any]) -> list[InboundEvent]:
+    here = door.here(number(entry, "id"))
+    found: list[InboundEvent] = []
+    for key in ("messaging", "standby"):
+        found += each(here, fields.rows(entry, key, most=MOST), partial(_social_event, here))
+    at = fields.epoch(entry, "time")
+    found += each(here, fields.rows(entry, "changes", most=MOST), partial(_social_change, here, at))
+    # comments of Instagram logins of its own have no list of changes around them
+    if "field" in entry:
+        found += each(here, [{"field": entry["field"], "value": entry.get("value")}], partial(_social_change, here, at))
+    return found
+
+
+def _social_event(here: Here, event: Mapping[str, Any]) -> Sequence[InboundEvent]:
+    return messenger.read(event, here)
+
+
+def _social_change(here: Here, at: datetime | None, change: Mapping[str, Any]) -> Sequence[InboundEvent]:
+    value = inner(change, "value")
+    if "recipient" in value:  # the app's page for tests sends messages this way
+        return messenger.read(value, here)
+    return comments.read(fields.text(change, "field", longest=100) or "", value, here, at)
+
+
+_ENTRIES: Mapping[str, Callable[[_Door, Mapping[str, Any]], list[InboundEvent]]] = {
+    "whatsapp_business_account": _whatsapp,
+    "page": _social,
+    "instagram": _social,
+}
