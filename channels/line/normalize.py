@@ -1,0 +1,213 @@
+"""The body of a LINE webhook -> events. Pure. Each event of a batch stands alone: a bad one becomes `Malformed`.
+
+A message's `external_id` is its message id, which edits, unsends and quotes name; any other event's is its `webhookEventId`.
+https://developers.line.biz/en/reference/messaging-api/#webhook-event-objects
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from channels import fields, strict_json
+from channels.line.content import content
+from channels.line.tokens import stamped
+from channels.scenes import chosen
+from conversation.errors import MalformedPayload
+from conversation.message import (
+    ContactChanged,
+    InboundEvent,
+    Malformed,
+    MessageEdited,
+    MessageReceived,
+    MessageRetracted,
+)
+from conversation.people import Identity
+
+MOST_EVENTS = 1000
+
+_LONGEST_DATA = 2000
+_PICKED = ("datetime", "date", "time")  # what a postback's date picker tells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """One event of the batch, and what every part of its reading needs to know."""
+
+    channel: str
+    received_at: datetime
+    value: Mapping[str, Any]
+    sender: Identity
+    raw: bytes
+
+    @property
+    def own_id(self) -> str:
+        return fields.identifier(self.value, "webhookEventId")
+
+    @property
+    def at(self) -> datetime | None:
+        return fields.epoch(self.value, "timestamp")
+
+
+def events(body: bytes, *, channel: str, received_at: datetime, groups: bool = False) -> Sequence[InboundEvent]:
+    """The events in these bytes; none in the call by which the console tries the address. Raises `MalformedPayload`."""
+    call = strict_json.loads(body)
+    if not isinstance(call, dict) or "events" not in call:
+        raise MalformedPayload("not an object with 'events'", code="wrong_type")
+    items = fields.rows(call, "events", most=MOST_EVENTS)
+    found = (_one(item, at, channel, received_at, groups=groups) for at, item in enumerate(items))
+    return [event for event in found if event is not None]
+
+
+def _one(value: Any, at: int, channel: str, received_at: datetime, *, groups: bool) -> InboundEvent | None:
+    raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return _read(value, channel, received_at, raw, groups=groups)
+    except MalformedPayload as fault:
+        return Malformed(
+            channel=channel,
+            external_id=_name_of(value, at),
+            received_at=received_at,
+            raw=raw,
+            reason=fault.detail,
+            code=fault.code,
+        )
+
+
+def _read(value: Any, channel: str, received_at: datetime, raw: bytes, *, groups: bool) -> InboundEvent | None:
+    if not isinstance(value, dict):
+        raise MalformedPayload("an event is not an object", code="wrong_type")
+    sender = _sender(value, channel, groups=groups)
+    if sender is None:
+        return None
+    read = _READERS.get(fields.text(value, "type", longest=100) or "", _unsupported)
+    return read(_Event(channel=channel, received_at=received_at, value=value, sender=sender, raw=raw))
+
+
+def _name_of(value: Any, at: int) -> str:
+    try:
+        return fields.identifier(value, "webhookEventId")
+    except (MalformedPayload, AttributeError):
+        return f"#{at}"
+
+
+def _sender(value: Mapping[str, Any], channel: str, *, groups: bool) -> Identity | None:
+    """Whom an answer goes to; None where it is a group, or a room of several, that this account does not serve."""
+    source = fields.table(value, "source")
+    if source is None:
+        raise MalformedPayload("an event without a source", code="unsupported")
+    key = {"user": "userId", "group": "groupId", "room": "roomId"}.get(str(source.get("type")))
+    if key is None:
+        raise MalformedPayload("a source of an unknown type", code="unsupported")
+    if key != "userId" and not groups:
+        return None
+    return Identity(channel=channel, address=fields.identifier(source, key))
+
+
+def _table(event: _Event, key: str) -> Mapping[str, Any]:
+    found = fields.table(event.value, key)
+    if found is None:
+        raise MalformedPayload(f"'{key}' is missing", code="missing")
+    return found
+
+
+def _message(event: _Event) -> InboundEvent:
+    message = _table(event, "message")
+    own_id = fields.identifier(message, "id")
+    said = content(message, f"{event.channel}/{own_id}")
+    return MessageReceived(
+        channel=event.channel,
+        external_id=own_id,
+        sender=event.sender,
+        text=said.text,
+        received_at=event.received_at,
+        sent_at=event.at,
+        attachments=said.attachments,
+        album=said.album,
+        unsupported=said.unsupported,
+        reply_to=fields.text(message, "quotedMessageId", longest=200) or None,
+        reply_token=_reply_token(event),
+        raw=event.raw,
+    )
+
+
+def _postback(event: _Event) -> InboundEvent:
+    """A button of a menu: its data are the words, and name the issue or the language where they say so."""
+    postback = _table(event, "postback")
+    data = fields.text(postback, "data", longest=_LONGEST_DATA) or ""
+    params = fields.table(postback, "params") or {}
+    picked = [fields.text(params, key, longest=100) for key in _PICKED]
+    choice = chosen(data)
+    return MessageReceived(
+        channel=event.channel,
+        external_id=event.own_id,
+        sender=event.sender,
+        text=" ".join(part for part in (choice.text, *picked) if part),
+        received_at=event.received_at,
+        sent_at=event.at,
+        language=choice.language,
+        issue=choice.issue,
+        reply_token=_reply_token(event),
+        raw=event.raw,
+    )
+
+
+def _reply_token(event: _Event) -> str | None:
+    return stamped(fields.text(event.value, "replyToken", longest=200), event.received_at)
+
+
+def _edited(event: _Event) -> InboundEvent:
+    message = _table(event, "message")
+    return MessageEdited(
+        channel=event.channel,
+        external_id=fields.identifier(message, "id"),
+        text=fields.text(message, "text") or "",
+        received_at=event.received_at,
+        sender=event.sender,
+        edited_at=event.at,
+        raw=event.raw,
+    )
+
+
+def _unsent(event: _Event) -> InboundEvent:
+    return MessageRetracted(
+        channel=event.channel,
+        external_id=fields.identifier(_table(event, "unsend"), "messageId"),
+        received_at=event.received_at,
+        sender=event.sender,
+    )
+
+
+def _followed(event: _Event) -> InboundEvent:
+    return _contact(event, reachable=True)
+
+
+def _unfollowed(event: _Event) -> InboundEvent:
+    return _contact(event, reachable=False)
+
+
+def _contact(event: _Event, *, reachable: bool) -> InboundEvent:
+    return ContactChanged(
+        channel=event.channel,
+        external_id=event.own_id,
+        sender=event.sender,
+        received_at=event.received_at,
+        reachable=reachable,
+    )
+
+
+def _unsupported(event: _Event) -> InboundEvent:
+    raise MalformedPayload(f"an event of type {str(event.value.get('type'))[:50]!r}", code="unsupported")
+
+
+_READERS: Mapping[str, Callable[[_Event], InboundEvent]] = {
+    "message": _message,
+    "messageEdited": _edited,
+    "unsend": _unsent,
+    "postback": _postback,
+    "follow": _followed,
+    "unfollow": _unfollowed,
+    "join": _followed,
+    "leave": _unfollowed,
+}

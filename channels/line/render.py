@@ -1,0 +1,60 @@
+"""An agent's reply -> LINE's message objects, and the bodies of the calls that carry them. Pure.
+
+https://developers.line.biz/en/reference/messaging-api/#message-objects, and #quick-reply for the buttons.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.splitting import parts
+from conversation.choices import choices_of, without_marks
+from conversation.outbound import OutboundMessage
+
+TEXT = 5000
+UNIT = "utf16"
+IN_ONE_CALL = 5
+CHOICES = 13
+
+_LABEL = 20
+_BUTTON_TEXT = 300
+_RETRY_KEYS = uuid.UUID("9d1e1a52-8f0f-5d6c-9a57-6c696e652121")
+
+
+def messages(message: OutboundMessage) -> list[Mapping[str, Any]]:
+    """The text in parts of the medium's length, in order; the last one bears the buttons of a question.
+
+    The numbered lines stay below the question: LINE shows buttons on telephones only.
+    """
+    found: list[Mapping[str, Any]] = [
+        {"type": "text", "text": part} for part in parts(without_marks(message.text), TEXT, UNIT)
+    ]
+    choices = choices_of(message.text)[1] if message.automatic else ()
+    if found and 0 < len(choices) <= CHOICES:
+        found[-1] = {**found[-1], "quickReply": {"items": [_button(choice) for choice in choices]}}
+    return found
+
+
+def _button(choice: str) -> Mapping[str, Any]:
+    label = choice if len(choice) <= _LABEL else choice[: _LABEL - 1] + "…"
+    return {"type": "action", "action": {"type": "message", "label": label, "text": choice[:_BUTTON_TEXT]}}
+
+
+def reply(token: str, batch: Sequence[Mapping[str, Any]]) -> bytes:
+    """The body of `message/reply`."""
+    return _bytes({"replyToken": token, "messages": list(batch)})
+
+
+def push(to: str, batch: Sequence[Mapping[str, Any]]) -> bytes:
+    """The body of `message/push`."""
+    return _bytes({"to": to, "messages": list(batch)})
+
+
+def retry_key(message_id: str, first: int) -> str:
+    """The same for the same messages, so that LINE takes them once; `first` is the place of the call's first message."""
+    return str(uuid.uuid5(_RETRY_KEYS, f"{message_id}/{first}"))
+
+
+def _bytes(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
