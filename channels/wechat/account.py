@@ -1,0 +1,206 @@
+"""One account of the `wechat` kind: reads what WeChat posts, answers in time, sends customer-service messages."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from channels.throttle import Pace
+from channels.wechat import normalize, papers, render, sealing
+from channels.wechat.client import Client
+from channels.wechat.settings import Settings
+from channels.windows import must_be_lawful
+from conversation.errors import (
+    ChannelError,
+    MalformedPayload,
+    NotFound,
+    PermanentFailure,
+    SignatureRejected,
+    TransientFailure,
+    Unknown,
+)
+from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+
+TOLERANCE = timedelta(minutes=5)
+UPLOAD_TIMEOUT = 30.0
+
+_LONGEST_ECHO = 200
+_LONGEST_TIMESTAMP = 12
+
+
+class WechatAccount:
+    """Implements the ports `Channel`, `Webhook` and `Media`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._settings = settings
+        self._tools = tools
+        self._key = sealing.key_of(settings.aes_key.get_secret_value()) if settings.aes_key is not None else None
+        self._client = Client(settings, tools)
+        self._pace = Pace(tools.clock, settings.pace, burst=5)
+        self._can = Can(
+            work=WorkKind.MESSAGE,
+            attachments=True,
+            attachment_bytes=render.UPLOAD,
+            attachment_types=tuple(render.UPLOADS),
+            length=render.TEXT,
+            length_unit=render.UNIT,
+            reply_window=normalize.WINDOW,
+            templates=tuple(settings.templates),
+            choices=render.CHOICES,
+        )
+
+    def __repr__(self) -> str:
+        return f"WechatAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Texts and files for 48 hours, then templates. WeChat tells of templates only, and knows no repeat of ours."""
+        return self._can
+
+    async def start(self) -> None:
+        """Prove the AppSecret."""
+        await self._client.access.get()
+
+    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
+        """Stay until cancelled."""
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Nothing to let go of: the access token serves the other nodes."""
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def verify(self, request: Request) -> None:
+        """SHA-1 over token, time and nonce; with an AES key over the sealed message as well, and nothing else is taken."""
+        asked = request.query
+        timestamp, nonce = asked.get("timestamp", ""), asked.get("nonce", "")
+        if not _is_recent(timestamp, request.received_at):
+            raise SignatureRejected("the timestamp is missing, or too far from now")
+        sealed = () if self._key is None or request.method == "GET" else (_sealed_in(request.body),)
+        given = asked.get("msg_signature" if sealed else "signature", "")
+        if not sealing.signed(given, self._settings.token.get_secret_value(), timestamp, nonce, *sealed):
+            raise SignatureRejected("the signature is missing or wrong")
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """The events of the call; none in the one by which WeChat tries the address."""
+        if request.method == "GET":
+            return []
+        return normalize.events(self._opened(request.body), channel=self._name, received_at=request.received_at)
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names it
+        """The word that WeChat wants within five seconds, after the commit; whoever subscribes may be greeted in it."""
+        if request.method == "GET":
+            return Reply(body=request.query.get("echostr", "")[:_LONGEST_ECHO].encode(), type="text/plain")
+        greeting = self._greeting(request) if self._settings.greeting else None
+        if greeting is None:
+            return Reply(body=b"success", type="text/plain")
+        return Reply(body=greeting, type="text/xml")
+
+    def _opened(self, body: bytes) -> bytes:
+        """Calls come sealed where there is a key, or were refused; what was put aside before is read again as it was kept."""
+        sealed = papers.fields(body).get("Encrypt", "").strip() if self._key is not None else ""
+        if self._key is None or not sealed:
+            return body
+        return sealing.unseal(self._key, self._settings.app_id, sealed)
+
+    def _greeting(self, request: Request) -> bytes | None:
+        """A passive reply to a subscription, sealed where messages are."""
+        fields = papers.fields(self._opened(request.body))
+        if fields.get("Event", "").strip() != "subscribe":
+            return None
+        at, text = int(request.received_at.timestamp()), self._settings.greeting or ""
+        plain = render.passive(text, to=fields["FromUserName"], sender=fields.get("ToUserName", ""), at=at)
+        if self._key is None:
+            return plain
+        sealed = sealing.seal(self._key, self._settings.app_id, plain, random=secrets.token_bytes(sealing.RANDOM))
+        return render.sealed(sealed, self._settings.token.get_secret_value(), at=at, nonce=secrets.token_hex(8))
+
+    async def fetch(self, attachment: Attachment) -> Fetched:
+        """The bytes of a file that a customer sent: WeChat keeps them for three days."""
+        media_id = (attachment.url or "").removeprefix(normalize.PROVIDER)
+        if not media_id or media_id == attachment.url:
+            raise PermanentFailure("not a file that WeChat keeps", code="bad_url")
+        return await self._client.fetch(media_id)
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """Each part once; a try after a failure begins behind what had left."""
+        must_be_lawful(self._can, message, now=self._tools.clock.now())
+        calls = self._calls(message)
+        if not calls:
+            raise PermanentFailure("there is nothing in it that could be sent", code="unsupported")
+        sent = list(message.sent)
+        for number, call in list(enumerate(calls))[len(sent) :]:
+            try:
+                await self._pace.turn()
+                told = await self._delivered(call)
+            except ChannelError as error:
+                error.sent = tuple(sent)
+                raise
+            own = message.id if number == 0 else f"{message.id}/{number}"
+            sent.append(str(told.get("msgid") or own))  # only templates are given a number by WeChat
+        return Receipt(external_ids=tuple(sent))
+
+    def _calls(self, message: OutboundMessage) -> Sequence[render.Call]:
+        if message.template is not None:
+            template = self._settings.templates[message.template]
+            return [render.template(message, template.id, template.fields)]
+        for attachment in message.attachments:
+            _must_be_taken(attachment)
+        return render.calls(message, menus=self._settings.menus)
+
+    async def _delivered(self, call: render.Call) -> Mapping[str, object]:
+        if call.file is not None:
+            call = call.with_media(await self._uploaded(call.file, call.kind))
+        return await self._client.post(call.path, render.body(call))
+
+    async def _uploaded(self, attachment: Attachment, kind: str) -> str:
+        try:
+            data = await self._tools.files.read(attachment.id)
+        except NotFound:
+            raise PermanentFailure("the file is gone", code="unsupported") from None
+        boundary = secrets.token_hex(16)
+        body = render.upload(attachment.name, attachment.type, data, boundary=boundary)
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+        try:
+            told = await self._client.post(
+                "cgi-bin/media/upload", body, headers, query=f"&type={kind}", timeout=UPLOAD_TIMEOUT
+            )
+        except Unknown as error:  # an upload reaches nobody: it may be made again
+            raise TransientFailure(f"the file did not get through: {error.detail}") from None
+        return str(told.get("media_id", ""))
+
+
+def _must_be_taken(attachment: Attachment) -> None:
+    kind, most = render.UPLOADS.get(attachment.type, ("", 0))
+    if not kind:
+        raise PermanentFailure(f"WeChat takes no files of type {attachment.type[:100]}", code="unsupported")
+    if attachment.size > most:
+        raise PermanentFailure(f"WeChat takes a {kind} of at most {most} bytes", code="too_large")
+
+
+def _is_recent(timestamp: str, now: datetime) -> bool:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _LONGEST_TIMESTAMP):
+        return False
+    return abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
+
+
+def _sealed_in(body: bytes) -> str:
+    """What is sealed; without anything the signature would be that of the call alone, which stands in its address."""
+    try:
+        sealed = papers.fields(body).get("Encrypt", "").strip()
+    except MalformedPayload:
+        sealed = ""
+    if not sealed:
+        raise SignatureRejected("there is nothing sealed in it")
+    return sealed

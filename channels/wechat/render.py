@@ -1,0 +1,97 @@
+"""An agent's reply -> the bodies of customer-service messages, template messages and passive replies. Pure.
+
+https://developers.weixin.qq.com/doc/service/api/customer/message/api_sendcustommessage
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from channels.splitting import length, parts
+from channels.wechat import papers, sealing
+from conversation.choices import choices_of, without_marks
+from conversation.message import Attachment
+from conversation.outbound import OutboundMessage
+
+TEXT = 2048
+UNIT = "bytes"
+CHOICES = 9
+UPLOADS: Mapping[str, tuple[str, int]] = {  # type -> WeChat's word for it, and its largest file in bytes
+    "image/jpeg": ("image", 10_000_000),
+    "image/png": ("image", 10_000_000),
+    "image/gif": ("image", 10_000_000),
+    "audio/amr": ("voice", 2_000_000),
+    "audio/mpeg": ("voice", 2_000_000),
+    "video/mp4": ("video", 10_000_000),
+}
+UPLOAD = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One message. Where `file` is set, its media id is still missing below `body[kind]`."""
+
+    kind: str
+    body: Mapping[str, Any]
+    file: Attachment | None = None
+    path: str = "cgi-bin/message/custom/send"
+
+    def with_media(self, media_id: str) -> "Call":
+        """The same, with the file that was uploaded."""
+        return Call(kind=self.kind, body={**self.body, self.kind: {"media_id": media_id}}, path=self.path)
+
+
+def calls(message: OutboundMessage, *, menus: bool = False) -> list[Call]:
+    """In order: the text in parts of the medium's length, then the files."""
+    to = {"touser": message.to.address}
+    question, choices = choices_of(message.text) if message.automatic else (message.text, ())
+    if menus and 0 < len(choices) <= CHOICES and length(question, UNIT) <= TEXT:
+        return [_menu(to, question, choices)]
+    texts = parts(without_marks(message.text), TEXT, UNIT)
+    said = [Call(kind="text", body={**to, "msgtype": "text", "text": {"content": text}}) for text in texts]
+    return [*said, *(_file(to, attachment) for attachment in message.attachments)]
+
+
+def _menu(to: Mapping[str, str], question: str, choices: Sequence[str]) -> Call:
+    """What is tapped comes back as a text that says the choice."""
+    items = [{"id": str(number), "content": choice} for number, choice in enumerate(choices, start=1)]
+    menu = {"head_content": question, "list": items, "tail_content": ""}
+    return Call(kind="msgmenu", body={**to, "msgtype": "msgmenu", "msgmenu": menu})
+
+
+def _file(to: Mapping[str, str], attachment: Attachment) -> Call:
+    kind, _ = UPLOADS.get(attachment.type, ("", 0))
+    return Call(kind=kind, body={**to, "msgtype": kind}, file=attachment)
+
+
+def template(message: OutboundMessage, template_id: str, names: Sequence[str]) -> Call:
+    """A template message: the parameters in the order of its fields."""
+    data = {name: {"value": value} for name, value in zip(names, message.parameters, strict=False)}
+    body = {"touser": message.to.address, "template_id": template_id, "data": data}
+    return Call(kind="template", body=body, path="cgi-bin/message/template/send")
+
+
+def body(call: Call) -> bytes:
+    """The JSON. WeChat shows escapes of characters as they stand: there must be none."""
+    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def upload(name: str, kind: str, data: bytes, *, boundary: str) -> bytes:
+    """The multipart body of `cgi-bin/media/upload`. `boundary` must not occur in the data."""
+    quoted = "".join(c if (c.isascii() and c.isalnum()) or c in "._-" else "_" for c in name)
+    head = f'--{boundary}\r\ncontent-disposition: form-data; name="media"; filename="{quoted}"\r\ncontent-type: {kind}\r\n\r\n'
+    return head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+
+
+def passive(text: str, *, to: str, sender: str, at: int) -> bytes:
+    """A passive reply, which is said in the answer to WeChat's own call."""
+    return papers.document(
+        {"ToUserName": to, "FromUserName": sender, "CreateTime": str(at), "MsgType": "text", "Content": text}
+    )
+
+
+def sealed(text: str, token: str, *, at: int, nonce: str) -> bytes:
+    """A sealed passive reply in its envelope."""
+    signed = sealing.signature(token, str(at), nonce, text)
+    return papers.document({"Encrypt": text, "MsgSignature": signed, "TimeStamp": str(at), "Nonce": nonce})
