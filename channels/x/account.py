@@ -1,0 +1,152 @@
+"""One account of the `x` kind: answers X's checks, verifies and reads what X posts, sends answers as direct messages."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.throttle import Pace
+from channels.x import normalize, oauth, render
+from channels.x.content import PROVIDER
+from channels.x.errors import body_of
+from channels.x.settings import Settings
+from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, SignatureRejected
+from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+
+HEADER = "x-twitter-webhooks-signature"
+TIMEOUT = 15.0
+FETCH_TIMEOUT = 60.0
+FETCH_LIMIT = 20_000_000  # pictures; films lie at public addresses
+
+_LONGEST_TOKEN = 500
+# no JSON object is made of these alone: who asks us to answer a check never gets the signature of a call
+_OF_TOKENS = frozenset(string.ascii_letters + string.digits + "-_=+/.")
+
+
+class XAccount:
+    """Implements the ports `Channel`, `Webhook` and `Media`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._settings = settings
+        self._tools = tools
+        self._pace = Pace(tools.clock, settings.pace, burst=10)
+        self._can = Can(work=WorkKind.MESSAGE, receipts=True, length=render.TEXT)
+
+    def __repr__(self) -> str:
+        return f"XAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Texts and receipts. Files are received, not sent."""
+        return self._can
+
+    async def start(self) -> None:
+        """Prove the keys, and that they are those of this account."""
+        told = await self._ask("GET", "/2/users/me")
+        mine = told.get("data")
+        if isinstance(mine, dict) and mine.get("id") not in (None, self._settings.id):
+            raise ChannelMisconfigured("the access token is that of another account than 'id' names")
+
+    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
+        """Stay until cancelled."""
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def verify(self, request: Request) -> None:
+        """HMAC-SHA256 over the raw bytes: https://docs.x.com/x-api/webhooks/quickstart. A check needs a token to answer."""
+        if request.method == "GET":
+            token = request.query.get("crc_token", "")
+            if not 0 < len(token) <= _LONGEST_TOKEN or not _OF_TOKENS.issuperset(token):
+                raise SignatureRejected("no check, or one that X would not make")
+            return
+        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
+        if not hmac.compare_digest(shown, self._signed(request.body).encode()):
+            raise SignatureRejected("the signature is missing or wrong")
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """All events of the call; a check has none."""
+        if request.method == "GET":
+            return ()
+        return normalize.events(
+            request.body,
+            channel=self._name,
+            received_at=request.received_at,
+            account=self._settings.id,
+            mentions=self._settings.mentions,
+        )
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names them
+        """200, or what a check wants to see."""
+        if request.method != "GET":
+            return Reply()
+        return Reply(body=json.dumps({"response_token": self._signed(request.query["crc_token"].encode())}).encode())
+
+    def _signed(self, body: bytes) -> str:
+        key = self._settings.consumer_secret.get_secret_value().encode()
+        return "sha256=" + base64.b64encode(hmac.new(key, body, hashlib.sha256).digest()).decode()
+
+    async def fetch(self, attachment: Attachment) -> Fetched:
+        """A picture of a direct message, which X shows to its sender and to us only."""
+        path = (attachment.url or "").removeprefix(PROVIDER)
+        if not path.startswith("/"):
+            raise PermanentFailure("not a picture that X keeps for us", code="bad_url")
+        url = self._settings.media + path
+        headers = {"authorization": self._authorization("GET", url)}
+        return await self._tools.http.fetch(
+            url, headers=headers, timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT, redirects=0
+        )
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """One call for each part; a try after a failure begins behind what had left. X knows no idempotency key."""
+        bodies = render.messages(message)
+        if message.attachments or not bodies:
+            raise PermanentFailure("files are not sent over X", code="unsupported")
+        if not (message.to.address.isascii() and message.to.address.isdigit()):
+            raise PermanentFailure("not a user id of X", code="unknown_recipient")
+        sent = list(message.sent)
+        try:
+            for body in bodies[len(sent) :]:
+                await self._pace.turn()
+                told = await self._ask("POST", f"/2/dm_conversations/with/{message.to.address}/messages", body)
+                sent.append(_id(told) or f"{message.id}/{len(sent)}")
+        except ChannelError as error:
+            error.sent = tuple(sent)
+            raise
+        return Receipt(external_ids=tuple(sent))
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
+        url = self._settings.api + path
+        headers = {"authorization": self._authorization(method, url), "content-type": "application/json"}
+        answer = await self._tools.http.request(method, url, body=body, headers=headers, timeout=TIMEOUT, trusted=True)
+        return body_of(answer, self._tools.clock)
+
+    def _authorization(self, method: str, url: str) -> str:
+        now = int(self._tools.clock.now().timestamp())
+        nonce = secrets.token_hex(16)
+        return oauth.authorization(method, url, self._settings.credentials(), nonce=nonce, timestamp=now)
+
+
+def _id(told: Mapping[str, Any]) -> str | None:
+    data = told.get("data")
+    found = data.get("dm_event_id") if isinstance(data, dict) else None
+    return found if isinstance(found, str) else None

@@ -1,0 +1,41 @@
+"""The whole house with an X account: direct messages, a picture that only a signed request gets, a mention that is answered in private."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from conversation.message import Status
+from tests.channels.x.fake import KEY, SECRET, TOKEN, TOKEN_SECRET, US, FakeX, x
+from tests.contracts.journey import ASKED, JourneyContract, Provider
+
+
+class TestJourney(JourneyContract):
+    receipt = Status.READ
+    secrets = (SECRET, TOKEN, TOKEN_SECRET)
+
+    @asynccontextmanager
+    async def provider(self, house: str) -> AsyncIterator[FakeX]:
+        async with x(hook=f"{house}/hooks/account") as playing:
+            yield playing
+
+    def account(self, provider: Provider) -> str:
+        return (
+            f'kind = "x"\nid = "{US}"\nconsumer_key = "{KEY}"\nconsumer_secret = "{SECRET}"\ntoken = "{TOKEN}"\n'
+            f'token_secret = "{TOKEN_SECRET}"\napi = "{provider.url}"\nmedia = "{provider.url}"\n'
+        )
+
+    async def test_a_check_is_answered_and_a_mention_goes_on_in_private(self, sqlite_url: str, tmp_path: Path) -> None:
+        async with self.world(tmp_path, sqlite_url) as (playing, built):
+            assert isinstance(playing, FakeX)
+            assert await playing.check()
+            await playing.mention(f"@examplewallet {ASKED}")
+            conversation = (await built.conversation())["id"]
+            await playing.write("这是我的私信")
+            assert (await built.conversation(2))["id"] == conversation
+            await built.answer(conversation, "我们私下谈")
+            await built.becomes(conversation, "我们私下谈", "sent")
+            assert playing.delivered == ["我们私下谈"]
+            playing.open_to_us = False
+            await built.answer(conversation, "您还在吗")
+            failed = await built.becomes(conversation, "您还在吗", "failed")
+            assert failed["error"].startswith("blocked")
