@@ -1,0 +1,131 @@
+"""One account of the `sms` kind: verifies and reads what Twilio posts, sends answers, fetches pictures."""
+
+import asyncio
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels import twilio
+from channels.sms import normalize, render
+from channels.sms.errors import success_of
+from channels.sms.settings import Settings
+from channels.throttle import Pace
+from channels.windows import must_be_lawful
+from conversation.errors import ChannelError, PermanentFailure
+from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+
+TIMEOUT = 15.0
+FETCH_TIMEOUT = 60.0
+FETCH_LIMIT = 20_000_000
+
+_NOTHING_TO_SAY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+
+
+class SmsAccount:
+    """Implements the ports `Channel`, `Webhook` and `Media`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._settings = settings
+        self._tools = tools
+        self._pace = Pace(tools.clock, settings.pace, burst=5)
+        self._url = f"{tools.public_url}/hooks/{name}"
+        by_whatsapp = (settings.number or "").startswith(normalize.WHATSAPP)
+        self._can = Can(
+            work=WorkKind.MESSAGE,
+            receipts=settings.receipts,
+            length=render.TEXT,
+            reply_window=normalize.WINDOW if by_whatsapp else None,
+        )
+
+    def __repr__(self) -> str:
+        return f"SmsAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Texts and receipts. Twilio takes files by public address only, and we have none."""
+        return self._can
+
+    async def start(self) -> None:
+        """Prove name and token."""
+        await self._ask("GET", f"/2010-04-01/Accounts/{self._settings.account}.json")
+
+    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
+        """Stay until cancelled."""
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def verify(self, request: Request) -> None:
+        """Over the address that Twilio was told, not the one that a proxy passes on."""
+        twilio.verify(self._token, request.headers.get(twilio.HEADER, ""), self._url, request.body)
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """What this call tells."""
+        return normalize.events(request.body, channel=self._name, received_at=request.received_at)
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names them
+        """An empty TwiML document: answers leave by the outbox."""
+        return Reply(body=_NOTHING_TO_SAY, type="text/xml")
+
+    async def fetch(self, attachment: Attachment) -> Fetched:
+        """The bytes of a picture. Twilio leads on to where it lies, and is told the token only itself."""
+        path = (attachment.url or "").removeprefix(normalize.PROVIDER)
+        if not path.startswith("/2010-04-01/Accounts/"):
+            raise PermanentFailure("not a file that Twilio keeps", code="bad_url")
+        return await self._tools.http.fetch(
+            self._settings.api + path, headers=self._headers(), timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT
+        )
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """One call for each part; a try after a failure begins behind what had left. Twilio knows no idempotency key."""
+        must_be_lawful(self._can, message, now=self._tools.clock.now())
+        sender = render.sender(self._settings.number, self._settings.service)
+        forms = render.forms(message, sender, self._url if self._settings.receipts else None)
+        if message.attachments or not forms:
+            raise PermanentFailure(
+                "Twilio takes files only by a public address, which ours have not", code="unsupported"
+            )
+        sent = list(message.sent)
+        try:
+            for form in forms[len(sent) :]:
+                await self._pace.turn()
+                told = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
+                sent.append(str(told.get("sid", f"{message.id}/{len(sent)}")))
+        except ChannelError as error:
+            error.sent = tuple(sent)
+            raise
+        return Receipt(external_ids=tuple(sent))
+
+    async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
+        more = {"content-type": "application/x-www-form-urlencoded"} if body else {}
+        answer = await self._tools.http.request(
+            method,
+            self._settings.api + path,
+            body=body,
+            headers=self._headers() | more,
+            timeout=TIMEOUT,
+            trusted=True,
+        )
+        return success_of(answer, self._tools.clock)
+
+    def _headers(self) -> dict[str, str]:
+        pair = f"{self._settings.account}:{self._token}"
+        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+    @property
+    def _token(self) -> str:
+        return self._settings.token.get_secret_value()
