@@ -1,0 +1,106 @@
+"""One account of the `viber` kind: verifies and reads what Viber posts, tells Viber where to post it, sends answers."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.throttle import Pace
+from channels.viber import normalize, render
+from channels.viber.errors import status_of
+from channels.viber.settings import Settings
+from conversation.errors import ChannelError, PermanentFailure, SignatureRejected
+from conversation.message import Accepted, InboundEvent
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Inbox, Reply, Request, Tools
+
+HEADER = "x-viber-content-signature"
+TIMEOUT = 15.0
+
+
+class ViberAccount:
+    """Implements the ports `Channel` and `Webhook`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._settings = settings
+        self._tools = tools
+        self._pace = Pace(tools.clock, settings.pace, burst=10)
+        self._sender = {"name": settings.sender} | ({"avatar": settings.avatar} if settings.avatar else {})
+        self._can = Can(work=WorkKind.MESSAGE, receipts=True, length=render.TEXT, choices=render.CHOICES)
+
+    def __repr__(self) -> str:
+        return f"ViberAccount({self._name!r})"
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """Texts, buttons and receipts. Viber takes files by public address only, and we have none."""
+        return self._can
+
+    async def start(self) -> None:
+        """Prove the token."""
+        await self._ask("get_account_info", b"{}")
+
+    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
+        """Tell Viber where to post, which it tries at once; then stay until cancelled."""
+        await self._ask("set_webhook", render.webhook(f"{self._tools.public_url}/hooks/{self._name}"))
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        """Nothing to let go of. The webhook stays: what is said meanwhile is told for an hour."""
+
+    # -- in ------------------------------------------------------------------------------------------------------------
+
+    def verify(self, request: Request) -> None:
+        """HMAC-SHA256 in hex over the raw bytes: https://developers.viber.com/docs/api/rest-bot-api/#callbacks."""
+        wanted = hmac.new(self._token.encode(), request.body, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(request.headers.get(HEADER, "").lower().encode(), wanted.encode()):
+            raise SignatureRejected("the signature is missing or wrong")
+
+    def normalize(self, request: Request) -> Sequence[InboundEvent]:
+        """What this call tells."""
+        return normalize.events(request.body, channel=self._name, received_at=request.received_at)
+
+    def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names them
+        """200. Whoever opens the chat is welcomed in this very answer: they may not be written to before they write."""
+        if self._settings.welcome is not None and normalize.opened(request.body):
+            return Reply(body=render.welcome(self._settings.welcome, self._sender))
+        return Reply()
+
+    # -- out -----------------------------------------------------------------------------------------------------------
+
+    async def send(self, message: OutboundMessage) -> Receipt:
+        """One call for each part; a try after a failure begins behind what had left. Viber knows no idempotency key."""
+        bodies = render.messages(message, self._sender)
+        if message.attachments or not bodies:
+            raise PermanentFailure(
+                "Viber takes files only by a public address, which ours have not", code="unsupported"
+            )
+        sent = list(message.sent)
+        try:
+            for body in bodies[len(sent) :]:
+                await self._pace.turn()
+                told = await self._ask("send_message", body)
+                sent.append(str(told.get("message_token", f"{message.id}/{len(sent)}")))
+        except ChannelError as error:
+            error.sent = tuple(sent)
+            raise
+        return Receipt(external_ids=tuple(sent))
+
+    async def _ask(self, what: str, body: bytes) -> Mapping[str, Any]:
+        headers = {"content-type": "application/json", "x-viber-auth-token": self._token}
+        answer = await self._tools.http.request(
+            "POST", f"{self._settings.api}/pa/{what}", body=body, headers=headers, timeout=TIMEOUT, trusted=True
+        )
+        return status_of(answer, self._tools.clock)
+
+    @property
+    def _token(self) -> str:
+        return self._settings.token.get_secret_value()

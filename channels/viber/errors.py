@@ -1,0 +1,73 @@
+"""What Viber answers -> the house's errors. The table is data.
+
+Viber answers 200 and tells in `status` what it means: https://developers.viber.com/docs/api/rest-bot-api/#error-codes
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from channels.outgoing import json_of, refuse_for_now
+from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
+from conversation.ports import Answer, Clock
+
+OK = 0
+
+_LIMITED_FOR = timedelta(seconds=30)  # Viber does not say how long
+_LONGEST_DETAIL = 300
+_SUCCESS = 200
+
+
+def _limited(detail: str) -> ChannelError:
+    return RateLimited(detail, retry_after=_LIMITED_FOR)
+
+
+# a code of `PermanentFailure`, or what makes the error
+TABLE: Mapping[int, str | Callable[[str], ChannelError]] = {
+    1: TransientFailure,  # the webhook's address did not answer as it should
+    2: ChannelMisconfigured,  # the token
+    3: "refused",
+    4: "refused",
+    5: "unknown_recipient",
+    6: "blocked",
+    7: ChannelMisconfigured,  # the bot is blocked
+    8: ChannelMisconfigured,  # there is no such bot
+    9: ChannelMisconfigured,  # the bot is suspended
+    10: TransientFailure,  # no webhook is set yet
+    11: "unsupported",
+    12: _limited,
+    13: "unsupported",
+    14: "unsupported",
+    15: ChannelMisconfigured,  # the bot has no right to do this
+    16: "refused",
+    17: "refused",
+    18: "refused",
+    19: "refused",
+    20: "refused",
+    21: "refused",  # not in this country
+    22: "refused",
+    23: "refused",  # the month's free messages are used up
+    24: "refused",  # no balance
+}
+
+
+def status_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
+    """The body of a success. Raises what anything else means; a status that is not in the table may pass."""
+    refuse_for_now(answer, clock)
+    body = json_of(answer)
+    status = body.get("status")
+    if answer.status == _SUCCESS and status == OK:
+        return body
+    raise _meaning(
+        status, f"Viber answered {answer.status}, {status}: {body.get('status_message', '')}"[:_LONGEST_DETAIL], answer
+    )
+
+
+def _meaning(status: object, detail: str, answer: Answer) -> ChannelError:
+    found = TABLE.get(status) if isinstance(status, int) else None
+    if isinstance(found, str):
+        return PermanentFailure(detail, code=found)
+    if found is not None:
+        return found(detail)
+    client_fault = 400 <= answer.status < 500  # noqa: PLR2004
+    return PermanentFailure(detail, code="refused") if client_fault else TransientFailure(detail)

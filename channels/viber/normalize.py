@@ -1,0 +1,169 @@
+"""The body of a Viber callback -> events. Pure. One call tells of one thing; what cannot be read becomes `Malformed`.
+
+`message_token` names a message for ever: a customer's, and one of ours in what is told of its delivery.
+https://developers.viber.com/docs/api/rest-bot-api/#callbacks
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from channels import fields, strict_json
+from channels.viber.content import content
+from conversation.errors import MalformedPayload
+from conversation.message import (
+    ContactChanged,
+    DeliveryReported,
+    InboundEvent,
+    Malformed,
+    MessageReceived,
+    Status,
+)
+from conversation.people import Identity
+
+_LONGEST_NAME = 200
+_LONGEST_REASON = 500
+_SILENT = frozenset({"webhook", "conversation_started"})  # Viber tries our address; somebody opened the chat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One call, and what every part of its reading needs to know."""
+
+    channel: str
+    received_at: datetime
+    value: Mapping[str, Any]
+    raw: bytes
+
+    @property
+    def token(self) -> str:
+        found = fields.integer(self.value, "message_token")
+        if found is None:
+            raise MalformedPayload("'message_token' is missing", code="missing")
+        return str(found)
+
+
+def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
+    """What these bytes tell; nothing where nobody said anything yet. Raises `MalformedPayload` for what is no call at all."""
+    value = strict_json.loads(body)
+    if not isinstance(value, dict):
+        raise MalformedPayload("not an object", code="wrong_type")
+    kind = fields.text(value, "event", longest=100)
+    if not kind:
+        raise MalformedPayload("'event' is missing", code="missing")
+    if kind in _SILENT:
+        return []
+    call = _Call(channel=channel, received_at=received_at, value=value, raw=body)
+    try:
+        return [_READERS.get(kind, _unsupported)(call)]
+    except MalformedPayload as fault:
+        return [_aside(call, fault)]
+
+
+def opened(body: bytes) -> bool:
+    """Whether somebody opened the chat, who has not written and has not asked to be written to."""
+    try:
+        value = strict_json.loads(body)
+    except MalformedPayload:
+        return False
+    return isinstance(value, dict) and value.get("event") == "conversation_started"
+
+
+def _aside(call: _Call, fault: MalformedPayload) -> Malformed:
+    token = call.value.get("message_token")
+    return Malformed(
+        channel=call.channel,
+        external_id=str(token) if isinstance(token, int) else "#0",
+        received_at=call.received_at,
+        raw=call.raw,
+        reason=fault.detail,
+        code=fault.code,
+    )
+
+
+def _message(call: _Call) -> InboundEvent:
+    message = fields.table(call.value, "message")
+    if message is None:
+        raise MalformedPayload("'message' is missing", code="missing")
+    token, sender = call.token, _table(call, "sender")
+    said = content(message, f"{call.channel}/{token}")
+    return MessageReceived(
+        channel=call.channel,
+        external_id=token,
+        sender=_person(call, sender),
+        text=said.text,
+        received_at=call.received_at,
+        sent_at=fields.epoch(call.value, "timestamp"),
+        attachments=said.attachments,
+        locale=_locale(sender),
+        unsupported=said.unsupported,
+        raw=call.raw,
+    )
+
+
+def _table(call: _Call, key: str) -> Mapping[str, Any]:
+    found = fields.table(call.value, key)
+    if found is None:
+        raise MalformedPayload(f"'{key}' is missing", code="missing")
+    return found
+
+
+def _person(call: _Call, person: Mapping[str, Any]) -> Identity:
+    name = fields.text(person, "name", longest=_LONGEST_NAME)
+    return Identity(channel=call.channel, address=fields.identifier(person, "id"), name=name or None)
+
+
+def _locale(person: Mapping[str, Any]) -> str | None:
+    """The language of the telephone: a hint, so that nonsense is no fault."""
+    try:
+        return fields.language(person, "language")
+    except MalformedPayload:
+        return None
+
+
+def _subscribed(call: _Call) -> InboundEvent:
+    return _contact(call, _person(call, _table(call, "user")), reachable=True)
+
+
+def _unsubscribed(call: _Call) -> InboundEvent:
+    gone = Identity(channel=call.channel, address=fields.identifier(call.value, "user_id"))
+    return _contact(call, gone, reachable=False)
+
+
+def _contact(call: _Call, who: Identity, *, reachable: bool) -> InboundEvent:
+    return ContactChanged(
+        channel=call.channel,
+        external_id=call.token,
+        sender=who,
+        received_at=call.received_at,
+        reachable=reachable,
+    )
+
+
+def _reported(status: Status) -> Callable[[_Call], InboundEvent]:
+    def read(call: _Call) -> InboundEvent:
+        told = fields.text(call.value, "desc") or "" if status is Status.FAILED else None
+        return DeliveryReported(
+            channel=call.channel,
+            external_id=call.token,
+            status=status,
+            received_at=call.received_at,
+            error=None if told is None else f"refused: {told[:_LONGEST_REASON] or 'Viber could not show it'}",
+        )
+
+    return read
+
+
+def _unsupported(call: _Call) -> InboundEvent:
+    raise MalformedPayload(f"an event of type {str(call.value.get('event'))[:50]!r}", code="unsupported")
+
+
+_READERS: Mapping[str, Callable[[_Call], InboundEvent]] = {
+    "message": _message,
+    "subscribed": _subscribed,
+    "unsubscribed": _unsubscribed,
+    "delivered": _reported(Status.DELIVERED),
+    "seen": _reported(Status.READ),
+    "failed": _reported(Status.FAILED),
+}

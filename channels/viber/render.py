@@ -1,0 +1,75 @@
+"""An agent's reply -> the bodies of the calls that carry it. Pure.
+
+https://developers.viber.com/docs/api/rest-bot-api/#send-message, and https://developers.viber.com/docs/tools/keyboards/ for the buttons.
+"""
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from channels.splitting import parts
+from conversation.choices import choices_of, without_marks
+from conversation.outbound import OutboundMessage
+
+TEXT = 7000
+CHOICES = 12  # rows of a keyboard on a telephone held upright
+
+_WHOLE_CALL = 30_000  # bytes that Viber takes in one call, of which the text may be that much less
+_AROUND = 6_000
+_ACTION = 250
+_MIN_VERSION = 1
+
+
+def messages(message: OutboundMessage, sender: Mapping[str, str]) -> list[bytes]:
+    """One call for each part of the text, in order; the last one bears the buttons of a question.
+
+    The numbered lines stay above them: a computer shows no keyboard.
+    """
+    texts = [
+        piece
+        for part in parts(without_marks(message.text), TEXT)
+        for piece in parts(part, _WHOLE_CALL - _AROUND, "bytes")
+    ]
+    choices = choices_of(message.text)[1] if message.automatic else ()
+    bodies = [_text(message, sender, text) for text in texts]
+    if bodies and 0 < len(choices) <= CHOICES:
+        bodies[-1]["keyboard"] = keyboard(choices)
+    return [_bytes(body) for body in bodies]
+
+
+def keyboard(choices: Sequence[str]) -> dict[str, Any]:
+    """One button a row; pressing it says the choice, as if it had been typed."""
+    return {"Type": "keyboard", "DefaultHeight": False, "Buttons": [_button(choice) for choice in choices]}
+
+
+def _button(choice: str) -> dict[str, Any]:
+    # its face is read as HTML, what it says is not
+    face = html.escape(choice[:_ACTION], quote=False)
+    return {"Columns": 6, "Rows": 1, "ActionType": "reply", "ActionBody": choice[:_ACTION], "Text": face}
+
+
+def welcome(text: str, sender: Mapping[str, str]) -> bytes:
+    """What somebody is shown who opens the chat: said in the answer to that call, and nowhere else."""
+    return _bytes({"sender": dict(sender), "type": "text", "text": text})
+
+
+def webhook(url: str) -> bytes:
+    """Which events are told to which address; names come along where people let them be told."""
+    kinds = ("delivered", "seen", "failed", "subscribed", "unsubscribed", "conversation_started")
+    return _bytes({"url": url, "event_types": list(kinds), "send_name": True, "send_photo": False})
+
+
+def _text(message: OutboundMessage, sender: Mapping[str, str], text: str) -> dict[str, Any]:
+    return {
+        "receiver": message.to.address,
+        "min_api_version": _MIN_VERSION,
+        "sender": dict(sender),
+        "tracking_data": message.id,
+        "type": "text",
+        "text": text,
+    }
+
+
+def _bytes(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
