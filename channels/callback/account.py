@@ -1,0 +1,118 @@
+"""One account of the `callback` kind: it calls, and sends nothing; the customer's side is `site.py`."""
+
+import asyncio
+import secrets
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import AsyncIterator
+
+from channels.callback.dialing import AsteriskDialer, TwilioDialer
+from channels.callback.links import Links
+from channels.callback.settings import Settings
+from conversation.calling import CallReport, PhoneCall, Plan
+from conversation.errors import PermanentFailure
+from conversation.outbound import OutboundMessage, Receipt
+from conversation.people import WorkKind
+from conversation.ports import Can, Inbox, Tools
+
+ASK = "ask"  # a link for a conversation
+CHANGE = "change"  # a link for a request
+_KEY = "links"
+
+
+class CallbackAccount:
+    """Implements the port `Channel`."""
+
+    def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
+        self._name = name
+        self._tools = tools
+        self.settings = settings
+        self.links = Links()
+        self._dialer = self._dialing()
+        self._can = Can(work=WorkKind.CALLBACK, send=False, calls=self._plan())
+
+    def __repr__(self) -> str:
+        return f"CallbackAccount({self._name!r})"
+
+    def _dialing(self) -> TwilioDialer | AsteriskDialer | None:
+        written, http = self.settings, self._tools.http
+        if written.dialer == "twilio" and written.twilio is not None:
+            return TwilioDialer(written.twilio, http, self.status_url)
+        if written.dialer == "asterisk" and written.asterisk is not None:
+            return AsteriskDialer(written.asterisk, http)
+        return None
+
+    @property
+    def status_url(self) -> str:
+        """Where an exchange posts what becomes of calls, below which each try has its own address."""
+        return f"{self._tools.public_url}/callback/{self._name}/calls"
+
+    def _plan(self) -> Plan:
+        written = self.settings
+        return Plan(
+            queue=written.queue,
+            lawful=written.lawful,
+            slot=written.slot,
+            per_slot=written.per_slot,
+            lead=written.lead,
+            horizon=written.horizon,
+            attempts=written.attempts,
+            distances=written.distances,
+            remind=written.remind,
+            expires=written.expires,
+            ring=written.ring,
+            dialer=written.dialer,
+            link=self.link,
+        )
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration."""
+        return self._name
+
+    @property
+    def can(self) -> Can:
+        """It receives requests and calls back."""
+        return self._can
+
+    def link(self, conversation: str) -> str | None:
+        """Where whoever has this conversation may ask for a call."""
+        token = self.links.make(ASK, conversation)
+        return f"{self._tools.public_url}/callback/{self._name}?t={token}" if token else None
+
+    async def start(self) -> None:
+        """The key of its links is made once, and kept with the account."""
+        kept = await self._tools.state.recall(_KEY)
+        if kept is None:
+            await self._tools.state.remember(_KEY, {"key": b64encode(secrets.token_bytes(32)).decode()})
+            kept = await self._tools.state.recall(_KEY) or {}
+        try:
+            self.links.use(b64decode(str(kept.get("key", "")), validate=True))
+        except Base64Error:
+            await self._tools.state.remember(_KEY, {"key": b64encode(secrets.token_bytes(32)).decode()})
+            raise
+
+    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the site's routes
+        """Hear the exchange, where it tells by itself; else stay until cancelled."""
+        if isinstance(self._dialer, AsteriskDialer):
+            await self._dialer.listen()
+        await asyncio.Event().wait()
+
+    async def dial(self, call: PhoneCall) -> str:
+        """Ask the exchange once. Raises as the port says; by hand nobody is asked."""
+        if self._dialer is None:
+            raise PermanentFailure("calls of this account are dialed by hand", code="unsupported")
+        return await self._dialer.dial(call)
+
+    async def reports(self) -> AsyncIterator[CallReport]:
+        """What the exchange tells by itself."""
+        if isinstance(self._dialer, AsteriskDialer):
+            async for told in self._dialer.reports():
+                yield told
+
+    async def stop(self) -> None:
+        """Nothing to let go of."""
+
+    async def send(self, message: OutboundMessage) -> Receipt:  # noqa: ARG002 the port's shape
+        """Words do not leave by telephone."""
+        raise PermanentFailure("a telephone carries no text; answer on another channel", code="unsupported")

@@ -1,0 +1,81 @@
+"""Calls over Asterisk's REST interface (ARI): the request, and what its events mean. Pure.
+
+Sources: Asterisk's ARI description (`POST /channels`, `StasisStart`, `ChannelDestroyed`), causes as measured with Asterisk 22.
+The cause tells; the dial status does not: a rejected call and an unknown number both read NOANSWER there.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlencode
+
+from channels.callback.settings import Asterisk
+from conversation.calling import CallReport, Outcome, PhoneCall
+
+_CAUSES = {
+    1: Outcome.INVALID,
+    3: Outcome.INVALID,
+    28: Outcome.INVALID,
+    16: Outcome.NO_ANSWER,  # cleared before anybody picked up; after that it is `done`
+    17: Outcome.BUSY,
+    18: Outcome.NO_ANSWER,
+    19: Outcome.NO_ANSWER,
+    20: Outcome.NO_ANSWER,
+    21: Outcome.REJECTED,
+    34: Outcome.CONGESTION,
+    38: Outcome.CONGESTION,
+    41: Outcome.CONGESTION,
+    42: Outcome.CONGESTION,
+    44: Outcome.CONGESTION,
+}
+
+
+def outcome_of(cause: object) -> Outcome:
+    """What a cause of ITU-T Q.850 means for a call; one that is not listed is a fault on the way."""
+    return _CAUSES.get(cause, Outcome.CONGESTION) if isinstance(cause, int) else Outcome.CONGESTION
+
+
+def originate(call: PhoneCall, settings: Asterisk) -> str:
+    """Asks for the call under the try's own id: while that channel lives a second request is answered 409."""
+    wanted = {
+        "endpoint": settings.endpoint.replace("{number}", call.number),
+        "app": settings.app,
+        "appArgs": f"{call.attempt},{call.agent or ''}",
+        "channelId": call.attempt,
+        "timeout": str(int(call.ring.total_seconds())),
+        **({"callerId": settings.caller} if settings.caller else {}),
+    }
+    return f"{settings.url.rstrip('/')}/ari/channels?{urlencode(wanted)}"
+
+
+def goes_on(channel: str, agent: str, settings: Asterisk) -> str:
+    """An answered customer goes on in the dialplan, which rings the agent."""
+    wanted = {
+        "context": settings.context,
+        "extension": settings.extension.replace("{agent}", agent),
+        "priority": "1",
+    }
+    return f"{settings.url.rstrip('/')}/ari/channels/{quote(channel, safe='')}/continue?{urlencode(wanted)}"
+
+
+def events_url(settings: Asterisk) -> str:
+    """The socket on which ARI tells."""
+    return f"{settings.url.rstrip('/').replace('http', 'ws', 1)}/ari/events?{urlencode({'app': settings.app})}"
+
+
+def report(event: Mapping[str, object]) -> CallReport | None:
+    """What an event says of a try; None for all others."""
+    channel = event.get("channel")
+    name = channel.get("id") if isinstance(channel, Mapping) else None
+    if not isinstance(name, str):
+        return None
+    if event.get("type") == "StasisStart":
+        return CallReport(attempt=name, provider_id=name, connected=True)
+    if event.get("type") == "ChannelDestroyed":
+        return CallReport(attempt=name, provider_id=name, outcome=outcome_of(event.get("cause")))
+    return None
+
+
+def agent_of(event: Mapping[str, object]) -> str:
+    """The agent that a call was asked for by, as its arguments carry it."""
+    arguments = event.get("args")
+    given = arguments[1] if isinstance(arguments, list) and len(arguments) > 1 else ""
+    return given if isinstance(given, str) else ""

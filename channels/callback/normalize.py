@@ -1,0 +1,235 @@
+"""What a form, an application or a telephone exchange sends, as requests to be called. Pure."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import parse_qsl
+
+from channels import strict_json
+from channels.callback.numbers import Number, NumberRefused, Policy, read
+from channels.callback.settings import Choice, Settings
+from channels.callback.zones import known, zones_of
+from conversation.errors import MalformedPayload
+from conversation.message import CallbackRequested
+from conversation.people import Identity
+
+_NAMESPACE = uuid.UUID("3f0d0c5c-6f8a-4d39-9d0e-0c9e6f0f6b11")
+_LONGEST = {"number": 80, "name": 100, "note": 2_000, "language": 35, "issue": 100, "tz": 64, "slot": 40, "t": 200}
+_LONGEST |= {"country": 2, "when": 10, "consent": 10, "id": 100, "timezone": 64}
+_YES = frozenset({"on", "true", "yes", "1"})
+KNOWN = frozenset(_LONGEST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A field and what is wrong with it: a code that every language has words for."""
+
+    field: str
+    code: str
+
+
+class FieldsAtFault(ValueError):
+    """Everything wrong with a request, at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(", ".join(f"{one.field}: {one.code}" for one in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A request that can be read. `key` makes a repeat of it the same request; `token` is a link's, not yet proven."""
+
+    number: Number
+    zones: tuple[str, ...]
+    name: str | None = None
+    language: str | None = None
+    issue: str | None = None
+    slot: datetime | None = None
+    note: str | None = None
+    consent: bool = False
+    token: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offered:
+    """What this house has to choose from."""
+
+    languages: Sequence[str]
+    issues: Sequence[str]
+
+
+def fields(data: Mapping[str, object]) -> dict[str, str]:
+    """The fields of a form or of a JSON body as text, cut nowhere. Raises `FieldsAtFault` for what is no text, or too long."""
+    told, faults = {}, []
+    for name, value in data.items():
+        if name not in KNOWN:
+            faults.append(Fault(field=str(name)[:40], code="unknown_field"))
+        elif value is None:
+            continue
+        elif isinstance(value, bool):
+            told[name] = "true" if value else ""
+        elif not isinstance(value, str):
+            faults.append(Fault(field=name, code="no_text"))
+        elif len(value) > _LONGEST[name]:
+            faults.append(Fault(field=name, code="too_long"))
+        else:
+            told[name] = value.strip()
+    if faults:
+        raise FieldsAtFault(faults)
+    return told
+
+
+def wish(told: Mapping[str, str], settings: Settings, offered: Offered | None) -> Wish:
+    """Raises `FieldsAtFault` with every field at fault. Without `offered` any language and issue will do."""
+    faults: list[Fault] = []
+    number = _number(told, settings.policy, faults)
+    slot = _slot(told, faults)
+    consent = told.get("consent", "").lower() in _YES
+    if settings.consent and not consent:
+        faults.append(Fault(field="consent", code="consent_needed"))
+    language = _one_of(told, "language", offered.languages if offered else None, faults)
+    issue = _one_of(told, "issue", offered.issues if offered else None, faults)
+    if faults or number is None:
+        raise FieldsAtFault(faults)
+    return Wish(
+        number=number,
+        zones=zones(told, number.region, settings),
+        name=_line(told.get("name")),
+        language=language,
+        issue=issue,
+        slot=slot,
+        note=told.get("note") or None,
+        consent=consent,
+        token=told.get("t") or None,
+        key=told.get("id") or None,
+    )
+
+
+def zones(told: Mapping[str, str], region: str | None, settings: Settings) -> tuple[str, ...]:
+    """Where this customer may be: what they state, else the number's country, else the account's."""
+    return zones_of(region or settings.country, stated=told.get("tz") or told.get("timezone"))
+
+
+def request(
+    asked: Wish, *, channel: str, received_at: datetime, conversation: str | None, locale: str | None = None
+) -> CallbackRequested:
+    """The event. A repeat with the same key for the same number is the same event."""
+    key = f"{channel}\n{asked.number.address}\n{asked.key}" if asked.key else None
+    return CallbackRequested(
+        channel=channel,
+        external_id=str(uuid.uuid5(_NAMESPACE, key) if key else uuid.uuid4()),
+        sender=Identity(channel=channel, address=asked.number.address, name=asked.name, phone=asked.number.e164),
+        number=asked.number.e164,
+        extension=asked.number.extension,
+        received_at=received_at,
+        language=asked.language,
+        issue=asked.issue,
+        slot=asked.slot,
+        note=asked.note,
+        consent=asked.consent,
+        zones=asked.zones,
+        locale=locale,
+        token=conversation,
+    )
+
+
+def instant(text: str) -> datetime:
+    """An RFC 3339 instant with its zone. Raises `ValueError`."""
+    at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+    if at.tzinfo is None:
+        raise ValueError("an instant has a zone")
+    return at
+
+
+def missed_call(
+    form: Mapping[str, str], settings: Settings, *, channel: str, received_at: datetime, choice: Choice | None
+) -> CallbackRequested:
+    """A call that came in (Twilio's voice webhook), as a wish to be called as soon as possible.
+
+    Source: Twilio's voice request parameters `CallSid`, `From`. Raises `MalformedPayload` where nobody can be called back.
+    """
+    sid, caller = form.get("CallSid", ""), form.get("From", "")
+    if not (sid.isascii() and sid.isalnum() and len(sid) <= _LONGEST["id"]):
+        raise MalformedPayload("'CallSid' is missing", code="missing")
+    try:
+        number = read(caller, settings.policy)
+    except NumberRefused as refused:
+        raise MalformedPayload(f"this caller cannot be called back: {refused.code}", code=refused.code) from None
+    asked = Wish(
+        number=number,
+        zones=zones({}, number.region, settings),
+        language=choice.language if choice else None,
+        issue=choice.issue if choice else None,
+        consent=True,  # they called
+        key=sid,
+    )
+    return request(asked, channel=channel, received_at=received_at, conversation=None)
+
+
+def _number(told: Mapping[str, str], policy: Policy, faults: list[Fault]) -> Number | None:
+    country = told.get("country", "")
+    try:
+        return read(told.get("number", ""), policy, country=country if country.isascii() else None)
+    except NumberRefused as refused:
+        code = "number_missing" if not told.get("number") else f"number_{refused.code}"
+        faults.append(Fault(field="number", code=code))
+        return None
+
+
+def _slot(told: Mapping[str, str], faults: list[Fault]) -> datetime | None:
+    if not told.get("slot") or told.get("when") == "asap":
+        if told.get("when") == "slot":
+            faults.append(Fault(field="slot", code="slot_missing"))
+        return None
+    try:
+        return instant(told["slot"])
+    except (ValueError, OverflowError):
+        faults.append(Fault(field="slot", code="slot_unreadable"))
+        return None
+
+
+def _one_of(told: Mapping[str, str], name: str, known_ones: Sequence[str] | None, faults: list[Fault]) -> str | None:
+    value = told.get(name)
+    if not value:
+        return None
+    if known_ones is not None and value not in known_ones:
+        faults.append(Fault(field=name, code="unknown_choice"))
+    return value
+
+
+def _line(text: str | None) -> str | None:
+    return " ".join(text.split()) or None if text else None
+
+
+def events(
+    raw: bytes, *, channel: str, received_at: datetime, settings: Settings, choice: Choice | None = None
+) -> Sequence[CallbackRequested]:
+    """What an application posted (JSON), or an exchange told of a call that came in (a form). Raises `MalformedPayload`."""
+    if raw.lstrip()[:1] not in (b"{", b"["):
+        return [missed_call(form_of(raw), settings, channel=channel, received_at=received_at, choice=choice)]
+    data = strict_json.loads(raw)
+    if not isinstance(data, Mapping):
+        raise MalformedPayload("a request is an object", code="wrong_type")
+    try:
+        asked = wish(fields(data), settings, None)
+    except FieldsAtFault as wrong:
+        raise MalformedPayload(str(wrong), code=wrong.faults[0].code) from None
+    keyed = asked if asked.key else replace(asked, key=sha256(raw).hexdigest())
+    return [request(keyed, channel=channel, received_at=received_at, conversation=None)]
+
+
+def form_of(raw: bytes) -> dict[str, str]:
+    """The fields of a form. Raises `MalformedPayload`."""
+    try:
+        return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=100))
+    except ValueError:  # letters beyond ASCII, or more fields than any exchange sends
+        raise MalformedPayload("this is no form", code="no_form") from None
+
+
+def stated_zone(told: Mapping[str, str]) -> str | None:
+    """The zone a form names, if there is such a zone."""
+    return known(told.get("tz") or told.get("timezone"))

@@ -1,0 +1,281 @@
+"""The pages a customer sees, the answers an application gets, and times in words. Pure; every value is escaped."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+from channels.callback.normalize import Fault
+from channels.callback.settings import Settings
+from channels.callback.words import DAYS, MONTHS, NAMES, words_of
+from channels.callback.zones import zones_by_country
+from conversation.calling import FINAL, ON_THE_LINE, CallState, Slot, Standing
+
+_EXAMPLES = {"fr": "+33 1 99 00 12 34", "de": "+49 30 23125 000", "zh": "+86 10 5550 0000"}
+_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What the page is made of. `told` is what they wrote so far; `next_call` when as soon as possible would be."""
+
+    channel: str
+    service: str
+    language: str
+    languages: Sequence[str]
+    settings: Settings
+    zone: str
+    now: datetime
+    slots: Sequence[Slot]
+    next_call: datetime | None
+    issues: Mapping[str, Mapping[str, str]]
+    told: Mapping[str, str] = field(default_factory=dict)
+    faults: Sequence[Fault] = ()
+
+
+def when(at: datetime, zone: str, language: str) -> str:
+    """A day and a time as this language says them, by the clock of this zone."""
+    wall = at.astimezone(ZoneInfo(zone))
+    tongue = language.partition("-")[0]
+    clock = f"{wall:%H:%M}"
+    if tongue == "zh":
+        return f"{wall.month}月{wall.day}日{DAYS['zh'][wall.weekday()]} {clock}"
+    if tongue not in MONTHS:
+        tongue = "en"
+    day, month = DAYS[tongue][wall.weekday()], MONTHS[tongue][wall.month - 1]
+    if tongue == "de":
+        return f"am {day}, {wall.day}. {month}, um {clock}"
+    if tongue == "fr":
+        return f"{day} {wall.day} {month} à {clock}"
+    return f"on {day}, {wall.day} {month}, at {clock}"
+
+
+def page(form: Form) -> str:
+    """The form, with what they wrote before and every fault beside its field."""
+    words = words_of(form.language)
+    title = form.settings.title_in(form.language, words["title"])
+    body = f"""<h1>{escape(title)}</h1><p>{escape(words["intro"])}</p>
+{_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback novalidate>
+{_hidden(form)}{_number(form, words)}{_text(form, words, "name", "name")}{_issue(form, words)}{_note(form, words)}
+{_languages(form, words)}{_when(form, words)}{_consent(form, words)}
+<button type="submit">{escape(words["send"])}</button></form>"""
+    return _document(form.channel, form.language, f"{title} – {form.service}", body, script=True)
+
+
+def standing(told: Standing, *, channel: str, language: str, token: str, slots: Sequence[Slot] = ()) -> str:
+    """What became of a request, with the ways to change it."""
+    words = words_of(language)
+    lines = [sentence(told, language)]
+    if told.position:
+        lines.append(words["position"].format(position=told.position))
+    if told.wait:
+        lines.append(words["wait"].format(minutes=max(1, round(told.wait / _MINUTE))))
+    lines.append(words["reference"].format(reference=told.reference))
+    state = told.callback.state
+    changes = "" if state in FINAL or state in ON_THE_LINE else _changes(told, channel, language, token, slots)
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    body = f'<h1>{escape(words["done"] if told.callback.open else words["title"])}</h1><div role="status">{paragraphs}</div>{changes}'
+    return _document(channel, language, words["title"], body)
+
+
+def sentence(told: Standing, language: str) -> str:
+    """How a request stands, in one sentence."""
+    words, one = words_of(language), told.callback
+    if one.state is CallState.CANCELLED:
+        return words["cancelled"]
+    if one.state in FINAL:
+        return words["over"]
+    if one.state in ON_THE_LINE:
+        return words["calling"]
+    if one.state is CallState.DUE or told.next_at is None:
+        return words["done_asap"]
+    name = "done_next" if one.state is CallState.REQUESTED else "done_slot"
+    return words[name].format(time=when(told.next_at, one.zone, language), zone=one.zone)
+
+
+def message(channel: str, language: str, code: str) -> str:
+    """A page that says one thing."""
+    words = words_of(language)
+    return _document(
+        channel, language, words["title"], f'<h1>{escape(words["title"])}</h1><p role="alert">{escape(words[code])}</p>'
+    )
+
+
+def as_json(told: Standing, token: str | None) -> dict[str, object]:
+    """The answer to an application; `token` cancels and changes, as bearer or in the link."""
+    one = told.callback
+    slot = {"start": one.slot_at.isoformat(), "local": one.slot_local} if one.slot_at else None
+    return {
+        "id": one.id,
+        "reference": told.reference,
+        "state": one.state.value,
+        "slot": slot,
+        "next": told.next_at.isoformat() if told.next_at else None,
+        "timezone": one.zone,
+        "position": told.position,
+        "wait": told.wait,
+        **({"token": token} if token else {}),
+    }
+
+
+def slots_json(free: Sequence[Slot]) -> list[dict[str, str]]:
+    """Free slots; `local` is the wall time where the customer is."""
+    return [{"start": one.start.isoformat(), "end": one.end.isoformat(), "local": one.local} for one in free]
+
+
+# -- parts of the form -------------------------------------------------------------------------------------------------
+
+
+def _document(channel: str, language: str, title: str, body: str, *, script: bool = False) -> str:
+    base = f"/callback/{escape(channel)}/page"
+    tail = f'<script src="{base}/callback.js" defer></script>' if script else ""
+    return f"""<!doctype html>
+<html lang="{escape(language)}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title><link rel="stylesheet" href="{base}/callback.css">{tail}</head>
+<body><main>{body}</main></body></html>
+"""
+
+
+def _summary(form: Form, words: Mapping[str, str]) -> str:
+    if not form.faults:
+        return ""
+    items = "".join(
+        f'<li><a href="#{escape(one.field)}">{escape(words.get(one.code, words["later"]))}</a></li>'
+        for one in form.faults
+    )
+    return f'<div class="faults" role="alert"><p>{escape(words["wrong"])}</p><ul>{items}</ul></div>'
+
+
+def _hidden(form: Form) -> str:
+    kept = {"t": form.told.get("t"), "country": form.settings.country}
+    return "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in kept.items() if value
+    )
+
+
+def _marks(form: Form, name: str, words: Mapping[str, str]) -> tuple[str, str]:
+    """What an input at fault carries, and the words beside it."""
+    found = next((one for one in form.faults if one.field == name), None)
+    if found is None:
+        return "", ""
+    said = escape(words.get(found.code, words["later"]))
+    return (
+        f' aria-invalid="true" aria-describedby="{name}-fault"',
+        f'<span class="fault" id="{name}-fault">{said}</span>',
+    )
+
+
+def _number(form: Form, words: Mapping[str, str]) -> str:
+    marks, fault = _marks(form, "number", words)
+    hint = words["number_hint"].format(example=_EXAMPLES.get(form.language.partition("-")[0], "+44 20 7946 0000"))
+    described = marks or ' aria-describedby="number-hint"'
+    value = escape(form.told.get("number", ""))
+    return (
+        f'<label for="number">{escape(words["number"])}</label><span class="hint" id="number-hint">{escape(hint)}</span>'
+        f'<input id="number" name="number" type="tel" autocomplete="tel" required maxlength="80" value="{value}"{described}>{fault}'
+    )
+
+
+def _text(form: Form, words: Mapping[str, str], name: str, auto: str) -> str:
+    marks, fault = _marks(form, name, words)
+    value = escape(form.told.get(name, ""))
+    return (
+        f'<label for="{name}">{escape(words[name])}</label>'
+        f'<input id="{name}" name="{name}" autocomplete="{auto}" maxlength="100" value="{value}"{marks}>{fault}'
+    )
+
+
+def _note(form: Form, words: Mapping[str, str]) -> str:
+    marks, fault = _marks(form, "note", words)
+    value = escape(form.told.get("note", ""))
+    return f'<label for="note">{escape(words["note"])}</label><textarea id="note" name="note" rows="3" maxlength="2000"{marks}>{value}</textarea>{fault}'
+
+
+def _issue(form: Form, words: Mapping[str, str]) -> str:
+    if not form.issues:
+        return ""
+    titles = {name: _title(title, form.language, name) for name, title in form.issues.items()}
+    options = _options({"": words["issue_any"], **titles}, form.told.get("issue", ""))
+    marks, fault = _marks(form, "issue", words)
+    return f'<label for="issue">{escape(words["issue"])}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
+
+
+def _title(title: Mapping[str, str], language: str, name: str) -> str:
+    return title.get(language) or title.get("en") or next(iter(title.values()), name)
+
+
+def _languages(form: Form, words: Mapping[str, str]) -> str:
+    options = _options({one: NAMES.get(one, one) for one in form.languages}, form.told.get("language", form.language))
+    marks, fault = _marks(form, "language", words)
+    return f'<label for="language">{escape(words["language"])}</label><select id="language" name="language"{marks}>{options}</select>{fault}'
+
+
+def _when(form: Form, words: Mapping[str, str]) -> str:
+    asap = form.told.get("when", "asap") != "slot"
+    marks, fault = _marks(form, "slot", words)
+    times = {one.start.isoformat(): when(one.start, form.zone, form.language) for one in form.slots}
+    chosen = form.told.get("slot", "")
+    choice = (
+        f'<select id="slot" name="slot"{marks}>{_options(times, chosen)}</select>'
+        if times
+        else f"<p>{escape(words['no_slots'])}</p>"
+    )
+    zones = {
+        name: name
+        for name in sorted({one for many in zones_by_country().values() for one in many} | {"UTC", form.zone})
+    }
+    return (
+        f"<fieldset><legend>{escape(words['when'])}</legend>"
+        f'<label class="choice"><input type="radio" name="when" value="asap"{_checked(asap)}> {escape(words["asap"])}</label>'
+        f'<p class="hint" id="asap-hint">{escape(_asap(form, words))}</p>'
+        f'<label class="choice"><input type="radio" name="when" value="slot"{_checked(not asap)}> {escape(words["at_slot"])}</label>'
+        f'<label for="slot">{escape(words["slot"].format(zone=form.zone))}</label>{choice}{fault}'
+        f'<label for="tz">{escape(words["tz"])}</label><select id="tz" name="tz">{_options(zones, form.zone)}</select>'
+        f'<button type="submit" class="plain" formmethod="post" name="show" value="1" formnovalidate>{escape(words["show"])}</button></fieldset>'
+    )
+
+
+def _asap(form: Form, words: Mapping[str, str]) -> str:
+    if form.next_call is None:
+        return words["asap_never"]
+    if form.next_call <= form.now:
+        return words["asap_open"]
+    return words["asap_closed"].format(time=when(form.next_call, form.zone, form.language), zone=form.zone)
+
+
+def _consent(form: Form, words: Mapping[str, str]) -> str:
+    texts = form.settings.consent
+    if not texts:
+        return ""
+    text = texts.get(form.language) or texts.get("en") or next(iter(texts.values()))
+    marks, fault = _marks(form, "consent", words)
+    ticked = _checked(form.told.get("consent", "") != "")
+    return f'<label class="choice"><input type="checkbox" id="consent" name="consent" value="yes" required{ticked}{marks}> {escape(text)}</label>{fault}'
+
+
+def _changes(told: Standing, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
+    words, one = words_of(language), told.callback
+    base = f"/callback/{escape(channel)}/{escape(one.id)}"
+    hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
+    times = {slot.start.isoformat(): when(slot.start, one.zone, language) for slot in slots}
+    chooses = {"": words["asap"], **times}
+    query = f"?language={escape(language)}"
+    return (
+        f'<p class="hint"><a href="{base}{query}&amp;token={escape(token)}">{escape(words["keep"])}</a></p>'
+        f'<form method="post" action="{base}/slot{query}">{hidden}<label for="slot">{escape(words["slot"].format(zone=one.zone))}</label>'
+        f'<select id="slot" name="slot">{_options(chooses, one.slot_at.isoformat() if one.slot_at else "")}</select>'
+        f'<button type="submit">{escape(words["change"])}</button></form>'
+        f'<form method="post" action="{base}/cancel{query}">{hidden}<button type="submit" class="plain">{escape(words["cancel"])}</button></form>'
+    )
+
+
+def _options(named: Mapping[str, str], chosen: str) -> str:
+    return "".join(
+        f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(text)}</option>'
+        for value, text in named.items()
+    )
+
+
+def _checked(yes: bool) -> str:
+    return " checked" if yes else ""

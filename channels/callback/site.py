@@ -1,0 +1,459 @@
+"""The customers' door of calling back: the page, free slots, requests, and links that change them. It works without a script."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
+
+from channels import strict_json
+from channels.callback import normalize, render, twilio
+from channels.callback.account import ASK, CHANGE, CallbackAccount
+from channels.callback.normalize import Fault, FieldsAtFault, Offered, Wish
+from channels.callback.numbers import NumberRefused, read
+from channels.callback.words import words_of
+from channels.callback.zones import zones_by_country
+from channels.throttle import Buckets
+from conversation.calling import CallRefused, CallWish, Slot, Standing
+from conversation.errors import MalformedPayload, NotFound, Refused, StoreError
+from conversation.ports import Doors
+
+log = logging.getLogger(__name__)
+
+_FOLDER = Path(__file__).parent / "page"
+_TYPES = {"callback.css": "text/css", "callback.js": "text/javascript"}
+_BODY_LIMIT = 32 * 1024
+_SHOWN = 60
+_TOLD = 200
+_HOUR = 3_600
+_STATUS = {"slot_taken": 409, "do_not_call": 422, "on_the_line": 409, "closed": 409, "too_many": 429, "link_bad": 403}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "Referrer-Policy": "same-origin",  # with none at all a browser hides the origin of a form, too
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+class Problem(Exception):
+    """An answer that is not the one hoped for."""
+
+    def __init__(self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[Slot, ...] = ()) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.faults = faults
+        self.free = free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One account as its door needs it."""
+
+    channel: str
+    account: CallbackAccount
+    per_number: Buckets
+    per_address: Buckets
+
+
+# `ValueError` is also what a form's fields, its letters and its instants raise
+_UNREADABLE = (MalformedPayload, web.RequestPayloadError, HttpProcessingError, ValueError)
+Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
+
+
+def routes(accounts: Mapping[str, CallbackAccount], doors: Doors) -> list[web.RouteDef]:
+    """The addresses under `/callback/{channel}`."""
+    return _Site(doors, {name: _place(name, account, doors) for name, account in accounts.items()}).routes()
+
+
+def _place(name: str, account: CallbackAccount, doors: Doors) -> Place:
+    written = account.settings
+    return Place(
+        channel=name,
+        account=account,
+        per_number=Buckets(doors.clock, per_second=written.per_number / _HOUR, burst=written.per_number),
+        per_address=Buckets(doors.clock, per_second=written.per_address / _HOUR, burst=written.per_address),
+    )
+
+
+class _Site:
+    def __init__(self, doors: Doors, places: Mapping[str, Place]) -> None:
+        self._doors = doors
+        self._places = places
+
+    def routes(self) -> list[web.RouteDef]:
+        """In the order in which they are tried."""
+        base = "/callback/{channel}"
+        table: list[tuple[str, str, Handler]] = [
+            (hdrs.METH_GET, "", self._page),
+            (hdrs.METH_GET, "/page/{file}", self._file),
+            (hdrs.METH_GET, "/slots", self._slots),
+            (hdrs.METH_POST, "", self._ask),
+            (hdrs.METH_POST, "/calls/{attempt}", self._call_status),
+            (hdrs.METH_POST, "/voice", self._call_came),
+            (hdrs.METH_GET, "/{id}", self._look),
+            (hdrs.METH_DELETE, "/{id}", self._cancel),
+            (hdrs.METH_POST, "/{id}/cancel", self._cancel),
+            (hdrs.METH_POST, "/{id}/slot", self._reschedule),
+        ]
+        return [web.route(method, base + path, self._answering(handler)) for method, path, handler in table]
+
+    # -- around every handler ------------------------------------------------------------------------------------------
+
+    def _answering(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answered(request: web.Request) -> web.StreamResponse:
+            place = self._places.get(request.match_info["channel"])
+            if place is None:
+                return self._problem(request, None, Problem(404, "not_found"))
+            response = await self._attempt(handler, request, place)
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
+            origin = request.headers.get(hdrs.ORIGIN)
+            if origin and origin in place.account.settings.origins:
+                response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            return response
+
+        return answered
+
+    async def _attempt(self, handler: Handler, request: web.Request, place: Place) -> web.StreamResponse:
+        if request.method != hdrs.METH_GET and not _origin_allowed(request, place):
+            return self._problem(request, place, Problem(403, "origin"))
+        try:
+            return await handler(request, place)
+        except StoreError as error:
+            log.info("callback_door", extra={"error": type(error).__name__})
+            return self._problem(request, place, _of_store(error))
+        except (Problem, CallRefused, *_UNREADABLE) as error:
+            return self._problem(request, place, _of(error))
+
+    def _problem(self, request: web.Request, place: Place | None, problem: Problem) -> web.Response:
+        """For a browser a page in its language, for an application a problem document."""
+        language = self._language(request)
+        words = words_of(language)
+        headers = {hdrs.RETRY_AFTER: "60"} if problem.status in (429, 503) else {}
+        if place is not None and _wants_page(request):
+            code = problem.code if problem.code in words else "link_bad" if problem.status in (403, 404) else "later"
+            text = render.message(place.channel, language, code)
+            return web.Response(status=problem.status, text=text, content_type="text/html", headers=headers)
+        body = {
+            "type": "about:blank",
+            "status": problem.status,
+            "code": problem.code,
+            "title": words.get(problem.code, problem.code.replace("_", " ")),
+            "errors": [
+                {"field": one.field, "code": one.code, "message": words.get(one.code, one.code)}
+                for one in problem.faults
+            ],
+            **({"items": render.slots_json(problem.free)} if problem.code == "slot_taken" else {}),
+        }
+        text = json.dumps(body, ensure_ascii=False)
+        return web.Response(status=problem.status, text=text, content_type="application/problem+json", headers=headers)
+
+    # -- the page ------------------------------------------------------------------------------------------------------
+
+    async def _page(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = {name: value for name, value in request.query.items() if name in ("t", "tz", "issue", "number")}
+        return await self._form(request, place, told)
+
+    async def _form(
+        self,
+        request: web.Request,
+        place: Place,
+        told: Mapping[str, str],
+        *,
+        status: int = 200,
+        faults: tuple[Fault, ...] = (),
+    ) -> web.Response:
+        language = self._language(request)
+        zone = self._zone(place, told)
+        wish = self._wish(place, told, (zone,), told.get("language") or language)
+        form = render.Form(
+            channel=place.channel,
+            service=self._doors.service_name,
+            language=language,
+            languages=self._doors.languages,
+            settings=place.account.settings,
+            zone=zone,
+            now=self._doors.clock.now(),
+            slots=await self._doors.calls.slots(wish, limit=_SHOWN),
+            next_call=await self._doors.calls.next_call(wish),
+            issues=self._doors.issues(),
+            told=told,
+            faults=faults,
+        )
+        return web.Response(status=status, text=render.page(form), content_type="text/html")
+
+    async def _file(self, request: web.Request, place: Place) -> web.StreamResponse:  # noqa: ARG002 one shape for all
+        name = request.match_info["file"]
+        if name not in _TYPES:
+            raise Problem(404, "not_found")
+        headers = {hdrs.CACHE_CONTROL: "public, max-age=300"}
+        return web.Response(text=(_FOLDER / name).read_text("utf-8"), content_type=_TYPES[name], headers=headers)
+
+    # -- slots and requests --------------------------------------------------------------------------------------------
+
+    async def _slots(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = normalize.fields({name: value for name, value in request.query.items() if name != "limit"})
+        zone = self._zone(place, told)
+        wish = self._wish(place, told, (zone,), told.get("language"))
+        free = await self._doors.calls.slots(wish, limit=_TOLD)
+        return _json({"items": render.slots_json(free), "timezone": zone})
+
+    async def _ask(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = await _fields(request)
+        shows = told.pop("show", None)
+        if shows:
+            return await self._form(request, place, told)
+        try:
+            found = await self._asked(request, place, told)
+        except (FieldsAtFault, CallRefused, Problem) as wrong:
+            if not _is_form(request):
+                raise
+            status, faults = _as_faults(wrong)
+            return await self._form(request, place, told, status=status, faults=faults)
+        token = place.account.links.make(CHANGE, found.callback.id)
+        if not _is_form(request):
+            return _json(render.as_json(found, token), status=201)
+        return await self._told(request, place, found, token or "", status=201)
+
+    async def _asked(self, request: web.Request, place: Place, told: Mapping[str, str]) -> Standing:
+        offered = Offered(languages=self._doors.languages, issues=tuple(self._doors.issues()))
+        asked = normalize.wish(told, place.account.settings, offered)
+        if self._doors.draining():
+            raise Problem(503, "later")
+        self._check_pace(request, place, asked)
+        event = normalize.request(
+            asked,
+            channel=place.channel,
+            received_at=self._doors.clock.now(),
+            conversation=self._proven(place, asked.token),
+            locale=self._language(request),
+        )
+        return await self._doors.calls.request(event)
+
+    def _check_pace(self, request: web.Request, place: Place, asked: Wish) -> None:
+        """Against call bombing: a number and a network address may ask so often in an hour."""
+        remote = request.remote or ""
+        if not place.per_number.allow(asked.number.e164) or not (_is_local(remote) or place.per_address.allow(remote)):
+            raise Problem(429, "too_many")
+
+    def _proven(self, place: Place, token: str | None) -> str | None:
+        if token is None:
+            return None
+        conversation = place.account.links.subject(ASK, token)
+        if conversation is None:
+            raise Problem(403, "link_bad")
+        return conversation
+
+    # -- an exchange that calls us (Twilio) ----------------------------------------------------------------------------
+
+    async def _call_status(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """What became of a call; known by its signature, answered after the commit."""
+        form = await self._signed(request, place, place.account.status_url + f"/{request.match_info['attempt']}")
+        told = twilio.report(request.match_info["attempt"], form, leg=request.query.get("leg", "customer"))
+        await self._doors.calls.progressed(
+            told.attempt, provider_id=told.provider_id, connected=told.connected, outcome=told.outcome
+        )
+        return web.Response(status=204)
+
+    async def _call_came(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """A call that came in while nobody takes calls: a key may say language and matter, then it becomes a wish."""
+        url = f"{self._doors.public_url}/callback/{place.channel}/voice"
+        form = await self._signed(request, place, url)
+        settings = place.account.settings
+        line = settings.twilio
+        if line is None:
+            raise Problem(404, "not_found")
+        language, step = self._doors.default_language, f"{url}?step=keyed"
+        if line.menu and request.query.get("step") != "keyed":
+            return _twiml(twilio.menu(line, step, words_of(language)["intro"], language))
+        choice = line.menu.get(form.get("Digits", ""))
+        language = choice.language if choice and choice.language else language
+        try:
+            asked = normalize.missed_call(
+                form, settings, channel=place.channel, received_at=self._doors.clock.now(), choice=choice
+            )
+            await self._doors.calls.request(asked)
+        except (MalformedPayload, CallRefused):
+            return _twiml(twilio.goodbye(words_of(language)["later"], language))
+        return _twiml(twilio.goodbye(words_of(language)["done_asap"], language))
+
+    async def _signed(self, request: web.Request, place: Place, url: str) -> dict[str, str]:
+        """The form, if Twilio signed it for the address under which the outside knows this one."""
+        line = place.account.settings.twilio
+        raw = await request.content.read(_BODY_LIMIT)
+        form = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100)
+        whole = f"{url}?{request.query_string}" if request.query_string else url
+        if line is None or not twilio.is_signed(line, whole, form, request.headers.get("X-Twilio-Signature")):
+            raise Problem(403, "signature")
+        return dict(form)
+
+    # -- what a link changes -------------------------------------------------------------------------------------------
+
+    async def _look(self, request: web.Request, place: Place) -> web.StreamResponse:
+        token = _token_of(request, {})
+        callback = self._authorised(request, place, token)
+        found = await self._doors.calls.standing(callback)
+        if _wants_page(request):
+            return await self._told(request, place, found, token)
+        return _json(render.as_json(found, None))
+
+    async def _cancel(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = await _link_fields(request) if request.method == hdrs.METH_POST else {}
+        token = _token_of(request, told)
+        callback = self._authorised(request, place, token)
+        found = await self._doors.calls.cancel(callback)
+        if _wants_page(request):
+            return await self._told(request, place, found, token)
+        return _json(render.as_json(found, None))
+
+    async def _reschedule(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = await _link_fields(request)
+        token = _token_of(request, told)
+        callback = self._authorised(request, place, token)
+        slot = normalize.instant(told["slot"]) if told.get("slot") else None
+        found = await self._doors.calls.reschedule(callback, slot)
+        if _wants_page(request):
+            return await self._told(request, place, found, token)
+        return _json(render.as_json(found, None))
+
+    def _authorised(self, request: web.Request, place: Place, token: str) -> str:
+        callback = request.match_info["id"]
+        if place.account.links.subject(CHANGE, token) != callback:
+            raise Problem(403, "link_bad")
+        return callback
+
+    async def _told(
+        self, request: web.Request, place: Place, found: Standing, token: str, *, status: int = 200
+    ) -> web.Response:
+        one = found.callback
+        wish = CallWish(channel=place.channel, zones=one.zones, language=one.language, conversation=one.conversation)
+        slots = await self._doors.calls.slots(wish, limit=_SHOWN) if one.open else []
+        text = render.standing(found, channel=place.channel, language=self._language(request), token=token, slots=slots)
+        return web.Response(status=status, text=text, content_type="text/html")
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def _wish(self, place: Place, told: Mapping[str, str], zones: tuple[str, ...], language: str | None) -> CallWish:
+        known = language if language in self._doors.languages else None
+        issue = told.get("issue") if told.get("issue") in self._doors.issues() else None
+        conversation = place.account.links.subject(ASK, told["t"]) if told.get("t") else None
+        return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
+
+    def _zone(self, place: Place, told: Mapping[str, str]) -> str:
+        """What they state, else the first zone of the number's country, else of the account's."""
+        stated = normalize.stated_zone(told)
+        if stated is not None:
+            return stated
+        settings = place.account.settings
+        try:
+            region = read(told.get("number", ""), settings.policy).region
+        except NumberRefused:
+            region = None
+        return zones_by_country().get(region or settings.country or "", ("UTC",))[0]
+
+    def _language(self, request: web.Request) -> str:
+        """What the address says, else the first of the browser's that this house speaks."""
+        offered = self._doors.languages
+        asked = [request.query.get("language", "")]
+        asked += [part.partition(";")[0] for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(",")[:10]]
+        tongues = [one.strip().lower().partition("-")[0] for one in asked]
+        return next((one for one in tongues if one in offered), self._doors.default_language)
+
+
+def _of_store(error: StoreError) -> Problem:
+    if isinstance(error, NotFound):
+        return Problem(404, "not_found")
+    return Problem(422, "refused") if isinstance(error, Refused) else Problem(503, "later")
+
+
+def _of(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, FieldsAtFault):
+        return Problem(422, "invalid", faults=error.faults)
+    if isinstance(error, CallRefused):
+        return Problem(_STATUS[error.code], error.code, free=error.free)
+    return Problem(400, "bad_body")
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    if request.content_length is not None and request.content_length > _BODY_LIMIT:
+        raise Problem(413, "too_large")
+    raw = await request.content.read(_BODY_LIMIT + 1)
+    if len(raw) > _BODY_LIMIT:
+        raise Problem(413, "too_large")
+    if _is_form(request):
+        return _form_fields(raw)
+    data = strict_json.loads(raw)
+    if not isinstance(data, Mapping):
+        raise Problem(400, "bad_body")
+    key = request.headers.get("Idempotency-Key")
+    return normalize.fields({**({"id": key} if key else {}), **data})
+
+
+def _form_fields(raw: bytes) -> dict[str, str]:
+    pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=50)
+    told = {name: value for name, value in pairs if name != "show"}
+    return normalize.fields(told) | ({"show": "1"} if any(name == "show" for name, _ in pairs) else {})
+
+
+async def _link_fields(request: web.Request) -> dict[str, str]:
+    """A token and a slot, of a form or of JSON."""
+    raw = await request.content.read(_BODY_LIMIT)
+    if _is_form(request):
+        return dict(parse_qsl(raw.decode(), max_num_fields=10))
+    data = strict_json.loads(raw) if raw else {}
+    return (
+        {str(name): value for name, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
+    )
+
+
+def _token_of(request: web.Request, told: Mapping[str, str]) -> str:
+    scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else told.get("token") or request.query.get("token", "")
+
+
+def _as_faults(wrong: FieldsAtFault | CallRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
+    if isinstance(wrong, FieldsAtFault):
+        return 422, wrong.faults
+    if isinstance(wrong, CallRefused):
+        name = "slot" if wrong.code == "slot_taken" else "number"
+        return _STATUS[wrong.code], (Fault(field=name, code=wrong.code),)
+    return wrong.status, (Fault(field="number", code=wrong.code),)
+
+
+def _twiml(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/xml")
+
+
+def _is_form(request: web.Request) -> bool:
+    return request.content_type == "application/x-www-form-urlencoded"
+
+
+def _wants_page(request: web.Request) -> bool:
+    return "text/html" in request.headers.get(hdrs.ACCEPT, "") or _is_form(request)
+
+
+def _origin_allowed(request: web.Request, place: Place) -> bool:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None or origin in place.account.settings.origins:
+        return True
+    try:
+        return urlsplit(origin).netloc == request.host
+    except ValueError:
+        return False
+
+
+def _is_local(remote: str) -> bool:
+    """A proxy on this machine, behind which all customers look alike."""
+    return remote in ("", "127.0.0.1", "::1")
+
+
+def _json(body: Mapping[str, object], *, status: int = 200) -> web.Response:
+    return web.Response(status=status, text=json.dumps(body, ensure_ascii=False), content_type="application/json")

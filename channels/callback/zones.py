@@ -1,0 +1,39 @@
+"""Where a number may be: the zones of its country, as the zone database lists them."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_LONGEST = 64
+
+
+@cache
+def zones_by_country() -> Mapping[str, tuple[str, ...]]:
+    """Zones by ISO 3166 country code; the first of a country is its most populous as the database has it."""
+    found: dict[str, list[str]] = {}
+    for line in (files("tzdata.zoneinfo") / "zone.tab").read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            country, _, zone, *_ = line.split("\t")
+            found.setdefault(country, []).append(zone)
+    # clocks all over China show Beijing's time, whatever the sun does
+    return {country: tuple(zones) for country, zones in found.items()} | {"CN": ("Asia/Shanghai",)}
+
+
+def zones_of(region: str | None, *, stated: str | None) -> tuple[str, ...]:
+    """Where this customer may be: the zone that they state wins; else any zone of the number's country."""
+    told = known(stated)
+    if told is not None:
+        return (told,)
+    return zones_by_country().get(region or "", ("UTC",))
+
+
+def known(name: str | None) -> str | None:
+    """The name, where it is a zone's."""
+    if not name or len(name) > _LONGEST or not name.isascii():
+        return None
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+    return name

@@ -1,0 +1,105 @@
+"""A house of cards behind the page: slots of one day, requests kept in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from channels.callback import CallbackAccount, create
+from channels.callback.site import routes
+from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
+from conversation.errors import NotFound
+from conversation.message import CallbackRequested
+from conversation.ports import Doors
+from tests.channels.webchat.doors import Cards
+from tests.contracts.tools import Bench
+from tests.fakes import FakeClock
+
+MORNING = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+HALF = timedelta(minutes=30)
+
+
+@dataclass
+class FakeCalls:
+    """The port `Calls`."""
+
+    clock: FakeClock
+    open_at: datetime | None = MORNING
+    requests: list[CallbackRequested] = field(default_factory=list)
+    wishes: list[CallWish] = field(default_factory=list)
+    kept: dict[str, Standing] = field(default_factory=dict)
+    told: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
+        self.wishes.append(wish)
+        zone = ZoneInfo(wish.zones[0])
+        starts = [MORNING + number * HALF for number in range(min(limit, 4))]
+        return [
+            Slot(start=s, end=s + HALF, local=s.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes"))
+            for s in starts
+        ]
+
+    async def next_call(self, wish: CallWish) -> datetime | None:
+        return self.open_at
+
+    async def request(self, asked: CallbackRequested) -> Standing:
+        if self.failure is not None:
+            raise self.failure
+        self.requests.append(asked)
+        if asked.slot is not None and asked.slot != MORNING:
+            raise CallRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=asked.zones), limit=2))
+        callback = Callback(
+            id=asked.external_id,
+            conversation="c",
+            channel="phone",
+            number=asked.number,
+            asked_at=self.clock.now(),
+            updated_at=self.clock.now(),
+            zones=asked.zones,
+            slot_at=asked.slot,
+            state=CallState.SCHEDULED if asked.slot else CallState.REQUESTED,
+        )
+        self.kept[callback.id] = Standing(
+            callback=callback, reference="7K3M-9QFX", next_at=asked.slot or self.open_at, position=2, wait=600
+        )
+        return self.kept[callback.id]
+
+    async def standing(self, callback: str) -> Standing:
+        if callback not in self.kept:
+            raise NotFound(callback)
+        return self.kept[callback]
+
+    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+        found = await self.standing(callback)
+        moved = replace(found.callback, slot_at=slot, state=CallState.SCHEDULED if slot else CallState.REQUESTED)
+        self.kept[callback] = replace(found, callback=moved, next_at=slot or self.open_at, position=None)
+        return self.kept[callback]
+
+    async def cancel(self, callback: str) -> Standing:
+        found = await self.standing(callback)
+        self.kept[callback] = replace(
+            found, callback=replace(found.callback, state=CallState.CANCELLED), next_at=None, position=None, wait=None
+        )
+        return self.kept[callback]
+
+    async def progressed(
+        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+    ) -> None:
+        self.told.append((attempt, {"provider_id": provider_id, "connected": connected, "outcome": outcome}))
+
+
+def doors(clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh")) -> Doors:
+    issues = {"card": {"en": "Card <lost>", "fr": "Carte"}}
+    given = Cards(clock=clock).doors()
+    return replace(given, calls=calls, languages=tuple(languages), issues=lambda: issues)
+
+
+async def account(clock: FakeClock, **settings: Any) -> CallbackAccount:
+    made = create("phone", settings, Bench(clock=clock).tools())
+    await made.start()
+    return made
+
+
+__all__ = ["FakeCalls", "account", "doors", "routes"]

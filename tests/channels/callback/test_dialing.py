@@ -1,0 +1,238 @@
+"""Dialing over exchanges: requests, what their answers and posts mean, signatures; against servers on loopback."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from channels.callback import asterisk, create, twilio
+from channels.callback.dialing import AsteriskDialer, TwilioDialer
+from channels.callback.settings import Asterisk, Twilio
+from channels.callback.site import routes
+from channels.outgoing import OutgoingHttp
+from channels.twilio import signature
+from conversation.calling import CallReport, Outcome, PhoneCall
+from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
+from tests.channels.callback.doors import FakeCalls, doors
+from tests.contracts.tools import Bench
+from tests.fakes import FakeClock, FakeInbox
+
+LINE = {
+    "account": "AC0123456789abcdef0123456789abcdef",
+    "token": "the auth token that nobody may see",
+    "caller": "+33199005678",
+    "bridge": "+33199009999",
+    "menu": {"1": {"language": "fr", "issue": "card"}},
+}
+CALL = PhoneCall(attempt="try-1", number="+33199001234", extension="44", agent="mei@example.com")
+ARI = {"url": "http://127.0.0.1:1", "user": "callback", "password": "the password nobody may see"}
+
+
+def test_the_customer_is_rung_first_or_the_agents_line_is() -> None:
+    agent = parse_qs(twilio.call_of(CALL, Twilio.model_validate(LINE), "https://x.example/c/try-1").decode())
+    customer = parse_qs(
+        twilio.call_of(CALL, Twilio.model_validate(LINE | {"first": "customer"}), "https://x.example/c/try-1").decode()
+    )
+
+    assert (agent["To"], customer["To"]) == (["+33199009999"], ["+33199001234"])
+    assert ">+33199001234</Number>" in agent["Twiml"][0]
+    assert "SendDigits" not in agent
+    assert customer["SendDigits"] == ["wwww44"]
+    assert agent["StatusCallback"] == ["https://x.example/c/try-1?leg=agent"]
+    assert agent["StatusCallbackEvent"] == ["initiated", "ringing", "answered", "completed"]
+    assert agent["Timeout"] == ["40"]
+
+
+@pytest.mark.parametrize(
+    ("form", "leg", "connected", "outcome"),
+    [
+        ({"CallStatus": "queued"}, "customer", False, None),
+        ({"CallStatus": "ringing"}, "customer", False, None),
+        ({"CallStatus": "in-progress"}, "customer", True, None),
+        ({"CallStatus": "completed"}, "customer", False, Outcome.DONE),
+        ({"CallStatus": "busy"}, "customer", False, Outcome.BUSY),
+        ({"CallStatus": "no-answer"}, "customer", False, Outcome.NO_ANSWER),
+        ({"CallStatus": "canceled"}, "customer", False, Outcome.LOST),
+        ({"CallStatus": "failed"}, "customer", False, Outcome.CONGESTION),
+        ({"CallStatus": "failed", "SipResponseCode": "404"}, "customer", False, Outcome.INVALID),
+        ({"CallStatus": "failed", "SipResponseCode": "603"}, "customer", False, Outcome.REJECTED),
+        ({"CallStatus": "completed"}, "agent", False, None),
+        ({"CallStatus": "no-answer"}, "agent", False, Outcome.CONGESTION),
+        ({}, "customer", False, None),
+    ],
+)
+def test_what_a_status_post_says(form: dict[str, str], leg: str, connected: bool, outcome: Outcome | None) -> None:
+    told = twilio.report("try-1", form, leg=leg)
+    assert (told.connected, told.outcome) == (connected, outcome)
+
+
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [
+        (16, Outcome.NO_ANSWER),
+        (17, Outcome.BUSY),
+        (21, Outcome.REJECTED),
+        (34, Outcome.CONGESTION),
+        (1, Outcome.INVALID),
+        (19, Outcome.NO_ANSWER),
+        (127, Outcome.CONGESTION),
+        (None, Outcome.CONGESTION),
+    ],
+)
+def test_a_cause_tells_what_became_of_a_call(cause: int | None, outcome: Outcome) -> None:
+    event = {"type": "ChannelDestroyed", "cause": cause, "channel": {"id": "try-1"}}
+    assert asterisk.report(event) == CallReport(attempt="try-1", provider_id="try-1", outcome=outcome)
+    assert asterisk.report({"type": "ChannelVarset", "channel": {"id": "try-1"}}) is None
+    assert asterisk.report({"type": "StasisStart"}) is None
+
+
+@asynccontextmanager
+async def exchange(handler: Any, path: str) -> AsyncIterator[str]:
+    app = web.Application()
+    app.router.add_route("*", path, handler)
+    async with TestServer(app) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (201, {"sid": "CA1"}, None),
+        (400, {"code": 21211}, PermanentFailure),
+        (400, {"code": 1}, PermanentFailure),
+        (401, {}, ChannelMisconfigured),
+        (429, {}, RateLimited),
+        (500, {}, Unknown),
+        (200, {}, Unknown),
+    ],
+)
+async def test_each_answer_of_twilio_has_its_meaning(status: int, body: Any, error: type[ChannelError] | None) -> None:
+    seen: list[web.Request] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        seen.append(request)
+        await request.post()
+        return web.json_response(body, status=status)
+
+    async with exchange(handle, "/2010-04-01/Accounts/{sid}/Calls.json") as url, OutgoingHttp(FakeClock()) as http:
+        dialer = TwilioDialer(Twilio.model_validate(LINE | {"api": url}), http, "https://x.example/c")
+        if error is None:
+            assert await dialer.dial(CALL) == "CA1"
+        else:
+            with pytest.raises(error) as failure:
+                await dialer.dial(CALL)
+            if isinstance(failure.value, PermanentFailure):
+                assert failure.value.code == ("invalid_number" if body.get("code") == 21211 else "refused")
+            assert str(LINE["token"]) not in str(failure.value)
+    user = base64.b64decode(seen[0].headers["Authorization"].split()[1]).decode()
+    assert user == f"{LINE['account']}:{LINE['token']}"
+    assert len(seen) == 1
+
+
+async def test_asterisk_is_asked_under_the_trys_own_id_and_a_second_time_is_no_second_call() -> None:
+    living: set[str] = set()
+    asked: list[dict[str, str]] = []
+
+    async def channels(request: web.Request) -> web.Response:
+        query = dict(request.query)
+        asked.append(query)
+        if query["channelId"] in living:
+            return web.json_response({"message": "Channel with given unique ID already exists"}, status=409)
+        living.add(query["channelId"])
+        return web.json_response({"id": query["channelId"]})
+
+    async with exchange(channels, "/ari/channels") as url, OutgoingHttp(FakeClock()) as http:
+        dialer = AsteriskDialer(Asterisk.model_validate(ARI | {"url": url}), http)
+        assert [await dialer.dial(CALL), await dialer.dial(CALL)] == ["try-1", "try-1"]
+    assert living == {"try-1"}
+    assert (asked[0]["endpoint"], asked[0]["appArgs"]) == ("PJSIP/+33199001234@trunk", "try-1,mei@example.com")
+
+
+async def test_events_of_asterisk_are_heard_and_an_answered_customer_goes_on_to_the_agent() -> None:
+    went_on: list[str] = []
+
+    async def everything(request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/continue"):
+            went_on.append(request.path + "?" + request.query_string)
+            return web.Response(status=204)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str("no json")
+        await socket.send_json({"type": "StasisStart", "args": ["try-1", "mei"], "channel": {"id": "try-1"}})
+        await socket.send_json({"type": "ChannelDestroyed", "cause": 17, "channel": {"id": "try-2"}})
+        await socket.close()
+        return socket
+
+    async with exchange(everything, "/ari/{rest:.*}") as url, OutgoingHttp(FakeClock()) as http:
+        settings = {"dialer": "asterisk", "asterisk": ARI | {"url": url, "extension": "{agent}"}}
+        account = create("phone", settings, Bench(clock=FakeClock(), http=http).tools())
+        with pytest.raises(ChannelError):
+            await account.listen(FakeInbox())
+        heard = account.reports()
+        async with asyncio.timeout(5):
+            told = [await anext(heard), await anext(heard)]
+
+    assert [(one.attempt, one.connected, one.outcome) for one in told] == [
+        ("try-1", True, None),
+        ("try-2", False, Outcome.BUSY),
+    ]
+    assert went_on == ["/ari/channels/try-1/continue?context=callback&extension=mei&priority=1"]
+
+
+@asynccontextmanager
+async def door(calls: FakeCalls) -> AsyncIterator[TestClient[Any, Any]]:
+    account = create("phone", {"twilio": LINE, "country": "FR"}, Bench(clock=calls.clock).tools())
+    await account.start()
+    app = web.Application()
+    app.add_routes(routes({"phone": account}, doors(calls.clock, calls)))
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def post(
+    client: TestClient[Any, Any], path: str, form: dict[str, str], *, token: str = str(LINE["token"])
+) -> Any:
+    url = f"http://127.0.0.1:8080/callback/phone/{path}"
+    signed = {"X-Twilio-Signature": signature(token, url, sorted(form.items()))}
+    return await client.post(f"/callback/phone/{path}", data=form, headers=signed)
+
+
+async def test_a_status_is_believed_by_its_signature_only(clock: FakeClock) -> None:
+    calls = FakeCalls(clock)
+    async with door(calls) as client:
+        good = await post(client, "calls/try-1", {"CallSid": "CA1", "CallStatus": "busy"})
+        leg = await post(client, "calls/try-2?leg=agent", {"CallSid": "CA2", "CallStatus": "completed"})
+        bad = await post(client, "calls/try-3", {"CallSid": "CA3", "CallStatus": "busy"}, token="another token")
+        none = await client.post("/callback/phone/calls/try-4", data={"CallStatus": "busy"})
+
+    assert [answer.status for answer in (good, leg, bad, none)] == [204, 204, 403, 403]
+    assert calls.told == [
+        ("try-1", {"provider_id": "CA1", "connected": False, "outcome": Outcome.BUSY}),
+        ("try-2", {"provider_id": "CA2", "connected": False, "outcome": None}),
+    ]
+
+
+async def test_a_call_that_came_in_becomes_a_wish_by_a_key(clock: FakeClock) -> None:
+    calls = FakeCalls(clock)
+    form = {"CallSid": "CA1", "From": "+33199001234", "CallStatus": "ringing"}
+    async with door(calls) as client:
+        asks = await (await post(client, "voice", form)).text()
+        keyed = await post(client, "voice?step=keyed", form | {"Digits": "1"})
+        said = await keyed.text()
+        again = await post(client, "voice?step=keyed", form | {"Digits": "1"})
+        hidden = await (await post(client, "voice?step=keyed", form | {"From": "anonymous"})).text()
+        forged = await post(client, "voice", form, token="another token")
+
+    assert '<Gather numDigits="1"' in asks
+    assert "Nous vous appellerons dès que possible." in said
+    assert [(one.language, one.issue, one.number) for one in calls.requests] == [("fr", "card", "+33199001234")] * 2
+    assert len({one.external_id for one in calls.requests}) == 1
+    assert again.status == 200
+    assert "<Hangup/>" in hidden
+    assert forged.status == 403
