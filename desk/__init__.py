@@ -1,0 +1,1 @@
+"""The agents' door: HTTP API, live events, console."""

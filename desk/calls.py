@@ -1,0 +1,135 @@
+"""Calls that customers asked for, as agents see and make them."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.thread import Conversation, State
+from desk.access import Who, visible
+from desk.answers import ConversationOut, Output
+from desk.contract import Call, Input, Routes
+from desk.problems import Problem
+from desk.views import conversation_out, names_for
+
+routes = Routes("calls")
+
+
+class AttemptOut(Output):
+    """One try. `ended_at` None: it is on the line."""
+
+    id: str
+    number: int
+    agent: str | None
+    dialer: str = Field(description="manual, twilio or asterisk")
+    created_at: datetime
+    connected_at: datetime | None = None
+    ended_at: datetime | None = None
+    outcome: str | None = Field(
+        None, description="done, no_answer, busy, voicemail, congestion, rejected, invalid or lost"
+    )
+    note: str | None = None
+
+
+class CallOut(Output):
+    """A call that a customer asked for."""
+
+    id: str
+    state: str = Field(
+        description="requested, scheduled, due, offered, dialing, connected, done, no_answer, busy, failed, cancelled or expired"
+    )
+    number: str = Field(description="E.164")
+    extension: str
+    tel: str = Field(description="a link that dials, RFC 3966")
+    name: str | None
+    note: str | None
+    language: str | None
+    timezone: str
+    local_time: str = Field(description="the wall clock there, now")
+    slot: datetime | None
+    slot_local: str | None
+    next: datetime | None = Field(description="when it wakes")
+    missed: bool
+    consent_at: datetime | None
+    dialer: str = Field(description="manual: the agent dials")
+    attempts: list[AttemptOut]
+
+
+class Result(Input):
+    """What came of a call."""
+
+    outcome: Outcome
+    note: str | None = Field(None, min_length=1, max_length=5_000)
+    never: bool = Field(False, description="they asked never to be called again")
+
+
+@routes.add("GET", "/conversations/{id}/callback", who=Who.AGENT)
+async def get_callback(call: Call[None, None]) -> CallOut:
+    """The newest call asked for in this conversation, with its tries."""
+    async with call.services.storage.read("desk.call") as work:
+        conversation = await visible(call.services, work, call.agent, call.path("id"))
+        found = await work.callbacks.of_conversation(conversation.id)
+        if found is None:
+            raise Problem(404, "no_callback", "nobody asked to be called here")
+        attempts = await work.callbacks.attempts(found.id)
+    return _told(call, found, conversation, attempts)
+
+
+@routes.add("POST", "/conversations/{id}/callback/dial", who=Who.AGENT, faults=(409,))
+async def dial(call: Call[None, None]) -> CallOut:
+    """Written down, then dialed; without an exchange the agent dials the number themselves."""
+    await call.services.calls.dial(call.agent, call.path("id"))
+    return await get_callback(call)
+
+
+@routes.add("POST", "/conversations/{id}/callback/outcome", who=Who.AGENT, faults=(409,))
+async def outcome(call: Call[Result, None]) -> ConversationOut:
+    """What came of the call: done, or tried again at its distance."""
+    body = call.body
+    moved = await call.services.calls.outcome(
+        call.agent, call.path("id"), body.outcome, text=body.note, never=body.never
+    )
+    async with call.services.storage.read("desk.conversation") as work:
+        names = await names_for(work, call.services.rules.rulebook, [moved])
+    return conversation_out(moved, names)
+
+
+def _told(call: Call[None, None], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
+    offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
+    now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
+    account = call.services.channels().get(one.channel)
+    plan = account.can.calls if account is not None else None
+    return CallOut(
+        id=one.id,
+        state=CallState.OFFERED.value if offered else one.state.value,
+        number=one.number,
+        extension=one.extension,
+        tel=f"tel:{one.number};ext={one.extension}" if one.extension else f"tel:{one.number}",
+        name=one.name,
+        note=one.note,
+        language=one.language,
+        timezone=one.zone,
+        local_time=now.replace(tzinfo=None).isoformat(timespec="minutes"),
+        slot=one.slot_at,
+        slot_local=one.slot_local,
+        next=one.due_at,
+        missed=one.missed,
+        consent_at=one.consent_at,
+        dialer=plan.dialer if plan else "manual",
+        attempts=[_attempt(attempt) for attempt in attempts],
+    )
+
+
+def _attempt(one: Attempt) -> AttemptOut:
+    return AttemptOut(
+        id=one.id,
+        number=one.number,
+        agent=one.agent,
+        dialer=one.dialer,
+        created_at=one.created_at,
+        connected_at=one.connected_at,
+        ended_at=one.ended_at,
+        outcome=one.outcome.value if one.outcome else None,
+        note=one.note,
+    )

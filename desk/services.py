@@ -1,0 +1,59 @@
+"""What the agents' door is given by the house. Constructed once in `ops/house.py`."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from channels.supervisor import AccountHealth
+from conversation.decision import StoredDecision
+from conversation.ports import Channel, Clock, Inbox, Signals, Uploads
+from conversation.remembering import Storage
+from router.agent_calls import AgentCalls
+from router.reply import Replies
+from router.rules_in_force import RulesInForce
+
+
+def _nothing(_event: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything the handlers work with.
+
+    `ready` answers a word for each part, "ok" where it is fine. `reload_rules` takes the actor's e-mail. `explain` tells a stored
+    decision with its reasons, as the command line does. `explain_message` does so
+    of one that nobody sent, and raises `ValueError` in words where it makes no sense. `shadow` tells what a second rules file would have
+    decided otherwise, None where there is none. `count` counts an event by name.
+    """
+
+    storage: Storage
+    rules: RulesInForce
+    replies: Replies
+    calls: AgentCalls
+    inbox: Inbox
+    channels: Callable[[], Mapping[str, Channel]]
+    health: Callable[[], Sequence[AccountHealth]]
+    signals: Signals
+    clock: Clock
+    uploads: Uploads
+    metrics: Callable[[], bytes]
+    ready: Callable[[], Awaitable[Mapping[str, str]]]
+    reload_rules: Callable[[str], Awaitable[Mapping[str, object]]]
+    explain: Callable[[StoredDecision], Awaitable[Mapping[str, object]]]
+    explain_message: Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
+    shadow: Callable[[], Mapping[str, object] | None]
+    background: Callable[[Awaitable[None]], None]
+    draining: Callable[[], bool]
+    public_url: str
+    service_name: str
+    site_routes: Sequence[web.RouteDef] = ()
+    secure_cookies: bool = False
+    metrics_token: str | None = None
+    body_limit: int = 1024 * 1024
+    attachment_limit: int = 20 * 1024 * 1024
+    count: Callable[[str], None] = _nothing
+
+
+SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

@@ -1,0 +1,31 @@
+"""What would happen to a message that nobody sent, asked over the API."""
+
+from conversation.ids import new_id
+from conversation.outbound import Effect, OutboxRow
+from conversation.people import Role
+from tests.desk.conftest import House
+
+
+async def test_a_lead_asks_what_would_happen_to_a_message(house: House) -> None:
+    lead, agent = await house.hire("Lead", role=Role.LEAD), await house.hire("Agent")
+    body = {"channel": "site", "text": "hello", "from": "ann", "set": {"customer.vip": True}}
+    status, told = await house.ask(lead, "POST", "/api/v1/explain", body)
+    assert (status, told["queue"], told["said"]) == (200, "general", body)
+    assert (await house.ask(agent, "POST", "/api/v1/explain", body))[0] == 403
+
+
+async def test_what_makes_no_sense_is_refused_in_words(house: House) -> None:
+    lead = await house.hire("Lead", role=Role.LEAD)
+    status, told = await house.ask(lead, "POST", "/api/v1/explain", {"channel": "nowhere", "text": "hello"})
+    assert (status, told["detail"]) == (422, "there is no channel 'nowhere'")
+    assert (await house.ask(lead, "POST", "/api/v1/explain", {"text": "hello"}))[0] == 422
+
+
+async def test_leads_see_which_calls_nobody_has_acknowledged(house: House) -> None:
+    lead, agent = await house.hire("Lead", role=Role.LEAD), await house.hire("Agent")
+    row = OutboxRow(id=new_id(), effect=Effect.WEBHOOK, target="duty", created_at=house.clock.now(), payload={"n": 1})
+    async with house.store.begin("test") as work:
+        await work.outbox.add(row, at=house.clock.now())
+    status, told = await house.ask(lead, "GET", "/api/v1/webhooks")
+    assert (status, [one["webhook"] for one in told["items"]]) == (200, ["duty"])
+    assert (await house.ask(agent, "GET", "/api/v1/webhooks"))[0] == 403
