@@ -1,0 +1,166 @@
+"""The command line: `huntgroup [--config PATH] COMMAND`."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the module that runs it, what it does in a line, examples for its help."""
+
+    module: str
+    summary: str
+    examples: str
+
+
+COMMANDS = {
+    "serve": Command(
+        "ops.serve",
+        "run everything in one process: channels, router, desk",
+        "huntgroup serve\nhuntgroup serve --listen 127.0.0.1:0 --database sqlite:///try.db",
+    ),
+    "check": Command(
+        "ops.check",
+        "read the configuration, print every fault with file and line, run its tests",
+        "huntgroup check\nhuntgroup check --strict config.toml",
+    ),
+    "explain": Command(
+        "ops.explain",
+        "say what would happen to a message, or what happened to a conversation, and why",
+        "huntgroup explain --channel site --text '充值不成功'\n"
+        "huntgroup explain --channel site --text 'refund please' --at 2026-11-23T03:00:00+01:00 --set customer.vip=true\n"
+        "huntgroup explain --file messages.jsonl --json",
+    ),
+    "parse": Command(
+        "ops.parse",
+        "show what raw payloads would become",
+        "huntgroup parse webhook payload.json\nhuntgroup parse webhook payload.json --channel app --header webhook-id:msg_1",
+    ),
+    "rehearse": Command(
+        "ops.rehearse",
+        "decide stored traffic again under a new file: what would move from where to where",
+        "huntgroup rehearse new.toml\nhuntgroup rehearse --since 7d --json new.toml",
+    ),
+    "coverage": Command(
+        "ops.coverage",
+        "who serves each language, issue and channel in each quarter of an hour; the holes",
+        "huntgroup coverage\nhuntgroup coverage --days 7 --grid\nhuntgroup coverage --json",
+    ),
+    "hours": Command(
+        "ops.hours_commands",
+        "open or close a calendar at once, whatever the file says: override, list, clear",
+        "huntgroup hours override berlin closed --until 2h --reason 'the line is cut'\nhuntgroup hours clear berlin",
+    ),
+    "rules": Command(
+        "ops.rules_commands",
+        "the revisions that were in force: list, diff, activate",
+        "huntgroup rules list\nhuntgroup rules diff REVISION\nhuntgroup rules activate REVISION",
+    ),
+    "agent": Command(
+        "ops.agent_commands",
+        "the people: add, list, set, disable, token",
+        "huntgroup agent add anna@example.com --name 'Anna Vogel' --languages de:5,en:4 --skills payments:4\n"
+        "huntgroup agent token anna@example.com",
+    ),
+    "train": Command(
+        "ops.train",
+        "learn issues from agents' relabels or a file; use the result unless it is worse",
+        "huntgroup train\nhuntgroup train --file labelled.jsonl --dry-run\nhuntgroup train --rollback",
+    ),
+    "evaluate": Command(
+        "ops.evaluate",
+        "how good the words and the model in use are on labels",
+        "huntgroup evaluate\nhuntgroup evaluate --file labelled.jsonl --json",
+    ),
+    "quarantine": Command(
+        "ops.quarantine_commands",
+        "what could not be read: list, show its raw bytes, try again",
+        "huntgroup quarantine list\nhuntgroup quarantine show ID",
+    ),
+    "migrate": Command("ops.migrate", "bring the database's schema up to date", "huntgroup migrate"),
+    "demo": Command(
+        "ops.demo",
+        "a running house with a demo team and simulated customers",
+        "huntgroup --config config.example.toml demo",
+    ),
+}
+
+
+class Module(Protocol):
+    """What the module of a command offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Its own arguments."""
+        ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; the exit code: 0 fine, 1 found something wrong, 2 wrong usage or unreadable configuration."""
+        ...
+
+
+def _load(command: Command) -> Module:
+    module: Module = importlib.import_module(command.module)
+    return module
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The whole parser; only the chosen command's module is imported, so that help answers at once."""
+    parser = argparse.ArgumentParser(
+        prog="huntgroup",
+        description="Every door a wallet's customers write to, one conversation model, a router that explains itself.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(os.environ.get("HUNTGROUP_CONFIG", "config.toml")),
+        metavar="PATH",
+        help="the configuration file (default: $HUNTGROUP_CONFIG, else ./config.toml)",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        examples = "examples:\n" + "\n".join(f"  {line}" for line in command.examples.splitlines())
+        sub = commands.add_parser(
+            name,
+            help=command.summary,
+            description=command.summary,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if name == chosen:
+            _load(command).add_arguments(sub)
+    return parser
+
+
+def _chosen(arguments: Sequence[str]) -> str | None:
+    skip = False
+    for argument in arguments:
+        if skip or argument.startswith("-"):
+            skip = argument == "--config"
+            continue
+        return argument
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    chosen = _chosen(given)
+    args = _parser(chosen).parse_args(given)
+    try:
+        return _load(COMMANDS[args.command]).run(args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: nothing more to say, and no trace about it
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

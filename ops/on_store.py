@@ -1,0 +1,54 @@
+"""For commands that work on the database beside a serving house: open it, wait up to five seconds, let it go."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+
+from conversation.errors import HuntgroupError
+from ops.clock import SystemClock
+from ops.settings import Settings, load
+from ops.sources import SettingsFaults
+from storage.engine import Store, head_revision, open_storage, upgrade
+from storage.signals import open_signals
+
+Doing = Callable[[Store, Settings], Awaitable[int]]
+
+
+class OldSchema(HuntgroupError):
+    """The database stands at another migration than this program needs."""
+
+
+async def opened(settings: Settings, doing: Doing) -> int:
+    """Do it on the configured database. A SQLite file is migrated; an old PostgreSQL schema is refused."""
+    clock = SystemClock()
+    database = settings.service.database
+    if database.startswith("sqlite"):
+        await upgrade(database)
+    signals = open_signals(settings.service.signals, database=database, clock=clock)
+    await signals.start()
+    try:
+        async with open_storage(database, clock=clock, signals=signals) as store:
+            stands, newest = await store.schema_revision(), head_revision()
+            if stands != newest:
+                raise OldSchema(
+                    f"the schema is at {stands}, this program needs {newest}: run `huntgroup migrate` first"
+                )
+            return await doing(store, settings)
+    finally:
+        await signals.stop()
+
+
+def run_on_store(args: Namespace, doing: Doing) -> int:
+    """Read the configuration, do it, and turn what people can mend into words; the exit code."""
+    try:
+        settings = load(args.config, os.environ, make_secrets=False)
+    except SettingsFaults as faults:
+        print(faults, file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(opened(settings, doing))
+    except HuntgroupError as error:
+        print(f"huntgroup: {error}", file=sys.stderr)
+        return 1

@@ -1,0 +1,342 @@
+"""The configuration: file, then environment, then flags, read into `Settings`, or every fault at once with file and line."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path as File
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from channels import kinds
+from conversation.remembering.retention import Keep
+from ops.positions import Path
+from ops.secrets import Secret, SecretMissing, Vault, is_reference
+from ops.sources import Located, SettingsFaults, Source, read
+from ops.wording import faults_of
+from router.document import Document, Duration
+from router.faults import Fault, RuleFaults, did_you_mean
+from router.fetching import Caps
+from router.rulebook import ChannelHints, RuleBook, compile_rules
+
+_PORTS = range(65536)
+_ROUNDS = 8
+
+
+def _address(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) in _PORTS):
+        raise ValueError('write host and port, for example "127.0.0.1:8080"')
+    return text
+
+
+def _one_of(*schemes: str) -> Callable[[str], str]:
+    def checked(text: str) -> str:
+        if not text.startswith(schemes):
+            raise ValueError(f"must begin with {' or '.join(schemes)}")
+        return text
+
+    return checked
+
+
+def _signals(text: str) -> str:
+    if text not in ("local", "postgres") and not text.startswith(("nats://", "tls://")):
+        raise ValueError('must be "local", "postgres" or "nats://host:4222"')
+    return text
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError('must be an address as browsers know it, for example "https://support.example"')
+    return text.rstrip("/")
+
+
+def _an_hour(span: timedelta) -> timedelta:
+    if span < timedelta(hours=1):
+        raise ValueError("must be at least '1h'")
+    return span
+
+
+_Span = Annotated[Duration, AfterValidator(_an_hour)]
+
+
+class Retention(BaseModel):
+    """`[service.retention]`: how long what is kept although nobody needs it to answer a customer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    events: _Span = Keep().events
+    outbox: _Span = Keep().outbox
+    uploads: _Span = Keep().uploads
+    quarantine: _Span = Keep().quarantine
+    decisions: _Span = Keep().decisions
+    audit: _Span = Keep().audit
+
+    def keep(self) -> Keep:
+        """As the house takes it."""
+        return Keep(**dict(self))
+
+
+class Media(BaseModel):
+    """`[service.media]`: how much is fetched of files that customers send by a provider. Sizes are in bytes, times in seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: Annotated[int, Field(ge=1024, le=1024**3)] = Caps().size
+    seconds: Annotated[float, Field(gt=0, le=600)] = Caps().seconds
+    types: Annotated[tuple[str, ...], Field(min_length=1)] = Caps().types
+    at_once: Annotated[int, Field(ge=1, le=64)] = Caps().at_once
+    give_up: Duration = Caps().give_up
+
+    def caps(self) -> Caps:
+        """As the house takes it."""
+        return Caps(**dict(self))
+
+
+class Service(BaseModel):
+    """`[service]`: what belongs to this node and is never shared through the database."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: Annotated[str, Field(min_length=1)] = "huntgroup"
+    listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
+    public_url: Annotated[str, AfterValidator(_origin)] | None = None
+    database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
+    attachments: Annotated[str, Field(min_length=1)] = "attachments"
+    signals: Annotated[str, AfterValidator(_signals)] = "local"
+    metrics_token: SecretStr | None = None
+    shadow: Annotated[str, Field(min_length=1)] | None = None
+    body_limit: Annotated[int, Field(ge=1024, le=268435456)] = 1048576
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    retention: Retention = Retention()
+    media: Media = Media()
+
+    @property
+    def host(self) -> str:
+        """Where to listen."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port, 0 for any that is free."""
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers reach us over TLS."""
+        return (self.public_url or "").startswith("https://")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A configuration without a fault. `source` is what a revision in the database keeps: the rules, includes resolved, no secret."""
+
+    service: Service
+    channels: Mapping[str, Mapping[str, object]] = field(repr=False)
+    document: Document = field(repr=False)
+    source: str = field(repr=False)
+    digest: str
+    hints: Mapping[str, ChannelHints]
+    vault: Vault = field(repr=False)
+    webhook_secrets: Mapping[str, Secret] = field(repr=False)
+    located: Callable[[Path, str], Located] = field(repr=False)
+
+
+def load(
+    path: File, env: Mapping[str, str], *, overrides: Mapping[str, object] | None = None, make_secrets: bool = True
+) -> Settings:
+    """The settings, or `SettingsFaults` with everything that is wrong.
+
+    `overrides` are flags by dotted key (`{"service.listen": "127.0.0.1:0"}`). Without `make_secrets` a secret file that is to
+    be made on first use is only made up: for commands that look and do not serve.
+    """
+    source = read(path, env, overrides or {})
+    vault = Vault(env=env, folder=path.resolve().parent, make=make_secrets)
+    service = _service(source, vault)
+    channels = _channels(source, vault)
+    rules = {key: value for key, value in source.data.items() if key not in ("service", "channels")}
+    hints = {name: _hints(settings) for name, settings in channels.items()}
+    document = _document(source, rules, hints)
+    webhook_secrets = _webhook_secrets(source, vault)
+    if source.faults or service is None or document is None:
+        raise SettingsFaults(_in_order(source))
+    text = json.dumps(rules, ensure_ascii=False, separators=(",", ":"))
+    return Settings(
+        service=service,
+        channels=channels,
+        document=document,
+        source=text,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        hints=hints,
+        vault=vault,
+        webhook_secrets=webhook_secrets,
+        located=source.located,
+    )
+
+
+def parse_rules(source: str, channels: Mapping[str, ChannelHints], *, revision: str | None = None) -> RuleBook:
+    """The rules of a stored revision, compiled. Without a revision's id the digest stands for it."""
+    name = revision or hashlib.sha256(source.encode()).hexdigest()[:12]
+    return compile_rules(Document.model_validate_json(source), revision=name, channels=channels)
+
+
+def _in_order(source: Source) -> list[Located]:
+    """By file and line, each once."""
+    once = {(fault.file, fault.line, fault.message): fault for fault in source.faults}
+    first = str(source.first)
+    return sorted(once.values(), key=lambda fault: (fault.file != first, fault.file, fault.line))
+
+
+def _service(source: Source, vault: Vault) -> Service | None:
+    given = _resolved(source, vault, source.data.get("service", {}), ("service",))
+    try:
+        return Service.model_validate(given)
+    except ValidationError as error:
+        for fault in faults_of(error, Service, given):
+            source.fault(("service", *fault.path), fault.message)
+        return None
+
+
+def _channels(source: Source, vault: Vault) -> dict[str, Mapping[str, object]]:
+    """Accounts by name, their secrets in place."""
+    given = source.data.get("channels", {})
+    if not isinstance(given, dict):
+        source.fault(("channels",), "'channels' holds tables: [channels.NAME]")
+        return {}
+    found: dict[str, Mapping[str, object]] = {}
+    for name, settings in given.items():
+        path: Path = ("channels", name)
+        if not isinstance(settings, dict):
+            source.fault(path, f"'{name}' must be a table: [channels.{name}]")
+        elif not isinstance(settings.get("kind"), str):
+            source.fault(path, f"channel '{name}' needs a kind, for example kind = \"webchat\"")
+        else:
+            found[name] = _account(source, vault, name, settings)
+    for name, settings in found.items():
+        for fault in (kinds.follow_up_fault(settings, found), kinds.others_fault(settings, found)):
+            if fault is not None:
+                source.fault(("channels", name, *fault.path), fault.message)
+    return found
+
+
+def _account(source: Source, vault: Vault, name: str, settings: Mapping[str, Any]) -> Mapping[str, object]:
+    path: Path = ("channels", name)
+    before = len(source.faults)
+    resolved = _resolved(source, vault, settings, path)
+    unresolved = set(_references(settings, path)) if len(source.faults) > before else set()
+    for fault in kinds.settings_faults(str(settings["kind"]), name, resolved):
+        at = (*path, *fault.path)
+        if at not in unresolved:
+            source.fault(at, fault.message)
+    account: Mapping[str, object] = resolved
+    return account
+
+
+def _references(value: object, path: Path) -> list[Path]:
+    """Where secrets are named."""
+    if is_reference(value):
+        return [path]
+    items: list[tuple[str | int, object]] = []
+    if isinstance(value, Mapping):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    return [found for key, inner in items for found in _references(inner, (*path, key))]
+
+
+def _resolved(source: Source, vault: Vault, value: Any, path: Path) -> Any:
+    """The value with every secret that it names looked up; one that is not there is a fault and leaves an empty one."""
+    if is_reference(value):
+        try:
+            return vault.resolve(value)
+        except SecretMissing as error:
+            source.fault(path, str(error))
+            return Secret("")
+    if isinstance(value, Mapping):
+        return {key: _resolved(source, vault, inner, (*path, key)) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_resolved(source, vault, inner, (*path, index)) for index, inner in enumerate(value)]
+    return value
+
+
+def _webhook_secrets(source: Source, vault: Vault) -> dict[str, Secret]:
+    """What signs the calls to `[webhooks.NAME]`. The rules in the database keep the name of the secret only."""
+    webhooks = source.data.get("webhooks", {})
+    found: dict[str, Secret] = {}
+    for name, webhook in webhooks.items() if isinstance(webhooks, dict) else ():
+        secret = webhook.get("secret") if isinstance(webhook, dict) else None
+        if secret is not None:
+            text = _resolved(source, vault, secret, ("webhooks", name, "secret"))
+            found[name] = Secret(text) if isinstance(text, str) else Secret("")
+    return found
+
+
+def _hints(settings: Mapping[str, object]) -> ChannelHints:
+    hints = kinds.hints(settings)
+    return ChannelHints(kind=hints.kind, language=hints.language, issue=hints.issue, brand=hints.brand)
+
+
+def _document(source: Source, rules: Mapping[str, Any], hints: Mapping[str, ChannelHints]) -> Document | None:
+    """The rules, checked for shape and for meaning. What is misshapen is left out and the rest is checked all the same."""
+    seen: list[Fault] = []
+    rest = json.loads(json.dumps(rules))
+    document = None
+    for _ in range(_ROUNDS):
+        try:
+            document = Document.model_validate(rest)
+            break
+        except ValidationError as error:
+            faults = faults_of(error, Document, rest)
+            seen.extend(faults)
+            outcomes = [_left_out(rest, fault.path) for fault in faults]
+            if not all(outcomes):
+                break
+    for fault in seen:
+        source.fault(fault.path, _section_meant(fault))
+    if document is not None:
+        _meaning(source, document, hints, tuple(fault.path for fault in seen))
+    return document
+
+
+def _section_meant(fault: Fault) -> str:
+    """At the top of the file the sections that are not rules are meant too."""
+    if len(fault.path) == 1 and fault.message.startswith("unknown key"):
+        known = [*Document.model_fields, "service", "channels", "include"]
+        return f"unknown key '{fault.path[0]}'{did_you_mean(str(fault.path[0]), known)}"
+    return fault.message
+
+
+def _left_out(data: Any, path: Path) -> bool:
+    """Take the misshapen thing out of a copy, or the nearest named thing around it. An item of a list stays: others would move up."""
+    names = [length for length in range(len(path), 0, -1) if isinstance(path[length - 1], str)]
+    for length in names:
+        inner = data
+        for step in path[: length - 1]:
+            inner = inner[step] if isinstance(inner, list) and isinstance(step, int) else inner.get(step, {})
+        if isinstance(inner, dict) and path[length - 1] in inner:
+            del inner[path[length - 1]]
+            return True
+    return False
+
+
+def _meaning(source: Source, document: Document, hints: Mapping[str, ChannelHints], broken: tuple[Path, ...]) -> None:
+    for name, hint in hints.items():
+        if hint.issue is not None and hint.issue not in document.issues:
+            message = f"there is no issue '{hint.issue}'{did_you_mean(hint.issue, document.issues)}"
+            source.fault(("channels", name, "issue"), message)
+    try:
+        compile_rules(document, revision="check", channels=hints)
+    except RuleFaults as faults:
+        for fault in faults.faults:
+            if fault.severity == "error" and not any(_related(fault.path, path) for path in broken):
+                source.fault(fault.path, fault.message)
+
+
+def _related(one: Path, other: Path) -> bool:
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]

@@ -1,0 +1,83 @@
+"""What would send a message elsewhere: true by construction, since each is a decision made again, and told in few words."""
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from ops.explanation import as_text, explain
+from ops.settings import load, parse_rules
+from ops.trial import Said, Trial
+from router.detector import load_detector
+from router.document import Document
+from router.rulebook import ChannelHints, compile_rules
+
+MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
+RULES = """
+languages = { offered = ["en", "fr"] }
+hours.day = { timezone = "UTC", mon-fri = ["09:00-17:00"] }
+hours.paris = { timezone = "Europe/Paris", tue = ["09:00-17:00"] }
+hours.desk = { per_language = { fr = "paris", default = "day" } }
+issues.fees = { queue = "money", words = ["fee"] }
+issues.card = { queue = "cards", words = ["card"], priority = "high" }
+queues = { money = { hours = "desk" }, cards = {}, vip = {}, night = {}, old = {}, general = {} }
+fallback = { queue = "general" }
+rules = [
+  { name = "Rich", when = { customer.money.eur = { gt = 100 } }, then = { queue = "vip" } },
+  { name = "Old", when = { any = [{ customer.since = { older = "2d" } }] }, then = { queue = "old" } },
+  { name = "Night", when = { not = { open = "day" } }, then = { queue = "night" } },
+]
+"""
+HINTS = {"site": ChannelHints(kind="webchat")}
+
+
+@pytest.fixture(scope="module")
+def trial() -> Trial:
+    book = compile_rules(Document.model_validate(tomllib.loads(RULES)), revision="r", channels=HINTS)
+    return Trial(book, lambda text: [("en", 0.99)])
+
+
+def told(trial: Trial, text: str, **given: Any) -> dict[str, Any]:
+    (turn,) = trial.hold([Said(channel="site", text=text, at=MONDAY, given=given)])
+    return explain(turn.facts, turn.decision, trial.rulebook)
+
+
+def test_each_fact_that_would_change_the_queue_is_named(trial: Trial) -> None:
+    found = {(one["fact"], one["queue"]): one for one in told(trial, "a fee")["counterfactuals"]}
+    assert set(found) == {
+        ("language", "money"),
+        ("issue", "cards"),
+        ("customer.money.eur", "vip"),
+        ("customer.since", "old"),
+        ("at", "night"),
+    }
+    assert found["language", "money"]["values"] == ["fr"]
+    assert found["language", "money"]["open"] is False
+    assert found["issue", "cards"]["priority"] == "high"
+    assert found["customer.money.eur", "vip"]["values"] == [101]
+    assert found["at", "night"]["values"] == ["2026-11-23T17:00:01+00:00"]
+
+
+def test_each_is_true_when_the_message_is_tried_so(trial: Trial) -> None:
+    assert told(trial, "a fee", customer={"money": {"eur": 101}})["queue"] == "vip"
+    assert told(trial, "a fee", issue="card")["queue"] == "cards"
+
+
+def test_the_text_says_it_in_a_line_each(trial: Trial) -> None:
+    lines = as_text({**told(trial, "a fee"), "spoken": None}, "a fee").splitlines()
+    assert "  to cards with priority high, if issue were card" in lines
+    assert "  stays in money, closed then, if language were fr" in lines
+
+
+def test_the_example_is_explained_in_milliseconds() -> None:
+    settings = load(Path("config.example.toml"), {}, make_secrets=False)
+    book = parse_rules(settings.source, settings.hints)
+    trial = Trial(book, load_detector(book.languages))
+    (turn,) = trial.hold([Said(channel="site", text="Why this fee?", at=MONDAY)])
+    began = perf_counter()
+    found = explain(turn.facts, turn.decision, book)["counterfactuals"]
+    assert perf_counter() - began < 1
+    assert {"fact": "customer.vip", "values": [True], "queue": "vip", "priority": "high", "open": True} in found

@@ -1,0 +1,65 @@
+"""What operators scrape: levels of the whole house, and counters that stand at 0 before anything happened."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from channels.supervisor import AccountHealth, Health
+from conversation.ids import new_id
+from conversation.people import Agent, Presence
+from ops.levels import LATE, Levels
+from ops.metrics import Meters
+from router.document import Document
+from router.rulebook import compile_rules
+from router.rules_in_force import RulesInForce
+from storage.engine import Store
+from tests.desk.conftest import RULES
+from tests.fakes import FakeClock
+
+
+async def test_the_levels_tell_what_waits_who_is_here_and_which_accounts_are_well(
+    store: Store, clock: FakeClock
+) -> None:
+    rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r", channels={}))
+    meters = Meters()
+    well = [AccountHealth(name="site", kind="webchat", state=Health.UP, detail="", since=clock.now())]
+    async with store.begin("test") as work:
+        agent = Agent(id=new_id(), email="anna@example.com", name="Anna", created_at=clock.now())
+        await work.agents.add(agent, password_hash=None)
+        await work.agents.set_presence(
+            agent.id, Presence.AWAY, until=clock.now() + timedelta(seconds=60), now=clock.now()
+        )
+    levels = Levels(store, rules, lambda: well, meters, clock)
+    await levels.once()
+    levels._accounts()
+    said = meters.text().decode()
+    for line in (
+        'huntgroup_queue_waiting{queue="payments"} 0.0',
+        'huntgroup_queue_oldest_wait_seconds{queue="general"} 0.0',
+        'huntgroup_outbox_rows{state="uncertain"} 0.0',
+        'huntgroup_quarantine_rows{state="waiting"} 0.0',
+        'huntgroup_agents{presence="away"} 1.0',
+        'huntgroup_channel_up{channel="site"} 1.0',
+        'huntgroup_events_total{event="hooks.signature_rejected"} 0.0',
+    ):
+        assert line in said, line
+    assert "_created" not in said
+
+
+async def test_a_mailbox_that_stays_unread_is_told_of_once(
+    store: Store, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r", channels={}))
+    mailbox = AccountHealth(name="mail", kind="email", state=Health.DEGRADED, detail="", since=clock.now())
+    seen, meters = [mailbox], Meters()
+    levels = Levels(store, rules, lambda: seen, meters, clock)
+    for lag in (10.0, LATE, LATE + 1, LATE + 900, 3.0, LATE + 1):
+        seen[0] = replace(mailbox, lag=lag)
+        levels._accounts()
+    assert 'huntgroup_channel_lag_seconds{channel="mail"} 301.0' in meters.text().decode()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["channel_behind", "channel_caught_up", "channel_behind"]
+    seen[0] = replace(mailbox, lag=None)
+    levels._accounts()
+    assert "huntgroup_channel_lag_seconds{" not in meters.text().decode()

@@ -1,0 +1,126 @@
+"""A second rules file decides beside the one in force: differences are logged, nobody waits, and a bad file casts no shadow."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from conversation.decision import StoredDecision
+from ops.metrics import Meters
+from ops.settings import Settings, load
+from ops.shadow import Shadow
+from router.detector import load_detector
+from storage.engine import Store
+from tests.fakes import FakeClock
+from tests.ops.month import Month
+from tests.ops.test_rehearse import START
+
+FILE = """
+[queues.general]
+[queues.cards]
+[issues.card]
+queue = "cards"
+words = ["card"]
+[fallback]
+queue = "general"
+[channels.site]
+kind = "webchat"
+origins = ["http://127.0.0.1:8080"]
+[channels.app]
+kind = "webchat"
+origins = ["http://127.0.0.1:8080"]
+"""
+COUNT = 60
+DETECTOR = load_detector(("en",))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    path = tmp_path / "rules.toml"
+    path.write_text(FILE)
+    return load(path, {}, make_secrets=False)
+
+
+@pytest.fixture
+async def decided(store: Store, settings: Settings) -> list[StoredDecision]:
+    await Month(settings, DETECTOR, START).store(store, COUNT)
+    async with store.read("test") as work:
+        return await work.decisions.stream(START, after=None, limit=COUNT)
+
+
+def shadow_of(text: str, store: Store, settings: Settings, folder: Path) -> Shadow:
+    path = folder / "shadow.toml"
+    path.write_text(text)
+    return Shadow(
+        path,
+        {},
+        settings=settings,
+        storage=store,
+        detector=DETECTOR,
+        clock=FakeClock(),
+        meters=Meters(),
+    )
+
+
+async def test_the_same_file_differs_in_nothing(
+    store: Store, settings: Settings, decided: list[StoredDecision], tmp_path: Path
+) -> None:
+    shadow = shadow_of(FILE, store, settings, tmp_path)
+    await shadow.read()
+    shadow.decided(decided)
+    await shadow.catch_up()
+    assert (shadow.tally.decided, shadow.tally.differing, shadow.tally.passed_over) == (COUNT, 0, 0)
+
+
+async def test_what_another_file_decides_otherwise_is_logged_and_nothing_else(
+    store: Store,
+    settings: Settings,
+    decided: list[StoredDecision],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shadow = shadow_of(FILE.replace('words = ["card"]', 'words = ["fee"]'), store, settings, tmp_path)
+    await shadow.read()
+    caplog.set_level(logging.INFO, logger="ops.shadow")
+    shadow.decided(decided)
+    await shadow.catch_up()
+    told = [record.__dict__ for record in caplog.records if record.message == "shadow_differs"]
+    assert 0 < shadow.tally.differing < COUNT
+    assert len(told) == shadow.tally.differing
+    assert "general -> cards" in {one.get("queue") for one in told}
+    assert all(one["decision"] and "issue" in one["differs"] for one in told)
+
+
+async def test_a_file_with_a_fault_casts_no_shadow_and_says_why(
+    store: Store, settings: Settings, decided: list[StoredDecision], tmp_path: Path
+) -> None:
+    shadow = shadow_of(FILE.replace('queue = "cards"', 'queue = "crads"'), store, settings, tmp_path)
+    await shadow.read()
+    shadow.decided(decided)
+    await shadow.catch_up()
+    assert "crads" in (shadow.tally.fault or "")
+    assert (shadow.tally.decided, shadow.tally.passed_over) == (0, COUNT)
+
+
+async def test_what_it_cannot_keep_up_with_is_passed_over(
+    store: Store, settings: Settings, decided: list[StoredDecision], tmp_path: Path
+) -> None:
+    shadow = shadow_of(FILE, store, settings, tmp_path)
+    for _ in range(10_000 // COUNT + 2):
+        shadow.decided(decided)
+    assert shadow.tally.passed_over > 0
+
+
+async def test_it_reads_the_file_by_itself_and_decides_what_comes(
+    store: Store, settings: Settings, decided: list[StoredDecision], tmp_path: Path
+) -> None:
+    shadow = shadow_of(FILE, store, settings, tmp_path)
+    task = asyncio.create_task(shadow.run())
+    shadow.decided(decided)
+    async with asyncio.timeout(30):
+        while shadow.tally.decided < COUNT:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
