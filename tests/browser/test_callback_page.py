@@ -1,0 +1,57 @@
+"""The page at which a call is asked for: in French while the queue is closed, with a script and without one."""
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import expect
+
+from channels.callback.site import routes
+from tests.browser.conftest import OpenContext, shoot, violations
+from tests.channels.callback.doors import MORNING, FakeCalls, account, doors
+from tests.fakes import FakeClock
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_a_call_is_asked_for_in_french_while_the_queue_is_closed(
+    open_context: OpenContext, clock: FakeClock, script: bool
+) -> None:
+    calls = FakeCalls(clock)
+    app = web.Application()
+    phone = await account(clock, consent={"fr": "J'accepte d'être appelé."}, country="FR")
+    app.add_routes(routes({"phone": phone}, doors(clock, calls)))
+    watched = await open_context(locale="fr-FR", timezone_id="Europe/Paris", java_script_enabled=script)
+    watched.allowed = ("422",)
+    async with TestServer(app) as server:
+        page = await watched.page()
+        await page.goto(str(server.make_url("/callback/phone?tz=Europe/Paris")))
+        await expect(page.get_by_text("Dès que possible veut dire lundi 23 novembre à 09:00")).to_be_visible()
+        await expect(page.locator("label[for=slot]")).to_have_text("Heure (Europe/Paris)")
+        await page.fill("#number", "112")
+        await page.get_by_role("button", name="Demander l'appel").click()
+        await expect(page.locator("#number-fault")).to_have_text(
+            "Nous n'appelons pas les numéros d'urgence. En cas d'urgence, appelez vous-même."
+        )
+        if script:
+            await page.select_option("#tz", "Asia/Tokyo")
+            await expect(page.locator("label[for=slot]")).to_have_text("Heure (Asia/Tokyo)")
+            await expect(page.locator("#slot option").first).to_have_text("lundi 23 novembre 2026 à 17:00")
+            await page.select_option("#tz", "Europe/Paris")
+            await expect(page.locator("label[for=slot]")).to_have_text("Heure (Europe/Paris)")
+            assert await violations(page) == []
+            await shoot(page, "callback-faults")
+        await page.fill("#number", "01 99 00 12 34")
+        await page.check("#consent")
+        await page.check("input[name=when][value=slot]")
+        await page.select_option("#slot", index=0)
+        await page.get_by_role("button", name="Demander l'appel").click()
+        await expect(
+            page.get_by_text("Nous vous appellerons lundi 23 novembre à 09:00 (Europe/Paris).")
+        ).to_be_visible()
+        await page.get_by_role("button", name="Annuler l'appel").click()
+        await expect(page.get_by_text("L'appel est annulé.")).to_be_visible()
+
+    assert [(one.number, one.slot, one.zones) for one in calls.requests] == [
+        ("+33199001234", MORNING, ("Europe/Paris",))
+    ]

@@ -1,0 +1,194 @@
+"""A month of requests under a clock that jumps from one event to the next: six zones, both changes of the clocks.
+
+`CALLS` requests in all (the quick suite asks for few). What was promised and done is checked against clocks of its own.
+"""
+
+import hashlib
+import heapq
+import os
+import random
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome
+from conversation.errors import Conflict
+from conversation.people import Agent
+from conversation.thread import State
+from router.call_duties import CallDuties
+from router.calls import CustomerCalls
+from storage.engine import open_storage
+from storage.signals import open_signals
+from tests.fakes import FakeClock
+from tests.flows.stage import CANS, Stage, rulebook
+from tests.flows.test_callbacks import asked
+
+CALLS = int(os.environ.get("CALLS", "120"))
+ZONES = ("Europe/Paris", "Europe/London", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "Asia/Shanghai")
+RULES = """
+[languages]
+offered = ["en"]
+default = "en"
+[hours.berlin]
+timezone = "Europe/Berlin"
+mon-fri = ["07:00-13:00", "14:00-22:00"]
+sat = ["09:00-18:00"]
+[queues.general]
+hours = "berlin"
+[fallback]
+queue = "general"
+[issues.topup]
+[issues.fees]
+"""
+WAYS = (
+    Outcome.DONE,
+    Outcome.NO_ANSWER,
+    Outcome.BUSY,
+    Outcome.VOICEMAIL,
+    Outcome.CONGESTION,
+    Outcome.REJECTED,
+    Outcome.INVALID,
+)
+SPAN = timedelta(days=28)
+
+
+def lawful(zone: str, at: datetime) -> bool:
+    """An oracle of its own: weekdays 9-20, Saturdays 10-18, by the clock there."""
+    wall = at.astimezone(ZoneInfo(zone))
+    hours = {5: (10, 18), 6: (0, 0)}.get(wall.weekday(), (9, 20))
+    return hours[0] <= wall.hour < hours[1]
+
+
+def is_open(at: datetime) -> bool:
+    wall = at.astimezone(ZoneInfo("Europe/Berlin"))
+    spans = {5: ((9, 18),), 6: ()}.get(wall.weekday(), ((7, 13), (14, 22)))
+    return any(low <= wall.hour < high for low, high in spans)
+
+
+class Month:
+    """What happens, in the order of time; the seed decides everything else."""
+
+    def __init__(self, stage: Stage, calls: CustomerCalls, start: datetime, seed: int) -> None:
+        self.stage = stage
+        self.calls = calls
+        self.start = start
+        self.draw = random.Random(seed)
+        self.events: list[tuple[datetime, int, str, str]] = []
+        self.number = 0
+        self.requests: set[str] = set()
+        self.dialed: list[tuple[str, str, str]] = []
+        self.agents: list[Agent] = []
+        duties = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: CANS, ends=stage.ends)
+        self.duties = duties.duties()[1:4]  # what runs out, falls due and is missed: nothing else happens here
+
+    def plan(self, at: datetime, what: str, which: str = "") -> None:
+        self.number += 1
+        heapq.heappush(self.events, (at, self.number, what, which))
+
+    async def run(self, count: int) -> None:
+        self.agents = [await self.stage.agent(f"a{n}", capacity=2, skills={}) for n in range(4)]
+        for _ in range(count):
+            self.plan(self.start + self.draw.random() * SPAN, "ask")
+        while self.events:
+            at, _, what, which = heapq.heappop(self.events)
+            self.stage.clock.advance(max(at - self.stage.clock.now(), timedelta(0)))
+            await getattr(self, f"_{what}")(which)
+
+    async def _ask(self, _: str) -> None:
+        zone, again = self.draw.choice(ZONES), self.draw.random() < 0.1 and self.requests
+        number = f"+3319900{self.draw.randrange(10_000):04}" if not again else "+33199001234"
+        wish = CallWish(channel="phone", zones=(zone,), language="en")
+        free = await self.calls.slots(wish, limit=200) if self.draw.random() < 0.6 else []
+        slot = self.draw.choice(free).start if free else None
+        issue = self.draw.choice(["topup", "fees"])
+        try:
+            told = await self.calls.request(asked(number=number, zones=(zone,), slot=slot, issue=issue))
+        except CallRefused:
+            return
+        one = told.callback
+        self.requests.add(one.id)
+        if self.draw.random() < 0.05:
+            self.plan(self.stage.clock.now() + timedelta(minutes=self.draw.randrange(600)), "cancel", one.id)
+        self._wait(one)
+
+    def _wait(self, one: Callback) -> None:
+        if one.open:
+            self.plan(one.due_at or self.stage.clock.now(), "work", one.id)
+
+    async def _cancel(self, which: str) -> None:
+        await self.calls.cancel(which)
+
+    async def _work(self, which: str) -> None:
+        for duty in self.duties:
+            await duty(self.stage.clock.now())
+        one = (await self.calls.standing(which)).callback
+        if one.state in (CallState.REQUESTED, CallState.SCHEDULED):
+            self._wait(one)
+        elif one.state is CallState.DUE:
+            await self._call(one)
+
+    async def _call(self, one: Callback) -> None:
+        now = self.stage.clock.now()
+        if self.draw.random() < 0.1:  # nobody comes in time
+            self.plan(now + timedelta(minutes=self.draw.choice([10, 45, 6_000])), "work", one.id)
+            return
+        agent = self.draw.choice(self.agents)
+        try:
+            await self.stage.calls.dial(agent, one.conversation)
+        except Conflict as refused:
+            assert refused.code == "unlawful_hour", refused.code
+            assert not lawful(one.zone, now)
+            self.plan(now + timedelta(hours=1), "work", one.id)
+            return
+        self.dialed.append((one.number, one.zone, now.isoformat()))
+        assert lawful(one.zone, now)
+        await self.stage.calls.outcome(agent, one.conversation, self.draw.choices(WAYS, (5, 3, 2, 1, 1, 1, 1))[0])
+        self._wait((await self.calls.standing(one.id)).callback)
+
+
+async def month(url: str, start: datetime, seed: int) -> tuple[str, Counter[str]]:
+    clock = FakeClock(start)
+    signals = open_signals("local", database=url, clock=clock)
+    async with open_storage(url, clock=clock, signals=signals, durable=False) as storage:
+        stage = Stage(storage, signals, clock, shards=1)
+        stage.rules.swap(rulebook(RULES, revision="month"))
+        async with stage.intake() as inbox:
+            calls = CustomerCalls(storage, stage.rules, inbox, clock, cans=lambda: CANS, ends=stage.ends)
+            lived = Month(stage, calls, start, seed)
+            await lived.run(CALLS)
+            ends = [(await calls.standing(one)).callback for one in sorted(lived.requests)]
+        async with storage.read("test") as work:
+            booked = await work.callbacks.taken("general", start, start + 2 * SPAN, now=clock.now())
+            assert all(sum(each.values()) <= 8 for each in booked.values())
+            states = Counter([(await work.conversations.get(one.conversation)).state for one in ends])
+    assert [one.id for one in ends if one.open] == []  # nobody is forgotten
+    assert set(states) <= {State.CLOSED}
+    told = sorted((one.number, one.matter, one.state, [*one.outcomes], one.asked_at.isoformat()) for one in ends)
+    digest = hashlib.sha256(repr((told, lived.dialed)).encode()).hexdigest()
+    return digest, Counter([one.state.value for one in ends])
+
+
+@pytest.fixture
+async def urls(sqlite_url: str) -> AsyncIterator[tuple[str, str]]:
+    twin = sqlite_url.replace(".db", "-twin.db")
+    shutil.copyfile(sqlite_url.removeprefix("sqlite:///"), twin.removeprefix("sqlite:///"))
+    yield sqlite_url, twin
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000)
+@pytest.mark.parametrize("start", ["2026-03-06", "2026-10-16"])
+async def test_a_month_of_calls_keeps_every_promise_and_is_the_same_for_the_same_seed(
+    urls: tuple[str, str], start: str
+) -> None:
+    begins = datetime.fromisoformat(start).replace(tzinfo=UTC)
+    first, states = await month(urls[0], begins, seed=6)
+    again, _ = await month(urls[1], begins, seed=6)
+
+    assert first == again
+    assert states["done"] > CALLS // 10
+    assert {"done", "no_answer", "failed", "expired", "cancelled"} <= set(states) or CALLS < 500
