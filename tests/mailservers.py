@@ -26,7 +26,7 @@ from tests.ports import free_port
 USER = "mailbox"
 PASSWORD = "a password of the tests"
 _PYMAP = "import sys; from pymap.main import main; sys.exit(main())"
-_STARTING = 30.0
+_STARTING = 90.0
 
 
 # -- IMAP --------------------------------------------------------------------------------------------------------------

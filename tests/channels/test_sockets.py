@@ -101,7 +101,7 @@ async def test_a_write_that_never_ends_is_closed_with_4408(monkeypatch: pytest.M
     table = Table()
     table.socket.gate.clear()
     table.writer.offer("x")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not table.socket.codes:
             await asyncio.sleep(0.01)
     assert table.socket.codes == [4408]

@@ -229,7 +229,7 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
     await keeper.close()
 
 
-async def until(condition: Any, seconds: float = 30.0) -> None:
+async def until(condition: Any, seconds: float = 60.0) -> None:
     """Poll, bounded."""
     async with asyncio.timeout(seconds):
         while not condition():

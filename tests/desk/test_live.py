@@ -21,7 +21,7 @@ async def connect(house: House, agent: Agent, cursor: int | None = None, **heade
     return await house.client.ws_connect(url, headers={**house.key(agent), **headers})
 
 
-async def heard(socket: ClientWebSocketResponse, seconds: float = 30.0) -> Any:
+async def heard(socket: ClientWebSocketResponse, seconds: float = 60.0) -> Any:
     message = await socket.receive(seconds)
     assert message.type is WSMsgType.TEXT, message
     return json.loads(message.data)
@@ -286,7 +286,7 @@ async def test_one_bad_moment_of_the_store_does_not_end_the_feed(house: House) -
 
     live._after = broken  # type: ignore[method-assign]
     await tell(house, made)
-    await asyncio.wait_for(failed.wait(), 30)
+    await asyncio.wait_for(failed.wait(), 60)
     live._after = read  # type: ignore[method-assign]
     house.services.signals.publish(Hint(topic=Topic.FEED))
     assert (await heard(socket))["conversation"] == made.id

@@ -70,7 +70,7 @@ async def _say(socket: aiohttp.ClientWebSocketResponse, frame: Frame) -> None:
 
 async def _heard(socket: aiohttp.ClientWebSocketResponse) -> str:
     """The code of the next error, or "sent"; status and replay are passed over."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             told = await socket.receive_json()
             if "error" in told:
@@ -80,7 +80,7 @@ async def _heard(socket: aiohttp.ClientWebSocketResponse) -> str:
 
 
 async def _closed(socket: aiohttp.ClientWebSocketResponse) -> int | None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await socket.receive()).type not in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
             pass
     return socket.close_code
@@ -159,7 +159,7 @@ async def test_bad_frames_do_not_stop_the_agents_events(
                     assert await _closed(socket) == code
             async with session.ws_connect(f"{house.url}/api/v1/events") as socket:
                 took = await _control(session, house)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(60):
                     while (await socket.receive_json())["type"] != "message.received":
                         pass
             return took

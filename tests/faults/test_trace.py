@@ -52,7 +52,7 @@ async def attached(strace: str, pids: list[int], trace: Path) -> asyncio.subproc
     )  # fmt: skip
     assert tracer.stderr is not None
     waiting = set(pids)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while waiting and (line := (await tracer.stderr.readline()).decode()):
             waiting -= {pid for pid in waiting if f"Process {pid} attached" in line}
             if "Operation not permitted" in line:

@@ -310,7 +310,7 @@ def received(
     )
 
 
-async def eventually(look: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
+async def eventually(look: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> None:
     """Bounded polling."""
     async with asyncio.timeout(seconds):
         while not await look():

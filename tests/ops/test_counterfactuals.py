@@ -3,7 +3,6 @@
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from ops.trial import Said, Trial
 from router.detector import load_detector
 from router.document import Document
 from router.rulebook import ChannelHints, compile_rules
+from tests.soon import cheaply
 
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)
 RULES = """
@@ -77,7 +77,5 @@ def test_the_example_is_explained_in_milliseconds() -> None:
     book = parse_rules(settings.source, settings.hints)
     trial = Trial(book, load_detector(book.languages))
     (turn,) = trial.hold([Said(channel="site", text="Why this fee?", at=MONDAY)])
-    began = perf_counter()
-    found = explain(turn.facts, turn.decision, book)["counterfactuals"]
-    assert perf_counter() - began < 1
+    found = cheaply(1, lambda: explain(turn.facts, turn.decision, book))["counterfactuals"]
     assert {"fact": "customer.vip", "values": [True], "queue": "vip", "priority": "high", "open": True} in found

@@ -91,7 +91,7 @@ async def test_an_installed_wheel_migrates_and_serves_every_page(unpacked: Path,
                 async with client.get(url + page) as answer:
                     assert (answer.status, len(await answer.read()) > 0) == (200, True), page
         serving.terminate()
-        assert await asyncio.wait_for(serving.wait(), 30) == 0
+        assert await asyncio.wait_for(serving.wait(), 60) == 0
     finally:
         if serving.returncode is None:
             serving.kill()

@@ -115,7 +115,7 @@ async def test_overridden_hours_are_in_force_once_heard_of_and_a_reload_keeps_th
         asked = {"until": now + timedelta(hours=1), "reason": "fire", "actor": "anna", "now": now}
         await declare(work, calendars, calendar="day", is_open=not state, **asked)  # type: ignore[arg-type]
     following = asyncio.create_task(reloader.follow())
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while reloader._rules.rulebook.calendars.is_open("day", now) is state:
             await asyncio.sleep(0.01)
     following.cancel()

@@ -118,7 +118,7 @@ async def test_it_reads_the_file_by_itself_and_decides_what_comes(
     shadow = shadow_of(FILE, store, settings, tmp_path)
     task = asyncio.create_task(shadow.run())
     shadow.decided(decided)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while shadow.tally.decided < COUNT:
             await asyncio.sleep(0.01)
     task.cancel()

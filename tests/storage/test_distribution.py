@@ -116,7 +116,7 @@ async def test_claims_skip_what_others_hold(store: Store) -> None:
     async def claim() -> list[str]:
         async with store.begin("test") as work:
             mine = await work.distribution.waiting(("q0", "q1", "q2", "q3"), limit=5)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 await everybody_has_theirs.wait()
             return [one.id for one in mine]
 

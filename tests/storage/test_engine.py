@@ -65,7 +65,7 @@ async def test_reading_does_not_wait_for_a_writer_and_sees_one_snapshot(store: S
         await work._run(put("n"))
     async with store.read("look") as reader:
         assert await reader._run(value_of("n")) == 0
-        async with asyncio.timeout(30), store.begin("write") as work:
+        async with asyncio.timeout(60), store.begin("write") as work:
             await work._run(add_one("n"))
             async with store.read("beside") as beside:
                 assert await beside._run(value_of("n")) == 0
@@ -88,7 +88,7 @@ async def test_many_writers_at_once_lose_nothing(store: Store) -> None:
         async with store.begin("write") as work:
             await work._run(add_one("n"))
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(write() for _ in range(60)))
     async with store.read("look") as work:
         assert await work._run(value_of("n")) == 60
@@ -105,7 +105,7 @@ async def test_a_cancelled_verb_is_rolled_back_and_blocks_nobody(store: Store) -
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05), store.begin("slow") as work:
             await work._run(slow)
-    async with asyncio.timeout(25), store.begin("next") as work:
+    async with asyncio.timeout(60), store.begin("next") as work:
         assert await work._run(value_of("half")) is None
 
 
@@ -115,7 +115,7 @@ async def test_a_waiter_that_gives_up_leaves_the_turn_to_the_next(store: Store) 
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05), store.begin("waits") as waiting:
                 await waiting._run(add_one("feed"))
-    async with asyncio.timeout(25), store.begin("next") as work:
+    async with asyncio.timeout(60), store.begin("next") as work:
         await work.events.add([NewEvent(type=EventType.CREATED)], now=FakeClock().now())
 
 

@@ -342,7 +342,7 @@ async def test_a_cancelled_batch_leaves_nothing_and_locks_nothing(store: Store, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(30), store.begin("next") as work:
+    async with asyncio.timeout(60), store.begin("next") as work:
         (known,), _ = await take_in(work, [arrival("1")], clock.now())
         assert known.new
 
@@ -367,7 +367,7 @@ async def test_a_batch_cancelled_at_any_moment_is_whole_or_absent(store: Store, 
 
     for turns in range(24):
         await _cancelled_after(turns, write(str(turns)))
-    async with asyncio.timeout(30), store.begin("look") as work:
+    async with asyncio.timeout(60), store.begin("look") as work:
         events = [arrival(f"{n}{half}", "other" if half else "mei") for n in range(24) for half in ("", "b")]
         known = await work.intake.load(events, reopen_since=clock.now() - HOUR, now=clock.now())
     stored = [one.duplicate_of is not None for one in known]

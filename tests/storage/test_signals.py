@@ -67,7 +67,7 @@ async def node(link: tuple[str, str]) -> AsyncIterator[tuple[Signals, Listening]
 
 
 async def heard_of(mailbox: Listening, topic: Topic) -> list[Hint]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             heard = await mailbox.wait(30)
             if topic in heard:
@@ -109,7 +109,7 @@ async def test_a_lost_postgresql_connection_heals(postgres: Postgres, postgres_u
         kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'huntgroup hints'"
         await asyncio.to_thread(postgres.run, kill)
         assert set(await there.wait(30)) == set(Topic)  # connected again: look at everything
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while True:
                 first.publish(Hint(topic=Topic.RULES, keys=("x",)))
                 if Topic.RULES in await there.wait(0.1):
@@ -156,7 +156,7 @@ async def test_signals_stop_also_where_a_driver_swallows_the_cancellation() -> N
     await signals.start()
     signals.publish(Hint(topic=Topic.FEED))
     await link.sending.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await signals.stop()
     assert link.closed
 

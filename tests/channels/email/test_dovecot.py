@@ -71,12 +71,12 @@ async def test_mail_is_pushed_stored_marked_and_moved(running: Dovecot) -> None:
     running.deliver(raw(1), "1.a.b")
     listening = asyncio.ensure_future(account.listen(store))
     await store.holds(1, seconds=30)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while "read up to number 1" not in account.told():
             await asyncio.sleep(0.05)
     running.deliver(raw(2), "2.a.b")
     await store.holds(2, seconds=10)  # pushed: the account would look by itself after 45 s only
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len(list((running.inbox / ".&XfJZBHQG-" / "cur").glob("*:2,S"))) < 2:
             await asyncio.sleep(0.05)
     listening.cancel()
@@ -104,7 +104,7 @@ async def test_a_refused_token_is_refused_at_once(running: Dovecot) -> None:
             self.renewed += 1
 
     token = Token("not a token")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with pytest.raises(ChannelMisconfigured, match="refused the login"):
             await opened(running, token)
     assert token.renewed == 1

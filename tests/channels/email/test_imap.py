@@ -79,7 +79,7 @@ class Store(FakeInbox):
         self.changed.set()
         return accepted
 
-    async def holds(self, number: int, seconds: float = 20) -> None:
+    async def holds(self, number: int, seconds: float = 60) -> None:
         async with asyncio.timeout(seconds):
             while len(self.stored) < number:
                 self.changed.clear()
@@ -91,7 +91,7 @@ class Store(FakeInbox):
         return [int(name.partition("@")[0]) for name in self.stored]
 
 
-async def until(true: Callable[[], bool], seconds: float = 20) -> None:
+async def until(true: Callable[[], bool], seconds: float = 60) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
@@ -241,7 +241,7 @@ async def test_a_server_that_hangs_is_left(server: ScriptedImap, command: str) -
     store = Store()
     async with reading(server, store):
         await store.holds(1, seconds=15)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not hung:
                 await asyncio.sleep(0.01)
         server.add(raw(2))
@@ -261,7 +261,7 @@ async def test_a_goodbye_during_idle_is_noticed(server: ScriptedImap) -> None:
     server.fault = fault
     store = Store()
     async with reading(server, store, idle=30):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "IDLE" not in server.commands:
                 await asyncio.sleep(0.01)
         server.add(raw(1))
@@ -431,7 +431,7 @@ async def test_the_lease_is_renewed_while_a_mail_takes_long_and_who_loses_it_sto
     await until(lambda: state.renewed >= held + 3)
     state.free = False
     with pytest.raises(TransientFailure, match="another node"):
-        await asyncio.wait_for(listening, 10)
+        await asyncio.wait_for(listening, 60)
     await account.stop()
 
 
@@ -472,7 +472,7 @@ async def test_a_node_without_the_lease_does_not_read(server: ScriptedImap) -> N
     account = create("mail", given, Bench(clock=FakeClock()).tools(state=state))
     state.free = False
     listening = asyncio.ensure_future(account.listen(store))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while account.told() != "another node reads this mailbox":
             await asyncio.sleep(0.01)
     assert server.sessions == 0
@@ -518,7 +518,7 @@ async def test_who_loses_the_lease_stops_reading(server: ScriptedImap) -> None:
     await store.holds(1)
     state.free = False
     with pytest.raises(TransientFailure, match="another node"):
-        await asyncio.wait_for(listening, 30)
+        await asyncio.wait_for(listening, 60)
     await account.stop()
 
 
@@ -527,7 +527,7 @@ async def test_how_far_it_is_read_is_told(server: ScriptedImap) -> None:
     server.add(raw(1))
     async with reading(server, store) as account:
         await store.holds(1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "read up to number 1" not in account.told():
                 await asyncio.sleep(0.01)
 
@@ -543,13 +543,13 @@ async def test_how_long_a_mailbox_has_not_been_read_is_told_up_or_down(server: S
     assert account.lag() == 600  # nothing was ever read
     server.add(raw(1))
     listening = asyncio.ensure_future(account.listen(store))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "IDLE" not in server.commands:
             await asyncio.sleep(0.01)
     assert account.lag() == 0
     await account._let_go()
     with pytest.raises(TransientFailure):
-        await asyncio.wait_for(listening, 10)
+        await asyncio.wait_for(listening, 60)
     clock.advance(timedelta(minutes=7))
     assert account.lag() == 420  # the server is away
     state.free = False
@@ -630,7 +630,7 @@ async def test_what_is_stored_is_marked_and_moved_where_it_is_asked_for() -> Non
         account = create("mail", given, Bench(clock=FakeClock()).tools(state=Kept(store)))
         listening = asyncio.ensure_future(account.listen(store))
         await store.holds(3)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(await box.mails("Stored")) < 3:
                 await asyncio.sleep(0.05)
         assert await box.mails() == []
@@ -781,7 +781,7 @@ async def test_however_long_the_outage_the_next_mail_is_here_within_a_minute_of_
     account = create("mail", given, Bench(clock=FakeClock()).tools())
     supervisor = Supervisor([account], Store(), FakeClock(), sleep=slept, chance=lambda: 1.0)
     task = asyncio.ensure_future(supervisor.run())
-    await asyncio.wait_for(over.wait(), 30)
+    await asyncio.wait_for(over.wait(), 60)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task

@@ -44,14 +44,14 @@ async def test_every_real_mail_is_kept_and_a_second_import_changes_nothing(sqlit
     with elsewhere() as server:
         for raw in raws:
             server.add(raw)
-        server.add(good(0))
+        server.add(good("0"))
         async with reading(tmp_path, sqlite_url, server.port) as (_, inbox):
             await inbox.holds("good-0@example.org")
         once = counted(sqlite_url)
         stored, aside = kept(sqlite_url)
         assert [raw[:200] for raw in raws if not is_kept(raw, stored, aside)] == []
         server.renumber(2)
-        server.add(good(1))
+        server.add(good("1"))
         async with reading(tmp_path, sqlite_url, server.port) as (_, inbox):
             await inbox.holds("good-1@example.org")
     again = counted(sqlite_url)

@@ -50,7 +50,7 @@ async def test_a_mail_that_takes_too_much_of_the_processor_ends_its_reader_and_t
     reader = Reader(reading=60, command=(sys.executable, "-c", THOUGHTFUL))
     try:
         with pytest.raises(MalformedPayload) as caught:
-            await asyncio.wait_for(reader.letter(MAIL.replace(b"hello", b"think")), 30)
+            await asyncio.wait_for(reader.letter(MAIL.replace(b"hello", b"think")), 60)
         assert caught.value.code == "too_complex"
         assert (await reader.letter(MAIL)).text.strip() == "hello"
     finally:

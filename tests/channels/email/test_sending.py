@@ -11,7 +11,7 @@ import pytest
 from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.credentials import Password
-from channels.email.smtp import Mailer
+from channels.email.smtp import Mailer, Patience
 from conversation.message import Message, Status
 from conversation.outbound import OutboxRow, OutboxState
 from conversation.people import Identity
@@ -22,7 +22,7 @@ from router.outcome import MISCONFIGURED_PAUSE, SECOND_TRY
 from storage.engine import Store, open_storage
 from tests.channels.email.scripted import DROP, HANG, ScriptedSmtp, scripted_smtp
 from tests.channels.email.test_account import SETTINGS
-from tests.channels.email.test_smtp import QUICK
+from tests.channels.email.test_smtp import patience_with
 from tests.contracts.tools import Bench, FakeSignals
 from tests.fakes import FakeClock
 from tests.flows.stage import FakeWebhooks
@@ -49,6 +49,7 @@ class Sending:
     store: Store
     clock: FakeClock
     account: EmailAccount
+    mailer: Mailer
     server: ScriptedSmtp
     dispatcher: Dispatcher
 
@@ -93,13 +94,11 @@ async def sending(sqlite_url: str, clock: FakeClock) -> AsyncIterator[Sending]:
         account = create("mail", given, Bench(clock=clock).tools())
         where = account.settings.smtp_server
         assert where is not None
-        account._mailer = Mailer(
-            where, "help@wallet.example", Password(PASSWORD), account.settings.tls(), clock, patience=QUICK
-        )
+        account._mailer = Mailer(where, "help@wallet.example", Password(PASSWORD), account.settings.tls(), clock)
         dispatcher = Dispatcher(
             store, lambda: {"mail": account}, FakeWebhooks(), signals, clock, draw=lambda: 0.5, at_once=1
         )
-        yield Sending(store, clock, account, server, dispatcher)
+        yield Sending(store, clock, account, account._mailer, server, dispatcher)
         await account.stop()
 
 
@@ -109,6 +108,7 @@ async def test_each_fault_leaves_the_mail_where_it_belongs_and_its_id_never_chan
 ) -> None:
     for step in STEPS:
         sending.server.script = {step: FAULTS[fault]}
+        sending.mailer._patience = patience_with(step, FAULTS[fault])
         sending.server.offered.clear()
         await sending.account.stop()  # no connection is left over: each step is gone through
         identifier = await sending.write()
@@ -126,6 +126,7 @@ async def test_each_fault_leaves_the_mail_where_it_belongs_and_its_id_never_chan
 async def recovers(sending: Sending, identifier: str, step: str) -> None:
     """The server is well again: the mail leaves at the next try, which is not before its time."""
     sending.server.script = {}
+    sending.mailer._patience = Patience()
     doubted = (await sending.stands(identifier))[1] is Status.UNCERTAIN
     assert await sending.dispatcher.once() == 0, step
     sending.clock.advance(max(SECOND_TRY if doubted else MISCONFIGURED_PAUSE, timedelta(minutes=2)))

@@ -607,7 +607,7 @@ async def test_a_name_is_asked_for_once_and_told(platform: Platform, profile: di
         for _ in range(2):
             request = said(here, who)
             here.account.answer(request, await FakeInbox().accept(here.account.normalize(request)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not inbox.events:
                 await asyncio.sleep(0.01)
         (told,) = inbox.events
@@ -624,7 +624,7 @@ async def test_a_name_that_is_not_given_is_done_without_and_the_next_is_asked_fo
             (event,) = here.account.normalize(request)
             assert isinstance(event, MessageReceived)
             here.account.answer(request, await FakeInbox().accept([event]))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not inbox.events:
                 await asyncio.sleep(0.01)
         (told,) = inbox.events

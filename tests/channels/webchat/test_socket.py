@@ -39,14 +39,14 @@ async def hello(client: Client, bearer: dict[str, str], last_seq: int = 0, **hea
 
 async def frames_until(socket: Socket, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not found or kind not in found[-1]:
             found.append(await socket.receive_json())
     return found
 
 
 async def close_code(socket: Socket) -> int | None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (message := await socket.receive()).type is WSMsgType.TEXT:
             pass
     assert message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR)
@@ -54,7 +54,7 @@ async def close_code(socket: Socket) -> int | None:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 

@@ -226,7 +226,7 @@ async def test_hostile_calls_that_are_sealed_well_are_put_aside_and_the_next_mes
         for bad in accidents((PAYLOADS / f"{name}.xml").read_bytes(), count=100)
     ]
     channel, inbox = create("account", settings(aes_key=AES_KEY), Bench(clock=FakeClock(NOW)).tools()), FakeInbox()
-    began = time.monotonic()
+    began = time.process_time()
     for raw in hostile:
         request = calling(raw, aes=True)
         channel.verify(request)
@@ -235,7 +235,7 @@ async def test_hostile_calls_that_are_sealed_well_are_put_aside_and_the_next_mes
         except MalformedPayload as fault:
             await inbox.quarantine("account", request.body, fault.detail, code=fault.code)
     await deliver(channel, inbox, calling((PAYLOADS / "link.xml").read_bytes(), aes=True))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert inbox.put_aside
     assert inbox.events[-1].external_id == payload("link")[0].external_id
 

@@ -1,11 +1,10 @@
 """Cleaning, blending, and the detector itself."""
 
-import time
-
 import pytest
 
 from router.detector import load_detector
 from router.language import Detector, blend, boosted, cleaned, has_letters, primary, scores_of, weigh
+from tests.soon import cheaply
 
 OFFERED = frozenset({"zh", "en", "fr", "de"})
 
@@ -39,10 +38,8 @@ def test_only_the_beginning_is_looked_at() -> None:
 
 
 def test_hostile_text_is_cleaned_in_no_time() -> None:
-    start = time.process_time()
-    for text in ("a" * 5000 + "@", "a." * 3000 + "@", "@" * 5000, "www." * 2000, "-" * 5000 + "1", "1a" * 4000):
-        cleaned(text)
-    assert time.process_time() - start < 0.2
+    texts = ("a" * 5000 + "@", "a." * 3000 + "@", "@" * 5000, "www." * 2000, "-" * 5000 + "1", "1a" * 4000)
+    cheaply(0.2, lambda: [cleaned(text) for text in texts])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The rules file: everything in the public excerpt is read; every fault is named with its place, all at once."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from router.document import Document
 from router.durations import parse_duration
 from router.rulebook import ChannelHints, RuleFaults, compile_rules
 from router.when import pattern_fault
+from tests.soon import cheaply
 from tests.unit.router.wallet import RULES, compiled, document, faults_of
 
 
@@ -266,7 +266,7 @@ def test_a_pattern_that_is_good_has_no_fault() -> None:
     assert pattern_fault("\ud800") == "it is no valid Unicode"
 
 
-def test_ten_thousand_rules_compile_within_a_second() -> None:
+def test_ten_thousand_rules_compile_in_a_second_or_two() -> None:
     rules = [
         {
             "name": f"r{n}",
@@ -276,7 +276,6 @@ def test_ten_thousand_rules_compile_within_a_second() -> None:
         for n in range(10_000)
     ]
     made = Document.model_validate({"queues": {"a": {}}, "fallback": {"queue": "a"}, "rules": rules})
-    start = time.process_time()
-    book = compile_rules(made, revision="r", channels={"site": ChannelHints(kind="webchat")})
+    hints = {"site": ChannelHints(kind="webchat")}
+    book = cheaply(1.5, lambda: compile_rules(made, revision="r", channels=hints))
     assert len(book.rules) == 10_000
-    assert time.process_time() - start < 1.5
