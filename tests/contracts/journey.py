@@ -158,6 +158,7 @@ async def house(folder: Path, database: str, listen: str, account: str) -> Async
                 assert await built.serving.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 class JourneyContract:
     """What every kind goes through with its fake provider."""

@@ -250,6 +250,7 @@ async def test_an_open_socket_keeps_presence_alive_and_a_closed_one_does_not(hou
     assert (await house.ask(agent, "GET", "/api/v1/me"))[1]["presence"] == Presence.OFFLINE
 
 
+@pytest.mark.slow
 async def test_a_socket_ends_soon_after_its_agent_is_disabled(house: House) -> None:
     agent, admin = await house.hire("Agent"), await house.hire("Admin", role=Role.ADMIN)
     socket = await connect(house, agent)

@@ -91,6 +91,7 @@ def expected(a: dict[str, object], b: dict[str, object], one: Combination, at: d
     return "general", opened["a"]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(a=weekly(), b=weekly(), first=st.sampled_from(STARTS))
 def test_spans_are_what_every_minute_says(a: dict[str, object], b: dict[str, object], first: date) -> None:

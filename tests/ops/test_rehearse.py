@@ -20,6 +20,8 @@ from storage.tables import messages
 from tests.ops.month import Month
 from tests.storage.makers import execute
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 1, tzinfo=UTC)
 EXAMPLE = Path("config.example.toml")
 COUNT = 700

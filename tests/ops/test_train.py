@@ -24,6 +24,8 @@ from tests.flows.stage import rulebook
 from tests.storage.makers import NOW, conversation, put, say
 from tests.unit.router.test_model import made
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 [service]
 database = "sqlite:///{folder}/try.db"

@@ -116,6 +116,7 @@ async def test_a_lost_postgresql_connection_heals(postgres: Postgres, postgres_u
                     break
 
 
+@pytest.mark.slow
 async def test_a_nats_server_that_comes_late_or_again_is_found() -> None:
     port = free_port()
     signals = open_signals(f"nats://127.0.0.1:{port}", database="", clock=FakeClock())

@@ -28,7 +28,7 @@ follow_up = "mail"
 follow_up_after = "60s"
 identity_secret = "{IDENTITY}"
 """
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 class Shifted(SystemClock):

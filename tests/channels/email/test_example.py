@@ -3,6 +3,8 @@
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from ops.check import check
 from router.detector import load_detector
 
@@ -18,6 +20,7 @@ def uncommented(source: str) -> str:
     return head + "\n".join([line.removeprefix("# ") for line in lines[:end]] + lines[end:])
 
 
+@pytest.mark.slow
 def test_the_examples_mailbox_is_accepted_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(uncommented(EXAMPLE.read_text("utf-8")), "utf-8")

@@ -203,6 +203,7 @@ async def test_new_numbers_lose_nothing_and_store_nothing_twice(server: Scripted
     assert store.offered > len(store.stored)  # they came again, under other numbers, and were known
 
 
+@pytest.mark.slow
 async def test_dropped_at_random_each_mail_arrives_once(server: ScriptedImap) -> None:
     chance = random.Random(5)
     drops = 0
@@ -226,6 +227,7 @@ async def test_dropped_at_random_each_mail_arrives_once(server: ScriptedImap) ->
     assert drops >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["CAPABILITY", "LOGIN", "SELECT", "UID SEARCH", "UID FETCH", "IDLE"])
 async def test_a_server_that_hangs_is_left(server: ScriptedImap, command: str) -> None:
     server.add(raw(1))

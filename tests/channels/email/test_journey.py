@@ -231,4 +231,4 @@ async def _messages(w: World, conversation: str, number: int) -> bool:
     return len(await w.messages(conversation)) == number
 
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

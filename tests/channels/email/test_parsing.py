@@ -24,6 +24,7 @@ while head := asked.read(8):
 """
 
 
+@pytest.mark.slow
 async def test_what_hangs_or_dies_is_put_aside_and_the_next_is_read() -> None:
     reader = Reader(reading=0.5, command=(sys.executable, "-c", ODD))
     try:
@@ -46,6 +47,7 @@ worker.main()
 """
 
 
+@pytest.mark.slow
 async def test_a_mail_that_takes_too_much_of_the_processor_ends_its_reader_and_the_next_is_read() -> None:
     reader = Reader(reading=60, command=(sys.executable, "-c", THOUGHTFUL))
     try:

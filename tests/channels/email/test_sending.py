@@ -176,6 +176,7 @@ async def test_what_waits_for_a_channel_that_is_gone_fails_at_its_deadline_and_s
 @pytest.mark.parametrize("fault", [HANG, DROP])
 async def test_what_is_doubted_twice_waits_for_a_person_and_keeps_its_id(sending: Sending, fault: str) -> None:
     sending.server.script = {"dot": fault}
+    sending.mailer._patience = patience_with("dot", fault)
     identifier = await sending.write()
     await sending.dispatcher.once()
     sending.clock.advance(SECOND_TRY)
@@ -186,6 +187,7 @@ async def test_what_is_doubted_twice_waits_for_a_person_and_keeps_its_id(sending
     async with sending.store.begin("test") as work:
         assert await work.outbox.resolve(identifier, OutboxState.QUEUED, now=sending.clock.now())
     sending.server.script = {}
+    sending.mailer._patience = Patience()
     assert await sending.dispatcher.once() == 1
     assert (len(sending.server.offered), len(ids(sending.server))) == (3, 1)
 

@@ -73,6 +73,7 @@ async def world(platform: Platform, **more: Any) -> AsyncIterator[World]:
 # -- texts and buttons -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @EVERY
 async def test_a_long_text_leaves_in_parts_that_the_platform_takes(platform: Platform) -> None:
     text = "\n\n".join(f"{number}: {'ünïcødé 汉字 ' * 40}".strip() for number in range(12))

@@ -223,6 +223,7 @@ async def test_a_visitor_who_left_is_forgotten(client: Client, cards: Cards) -> 
     await eventually(lambda: not cards.keeper._tasks)
 
 
+@pytest.mark.slow
 async def test_a_client_that_does_not_read_is_let_go_and_costs_the_others_nothing(client: Client, cards: Cards) -> None:
     (slow, slow_id), (quick, quick_id) = await session(client), await session(client)
     stalled = await hello(client, slow)

@@ -228,6 +228,7 @@ def test_a_model_worse_than_the_words_has_faults() -> None:
     assert "worse than the words alone" in done.faults[0]
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_the_one_before_has_faults_and_is_judged_by_texts_new_to_that_one() -> None:
     before = study(made(400), plan()).model
     noisy = [replace(one, issue=ISSUES[place % 4]) if place % 2 else one for place, one in enumerate(made(150, seed=5))]
