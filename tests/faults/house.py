@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from conversation.ids import new_id
 from conversation.message import Accepted, InboundEvent, MessageReceived
+from ops.clock import SystemClock
 from ops.house import Parts
 from ops.serve import Options, serve
 from router import dispatch
@@ -91,6 +92,16 @@ def impatient() -> None:
     dispatch._LEASE, dispatch._SEND_LIMIT = timedelta(seconds=4), 3.0
 
 
+class MovedClock(SystemClock):
+    """No mutant: the system's clock, put forward by as many seconds as stand in a file that a test writes."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=float(self._file.read_text()))
+
+
 MUTANTS: dict[str, type[IntakeFlow]] = {"acknowledge-first": AcknowledgesFirst, "no-unique-key": RepeatsAreNew}
 
 
@@ -102,13 +113,15 @@ def main() -> int:
     parser.add_argument("--mutant", choices=[*MUTANTS, "no-customer-lock"])
     parser.add_argument("--one-by-one", action="store_true")
     parser.add_argument("--impatient", action="store_true")
+    parser.add_argument("--clock", type=Path)
     args = parser.parse_args()
     if args.impatient:
         impatient()
     if args.mutant == "no-customer-lock":
         without_customer_lock()
     usual = OneByOne if args.one_by_one else IntakeFlow
-    parts = Parts(intake=MUTANTS.get(args.mutant, usual), checkpoint=crash_at(args.crash_at))
+    clock = MovedClock(args.clock) if args.clock else SystemClock()
+    parts = Parts(clock=clock, intake=MUTANTS.get(args.mutant, usual), checkpoint=crash_at(args.crash_at))
     options = Options(config=args.config, listen=args.listen, environment=dict(os.environ), watch=False)
     return asyncio.run(serve(options, parts=parts))
 
