@@ -1,13 +1,23 @@
 """Ids: UUIDv7 as text, so that they sort by the time they were made; and references that a person can read out."""
 
+from datetime import UTC, datetime, timedelta
+
 from uuid_utils import uuid7
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def new_id() -> str:
     """A new id."""
     return str(uuid7())
+
+
+def first_id(at: datetime) -> str:
+    """Ids begin with their milliseconds: all made before this instant sort before it."""
+    millis = f"{max((at - _EPOCH) // _MILLISECOND, 0):012x}"
+    return f"{millis[:8]}-{millis[8:]}"
 
 
 def reference_of(identifier: str) -> str:

@@ -47,6 +47,12 @@ COMMANDS = {
         "decide stored traffic again under a new file: what would move from where to where",
         "huntgroup rehearse new.toml\nhuntgroup rehearse --since 7d --json new.toml",
     ),
+    "report": Command(
+        "ops.report",
+        "volumes, waits, service level, misroutes and what went wrong: tables, JSON, or a page with charts",
+        "huntgroup report\nhuntgroup report --since 30d --timezone Asia/Shanghai --language zh --html report.html\n"
+        "huntgroup report --since 2026-11-01T00:00:00+01:00 --until 2026-12-01T00:00:00+01:00 --json",
+    ),
     "coverage": Command(
         "ops.coverage",
         "who serves each language, issue and channel in each quarter of an hour; the holes",

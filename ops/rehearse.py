@@ -12,13 +12,13 @@ from typing import Any
 from conversation.decision import StoredDecision
 from conversation.remembering import Storage, Work
 from ops.clock import SystemClock
+from ops.moments import moment
 from ops.on_store import run_on_store
 from ops.progress import Progress
 from ops.rehearsal import Found, Rehearsal
 from ops.settings import Settings, load
 from ops.sources import SettingsFaults
 from router.detector import load_detector
-from router.durations import parse_duration
 from storage.engine import Store
 
 _PAGE = 1_000
@@ -52,17 +52,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
 
     return run_on_store(args, doing)
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """`30d` before now, or the time itself. Raises `ValueError`."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return now - parse_duration(text)
-    if at.tzinfo is None:
-        raise ValueError(f"'{text}' has no zone: write it like 2026-11-01T00:00:00+08:00")
-    return at
 
 
 async def rehearse(storage: Storage, settings: Settings, new: Settings, since: datetime) -> Found:

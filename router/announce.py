@@ -22,7 +22,8 @@ def told(
     agent: str | None = None,
     **data: object,
 ) -> NewEvent:
-    """An event about a conversation as it stands now; `was` lets those see it who lose it by this."""
+    """An event about a conversation as it stands now; `was` lets those see it who lose it by this, and reports tell what happened."""
+    before = {} if was is None else {"was_state": was.state.value}
     return NewEvent(
         type=kind,
         conversation=now.id,
@@ -31,7 +32,7 @@ def told(
         was_queue=was.queue if was is not None and was.queue != now.queue else None,
         owner=now.owner or now.offered_to,
         agent=agent,
-        data={"state": now.state.value, **data},
+        data={"state": now.state.value, **before, **data},
     )
 
 

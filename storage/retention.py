@@ -5,18 +5,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, TextClause, text
 
+from conversation.ids import first_id
 from conversation.remembering.retention import Keep
 from storage.run import Run
 from storage.tables import to_micros
 
 EARLY_REPORTS = timedelta(days=7)
 _TOKENS = timedelta(days=1)
-
-
-def _first_id(at: datetime) -> str:
-    """Ids begin with their milliseconds: all made before this instant sort before it."""
-    millis = f"{max(to_micros(at), 0) // 1000:012x}"
-    return f"{millis[:8]}-{millis[8:]}"
 
 
 _FORGET: tuple[tuple[str, TextClause], ...] = tuple(
@@ -54,7 +49,7 @@ def _prune(c: Connection, now: datetime, limit: int, keep: Keep) -> dict[str, in
     forgotten = {name: c.execute(forget, old).rowcount for name, forget in _FORGET_EARLY}
     bounds: dict[str, int | str] = {"limit": limit}
     for name, instant in before.items():
-        bounds |= {name: to_micros(instant), f"{name}_id": _first_id(instant)}
+        bounds |= {name: to_micros(instant), f"{name}_id": first_id(instant)}
     for name, forget in _FORGET:
         asked = {bind: bounds[bind] for bind in forget.compile().params}
         forgotten[name] = c.execute(forget, asked).rowcount
@@ -62,7 +57,7 @@ def _prune(c: Connection, now: datetime, limit: int, keep: Keep) -> dict[str, in
 
 
 def _prune_uploads(c: Connection, now: datetime, limit: int, keep: Keep) -> list[str]:
-    return list(c.execute(_FORGET_UPLOADS, {"uploads_id": _first_id(now - keep.uploads), "limit": limit}).scalars())
+    return list(c.execute(_FORGET_UPLOADS, {"uploads_id": first_id(now - keep.uploads), "limit": limit}).scalars())
 
 
 class Retention:

@@ -18,6 +18,7 @@ from storage.decisions import Decisions
 from storage.distribution import Distribution
 from storage.events import EventFeed
 from storage.fetches import Fetches
+from storage.figures import Figures
 from storage.follow_ups import FollowUps
 from storage.intake import BatchIntake
 from storage.leases import Leases
@@ -129,6 +130,10 @@ class StoreWork:
     @cached_property
     def retention(self) -> Retention:
         return Retention(self._run, self._dialect)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self._run, self._dialect)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call it after the commit, never after a roll-back; it must not block."""

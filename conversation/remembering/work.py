@@ -15,6 +15,7 @@ from conversation.remembering.decisions import Decisions
 from conversation.remembering.distribution import Distribution
 from conversation.remembering.events import Events
 from conversation.remembering.fetches import Fetches
+from conversation.remembering.figures import Figures
 from conversation.remembering.follow_ups import FollowUps
 from conversation.remembering.intake import Intake
 from conversation.remembering.leases import Leases
@@ -74,6 +75,8 @@ class Work(Protocol):
     def cursors(self) -> Cursors: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def figures(self) -> Figures: ...
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call it after the commit, never after a roll-back. It must not block: set an event, publish a hint."""

@@ -8,6 +8,7 @@ import pytest
 from conversation.errors import Conflict
 from conversation.events import EventType, Hint, Topic
 from conversation.people import Presence
+from conversation.remembering.figures import Window
 from conversation.thread import State
 from router.distribute import Distributor
 from tests.flows.stage import RULES, Stage, eventually, received, rulebook, running
@@ -150,6 +151,21 @@ async def test_who_declined_is_not_asked_again_until_an_offers_time_has_gone_by(
     assert await stage.distributor.once() == 0
     stage.clock.advance(timedelta(minutes=1))
     assert await stage.distributor.once() == 1
+
+
+async def test_what_becomes_of_an_offer_can_be_counted(stage: Stage) -> None:
+    agent = await stage.agent()
+    accepted = await stage.write("hello")
+    began = stage.clock.now()
+    await stage.distributor.once()
+    await stage.replies.release(agent, accepted.conversation or "")
+    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.replies.release(agent, accepted.conversation or "")
+    await stage.replies.close(agent, accepted.conversation or "")
+    await stage.write("hello again")
+    async with stage.storage.read("test") as work:
+        counted = await work.figures.handled(Window(began, stage.clock.now() + timedelta(seconds=1)))
+    assert counted == {("general", what): 1 for what in ("offered", "declined", "released", "reopened")}
 
 
 async def test_the_last_owner_is_asked_first_when_it_wakes(stage: Stage) -> None:

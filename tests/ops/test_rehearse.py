@@ -10,8 +10,9 @@ from sqlalchemy import update
 
 from conversation.decision import StoredDecision
 from ops.__main__ import main
+from ops.moments import moment
 from ops.rehearsal import Rehearsal, differences
-from ops.rehearse import as_text, moment, rehearse
+from ops.rehearse import as_text, rehearse
 from ops.settings import Settings, load
 from router.detector import load_detector
 from router.language import Detector
