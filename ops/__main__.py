@@ -53,6 +53,13 @@ COMMANDS = {
         "huntgroup report\nhuntgroup report --since 30d --timezone Asia/Shanghai --language zh --html report.html\n"
         "huntgroup report --since 2026-11-01T00:00:00+01:00 --until 2026-12-01T00:00:00+01:00 --json",
     ),
+    "simulate": Command(
+        "ops.simulate",
+        "how it would be with other people or other rules: waits and service level over the same arrivals",
+        "huntgroup simulate --add-agent languages=de:4,skills=payments:3,hours=berlin\n"
+        "huntgroup simulate --since 14d --remove-agent anna@example.com new.toml\n"
+        "huntgroup simulate --synthetic 400 --add-agent languages=fr,count=2 --json",
+    ),
     "coverage": Command(
         "ops.coverage",
         "who serves each language, issue and channel in each quarter of an hour; the holes",

@@ -19,7 +19,7 @@ from storage.engine import Store
 _LEVELS = range(1, 6)
 
 
-def _levels(text: str) -> Mapping[str, int]:
+def levels_of(text: str) -> Mapping[str, int]:
     """`zh:5,en` as {"zh": 5, "en": 3}: a level is 1 to 5, 3 where none is named."""
     levels = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -30,7 +30,7 @@ def _levels(text: str) -> Mapping[str, int]:
     return levels
 
 
-def _capacity(text: str) -> Mapping[WorkKind, int]:
+def capacity_of(text: str) -> Mapping[WorkKind, int]:
     """`chat:3,email:10` by kind of work."""
     caps = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -41,7 +41,8 @@ def _capacity(text: str) -> Mapping[WorkKind, int]:
     return caps
 
 
-def _names(text: str) -> tuple[str, ...]:
+def names_of(text: str) -> tuple[str, ...]:
+    """`payments,general` one by one."""
     return tuple(filter(None, (piece.strip() for piece in text.split(","))))
 
 
@@ -49,11 +50,11 @@ def _person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("email")
     parser.add_argument("--name")
     parser.add_argument("--role", choices=[role.value for role in Role])
-    parser.add_argument("--languages", type=_levels, metavar="zh:5,en:3", help="with levels 1 to 5")
-    parser.add_argument("--skills", type=_levels, metavar="payments:4", help="with levels 1 to 5")
-    parser.add_argument("--capacity", type=_capacity, metavar="chat:3,email:10")
+    parser.add_argument("--languages", type=levels_of, metavar="zh:5,en:3", help="with levels 1 to 5")
+    parser.add_argument("--skills", type=levels_of, metavar="payments:4", help="with levels 1 to 5")
+    parser.add_argument("--capacity", type=capacity_of, metavar="chat:3,email:10")
     parser.add_argument(
-        "--queues", type=_names, metavar="payments,general", help="instead of the queues of their skills"
+        "--queues", type=names_of, metavar="payments,general", help="instead of the queues of their skills"
     )
     parser.add_argument("--password-stdin", action="store_true", help="read a new password from standard input")
 

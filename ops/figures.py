@@ -21,7 +21,7 @@ Row = dict[str, Any]
 SOON = 3_600  # seconds after its opening in which a transfer tells that the first queue was the wrong one
 UNKNOWN = "unknown"
 ALL = "all"
-_MEDIAN, _P90 = 0.5, 0.9
+MEDIAN, P90 = 0.5, 0.9
 _HANDLED = ("offered", "declined", "expired", "released", "abandoned", "transferred", "reopened")
 _LOST = ("failed", "uncertain", "suppressed")
 
@@ -45,8 +45,8 @@ class _Times:
         named = (("first", self.first), ("first_open", self.first_open), ("resolution", self.whole))
         for name, values in (*named, ("resolution_open", self.whole_open)):
             values.sort()
-            told[f"{name}_median_seconds"] = percentile(values, _MEDIAN)
-            told[f"{name}_p90_seconds"] = percentile(values, _P90)
+            told[f"{name}_median_seconds"] = percentile(values, MEDIAN)
+            told[f"{name}_p90_seconds"] = percentile(values, P90)
         return told
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from conversation.decision import Decision
 from conversation.ids import first_id
-from conversation.remembering.figures import Calls, Corrected, Counts, Lived, Unanswered, Waiting, Window
+from conversation.remembering.figures import Calls, Corrected, Counts, Lived, Seen, Unanswered, Waiting, Window
 from storage.decision_rows import decision_from_text
 from storage.run import Run
 from storage.tables import (
@@ -227,6 +227,15 @@ def _calls(c: Connection, window: Window) -> list[Calls]:
     ]
 
 
+def _presences(c: Connection, window: Window) -> list[Seen]:
+    wanted = (
+        select(_HAPPENED.agent_id, _HAPPENED.at, _told("presence"))
+        .where(_between(window), _HAPPENED.type == "presence.changed", _HAPPENED.agent_id.is_not(None))
+        .order_by(_HAPPENED.cursor)
+    )
+    return [Seen(agent, at, presence == "online") for agent, at, presence in c.execute(wanted)]
+
+
 class Figures:
     """The port `Figures` of `conversation.remembering`."""
 
@@ -258,6 +267,10 @@ class Figures:
     async def relabels(self, window: Window) -> list[Corrected]:
         """What agents labelled anew."""
         return await self._run(lambda c: _relabels(c, window))
+
+    async def presences(self, window: Window) -> list[Seen]:
+        """Who came and who went, in order."""
+        return await self._run(lambda c: _presences(c, window))
 
     async def waiting(self) -> list[Waiting]:
         """Who waits now."""

@@ -78,6 +78,15 @@ class Corrected:
     issue: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """From then on an agent was there for work, or was not."""
+
+    agent: str
+    at: datetime
+    online: bool
+
+
 class Figures(Protocol):
     """Read only. Every verb is one statement."""
 
@@ -103,6 +112,10 @@ class Figures(Protocol):
 
     async def relabels(self, window: Window) -> list[Corrected]:
         """What agents labelled anew."""
+        ...
+
+    async def presences(self, window: Window) -> list[Seen]:
+        """Who came and who went, in order. From the event feed."""
         ...
 
     async def waiting(self) -> list[Waiting]:
