@@ -325,6 +325,10 @@ class AccountFiles(Protocol):
         """All the bytes. Raises `NotFound`."""
         ...
 
+    async def address(self, attachment: Attachment) -> str:
+        """A public address of one that a message names, signed and good for a week: for media that take no bytes."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:

@@ -92,10 +92,11 @@ async def download(call: Call[None, None]) -> web.StreamResponse:
         elif stored.owner != call.agent.id:
             raise NotFound(identifier)
     _, data = await call.services.uploads.open(identifier, identity=None)
-    return web.Response(body=data, headers=_headers(stored))
+    return web.Response(body=data, headers=headers_of(stored))
 
 
-def _headers(stored: StoredAttachment) -> dict[str, str]:
+def headers_of(stored: StoredAttachment) -> dict[str, str]:
+    """Of an answer that is a file from a stranger."""
     return {
         hdrs.CONTENT_TYPE: stored.attachment.type,
         hdrs.CONTENT_DISPOSITION: disposition(stored.attachment.name),

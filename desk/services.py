@@ -9,6 +9,7 @@ from channels.supervisor import AccountHealth
 from conversation.decision import StoredDecision
 from conversation.ports import Channel, Clock, Inbox, Signals, Uploads
 from conversation.remembering import Storage
+from conversation.remembering.attachments import StoredAttachment
 from router.agent_calls import AgentCalls
 from router.reply import Replies
 from router.rules_in_force import RulesInForce
@@ -25,7 +26,8 @@ class Services:
     `ready` answers a word for each part, "ok" where it is fine. `reload_rules` takes the actor's e-mail. `explain` tells a stored
     decision with its reasons, as the command line does. `explain_message` does so
     of one that nobody sent, and raises `ValueError` in words where it makes no sense. `shadow` tells what a second rules file would have
-    decided otherwise, None where there is none. `count` counts an event by name.
+    decided otherwise, None where there is none. `shared_file` takes a file's id and the proof in its
+    signed address, and raises `NotFound`. `count` counts an event by name.
     """
 
     storage: Storage
@@ -38,6 +40,7 @@ class Services:
     signals: Signals
     clock: Clock
     uploads: Uploads
+    shared_file: Callable[[str, str], Awaitable[tuple[StoredAttachment, bytes]]]
     metrics: Callable[[], bytes]
     ready: Callable[[], Awaitable[Mapping[str, str]]]
     reload_rules: Callable[[str], Awaitable[Mapping[str, object]]]

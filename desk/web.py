@@ -32,6 +32,7 @@ from desk.live import LIVE, Live
 from desk.problems import Problem, of_error, of_http
 from desk.security import add_headers
 from desk.services import SERVICES, Services
+from desk.shared_files import shared_file
 
 log = logging.getLogger(__name__)
 CONSOLE = Path(__file__).parent / "console"
@@ -46,6 +47,7 @@ OPEN_DOORS = {
     "/desk": "static files of the console",
     "/chat/": "customers' page of a channel, with its own session tokens",
     "/callback/": "customers' page of a channel",
+    "/files/": "one file for whoever was given its signed address",
 }
 
 
@@ -113,6 +115,7 @@ def _mount_doors(app: web.Application, services: Services) -> None:
     app.router.add_get("/metrics", metrics)
     app.router.add_get("/hooks/{channel}", hook)
     app.router.add_post("/hooks/{channel}", hook)
+    app.router.add_get("/files/{id}/{proof}/{name}", shared_file)
     app.router.add_routes(services.site_routes)
     app.router.add_get("/", _to_console, name="api:front:public")  # named: as a prefix it would open every door
     app.router.add_get("/desk", _to_console)

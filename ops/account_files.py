@@ -4,17 +4,22 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from conversation.errors import NotFound
 from conversation.message import Attachment
 from conversation.ports import Blobs, Clock
 from conversation.remembering import Storage
 from conversation.remembering.attachments import StoredAttachment
+from ops.shared_files import SharedFiles
 
 
 class StoredFiles:
     """The port `AccountFiles` for one account: it owns what it brings until a message names it."""
 
-    def __init__(self, storage: Storage, blobs: Blobs, clock: Clock, account: str) -> None:
+    def __init__(
+        self, storage: Storage, blobs: Blobs, clock: Clock, account: str, *, shared: SharedFiles | None = None
+    ) -> None:
         self._storage = storage
+        self._shared = shared
         self._blobs = blobs
         self._clock = clock
         self._account = account
@@ -37,6 +42,12 @@ class StoredFiles:
         key, digest, size = await self._blobs.put_whole(data)
         described = replace(attachment, sha256=digest, size=size, url=None)
         return StoredAttachment(attachment=described, key=key, owner=self._account, created_at=self._clock.now())
+
+    async def address(self, attachment: Attachment) -> str:
+        """Good for a week."""
+        if self._shared is None:
+            raise NotFound("this house has no public address")
+        return await self._shared.address(attachment)
 
     async def read(self, attachment: str) -> bytes:
         """All the bytes. Raises `NotFound`."""

@@ -31,6 +31,7 @@ from ops.metrics import Meters
 from ops.reload import Reloader, first_rules
 from ops.settings import Service, Settings
 from ops.shadow import Shadow
+from ops.shared_files import SharedFiles
 from ops.tasks import TaskKeeper
 from ops.trial import Trial
 from ops.webhooks import SignedWebhooks
@@ -242,6 +243,10 @@ def inbox_on(ground: Ground, channels: Mapping[str, Channel], parts: Parts, shad
     )
 
 
+def _shared_files(ground: Ground) -> SharedFiles:
+    return SharedFiles(ground.store, ground.blobs, ground.clock, ground.public_url)
+
+
 def tools_of(ground: Ground, account: str) -> Tools:
     """All that reaches the adapter of one account."""
     return Tools(
@@ -249,7 +254,7 @@ def tools_of(ground: Ground, account: str) -> Tools:
         state=AccountState(ground.store, account),
         http=ground.http,
         blobs=ground.blobs,
-        files=StoredFiles(ground.store, ground.blobs, ground.clock, account),
+        files=StoredFiles(ground.store, ground.blobs, ground.clock, account, shared=_shared_files(ground)),
         signals=ground.signals,
         public_url=ground.public_url,
         count=ground.meters.count,
@@ -311,6 +316,7 @@ def _services(
         signals=ground.signals,
         clock=ground.clock,
         uploads=files,
+        shared_file=_shared_files(ground).open,
         metrics=ground.meters.text,
         ready=lambda: _ready(ground, supervisor),
         reload_rules=lambda actor: _reloaded(reloader, actor),

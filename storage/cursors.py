@@ -13,6 +13,8 @@ from storage.tables import cursors
 
 _upsert = Insert(cursors, conflict="(channel) DO UPDATE SET cursor = excluded.cursor, at = excluded.at")
 
+_insert = Insert(cursors, conflict="(channel) DO NOTHING")
+
 
 def write_cursors(connection: Connection, read: Mapping[str, Mapping[str, object]], now: datetime) -> None:
     """Set several at once, in order of channel."""
@@ -33,6 +35,12 @@ class Cursors:
     async def get(self, channel: str) -> Mapping[str, object] | None:
         """The cursor last committed."""
         return await self._run(lambda c: _get(c, channel))
+
+    async def first(self, channel: str, cursor: Mapping[str, object]) -> Mapping[str, object]:
+        """What is kept under this name: `cursor` where nothing was, whoever else writes at the same time."""
+        now = self._clock.now()
+        await self._run(lambda c: _insert(c, [{"channel": channel, "cursor": dict(cursor), "at": now}]))
+        return await self.get(channel) or cursor
 
     async def set(self, channel: str, cursor: Mapping[str, object]) -> None:
         """In the same transaction as what was read."""

@@ -202,11 +202,18 @@ class Api:
             assert answer.status == 200, f"{path}: {answer.status} {await answer.text()}"
             return await answer.json()
 
-    async def bytes(self, path: str) -> bytes:
+    async def file(self, path: str) -> bytes:
         """A file."""
         async with self._session.get(f"{self._url}{path}", headers=self._headers) as answer:
             assert answer.status == 200, f"{path}: {answer.status} {await answer.text()}"
             return await answer.read()
+
+    async def upload(self, name: str, data: bytes) -> str:
+        """A file, for a message that will name it: its id."""
+        where = f"{self._url}/api/v1/attachments"
+        async with self._session.post(where, params={"name": name}, data=data, headers=self._headers) as answer:
+            assert answer.status == 201, await answer.text()
+            return str((await answer.json())["id"])
 
     async def send(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Any call: its status and what it was told."""

@@ -13,6 +13,7 @@ from channels.line.content import PROVIDER
 from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, told_by
 from channels.line.settings import Settings
 from channels.outgoing import json_of
+from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from conversation.errors import (
     ChannelError,
@@ -56,6 +57,8 @@ class LineAccount:
             length=render.TEXT,
             length_unit=render.UNIT,
             choices=render.CHOICES,
+            attachments=can_share(tools.public_url),
+            attachment_bytes=BYTES,
         )
 
     def __repr__(self) -> str:
@@ -68,7 +71,7 @@ class LineAccount:
 
     @property
     def can(self) -> Can:
-        """Texts and buttons. LINE tells nobody what was read; it takes files by public address only, and we have none."""
+        """Texts, buttons and files. LINE tells nobody what was read; it takes files by public address only."""
         return self._can
 
     async def start(self) -> None:
@@ -133,9 +136,9 @@ class LineAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """At most five parts a call; a try after a failure begins behind what had left."""
-        found = render.messages(message)
-        if message.attachments or not found:
-            raise PermanentFailure("LINE takes files only by a public address, which ours have not", code="unsupported")
+        found = render.messages(message, await shared(self._tools, message.attachments))
+        if not found:
+            raise PermanentFailure("there is nothing to send", code="unsupported")
         sent = list(message.sent)
         while len(sent) < len(found):
             batch = found[len(sent) : len(sent) + render.IN_ONE_CALL]

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.shared_files import Shared
 from channels.splitting import parts
 from conversation.choices import choices_of, without_marks
 from conversation.outbound import OutboundMessage
@@ -16,24 +17,34 @@ TEXT = 5000
 UNIT = "utf16"
 IN_ONE_CALL = 5
 CHOICES = 13
+PICTURES = ("image/jpeg", "image/png")
+PREVIEW_BYTES = 1_000_000  # a larger picture would need a smaller twin, which we do not make
 
 _LABEL = 20
 _BUTTON_TEXT = 300
 _RETRY_KEYS = uuid.UUID("9d1e1a52-8f0f-5d6c-9a57-6c696e652121")
 
 
-def messages(message: OutboundMessage) -> list[Mapping[str, Any]]:
-    """The text in parts of the medium's length, in order; the last one bears the buttons of a question.
+def messages(message: OutboundMessage, files: Sequence[Shared] = ()) -> list[Mapping[str, Any]]:
+    """The text in parts of the medium's length, then the files, in order; the last one bears the buttons of a question.
 
     The numbered lines stay below the question: LINE shows buttons on telephones only.
     """
     found: list[Mapping[str, Any]] = [
         {"type": "text", "text": part} for part in parts(without_marks(message.text), TEXT, UNIT)
     ]
+    found += [_file(file) for file in files]
     choices = choices_of(message.text)[1] if message.automatic else ()
     if found and 0 < len(choices) <= CHOICES:
         found[-1] = {**found[-1], "quickReply": {"items": [_button(choice) for choice in choices]}}
     return found
+
+
+def _file(file: Shared) -> Mapping[str, Any]:
+    """A picture as such; a film needs a still and a recording its length, so these and all else go by their address."""
+    if file.is_one_of(PICTURES, bytes_=PREVIEW_BYTES):
+        return {"type": "image", "originalContentUrl": file.url, "previewImageUrl": file.url}
+    return {"type": "text", "text": file.line}
 
 
 def _button(choice: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels import twilio
+from channels.shared_files import BYTES, can_share, shared
 from channels.sms import normalize, render
 from channels.sms.errors import success_of
 from channels.sms.settings import Settings
@@ -34,11 +35,14 @@ class SmsAccount:
         self._pace = Pace(tools.clock, settings.pace, burst=5)
         self._url = f"{tools.public_url}/hooks/{name}"
         by_whatsapp = (settings.number or "").startswith(normalize.WHATSAPP)
+        self._mms = settings.mms or by_whatsapp
         self._can = Can(
             work=WorkKind.MESSAGE,
             receipts=settings.receipts,
             length=render.TEXT,
             reply_window=normalize.WINDOW if by_whatsapp else None,
+            attachments=can_share(tools.public_url),
+            attachment_bytes=BYTES,
         )
 
     def __repr__(self) -> str:
@@ -51,7 +55,7 @@ class SmsAccount:
 
     @property
     def can(self) -> Can:
-        """Texts and receipts. Twilio takes files by public address only, and we have none."""
+        """Texts, receipts and files. Twilio takes files by public address only."""
         return self._can
 
     async def start(self) -> None:
@@ -94,11 +98,11 @@ class SmsAccount:
         """One call for each part; a try after a failure begins behind what had left. Twilio knows no idempotency key."""
         must_be_lawful(self._can, message, now=self._tools.clock.now())
         sender = render.sender(self._settings.number, self._settings.service)
-        forms = render.forms(message, sender, self._url if self._settings.receipts else None)
-        if message.attachments or not forms:
-            raise PermanentFailure(
-                "Twilio takes files only by a public address, which ours have not", code="unsupported"
-            )
+        files = await shared(self._tools, message.attachments)
+        callback = self._url if self._settings.receipts else None
+        forms = render.forms(message, sender, callback, files, mms=self._mms)
+        if not forms:
+            raise PermanentFailure("there is nothing to send", code="unsupported")
         sent = list(message.sent)
         try:
             for form in forms[len(sent) :]:

@@ -3,23 +3,41 @@
 https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-resource
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+from channels.shared_files import Shared
 from channels.splitting import parts
 from conversation.choices import without_marks
 from conversation.outbound import OutboundMessage
 
 TEXT = 1600
+# https://www.twilio.com/docs/messaging/guides/accepted-mime-types: these are made to fit the telephone by Twilio
+SHOWN = ("image/jpeg", "image/png", "image/gif")
+MMS_BYTES = 5_000_000
 
 
-def forms(message: OutboundMessage, sender: Mapping[str, str], callback: str | None) -> list[bytes]:
-    """One for each part of the text, in order; choices stay the numbered lines that they are. `callback` gets the receipts."""
-    told = {"StatusCallback": callback} if callback else {}
-    return [
-        urlencode({"To": message.to.address, **sender, **told, "Body": part}).encode()
-        for part in parts(without_marks(message.text), TEXT)
-    ]
+def forms(
+    message: OutboundMessage,
+    sender: Mapping[str, str],
+    callback: str | None,
+    files: Sequence[Shared] = (),
+    *,
+    mms: bool = False,
+) -> list[bytes]:
+    """One for each part of the text, in order, then the files; choices stay numbered lines. `callback` gets the receipts.
+
+    With `mms`, files that a telephone shows go as such, one in a message; all others as a text with their address.
+    """
+    told = {"To": message.to.address, **sender, **({"StatusCallback": callback} if callback else {})}
+    texts = [{"Body": part} for part in parts(without_marks(message.text), TEXT)]
+    return [urlencode({**told, **one}).encode() for one in (*texts, *(_file(file, mms=mms) for file in files))]
+
+
+def _file(file: Shared, *, mms: bool) -> Mapping[str, str]:
+    if mms and file.is_one_of(SHOWN, bytes_=MMS_BYTES):
+        return {"MediaUrl": file.url}
+    return {"Body": file.line}
 
 
 def sender(number: str | None, service: str | None) -> dict[str, str]:

@@ -25,6 +25,7 @@ class Settings(BaseModel):
         default=None, pattern=r"^MG[0-9a-f]{32}$", description="a messaging service that chooses among several numbers"
     )
     receipts: bool = Field(default=True, description="let Twilio tell how each message fares")
+    mms: bool = Field(default=False, description="whether the number may send pictures (United States and Canada)")
     pace: PositiveFloat | None = Field(default=10, description="messages a second at most")
     api: Base = Field(default=API, description="where the API is, for tests")
 

@@ -6,6 +6,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from channels.viber import normalize, render
 from channels.viber.errors import status_of
@@ -29,7 +30,14 @@ class ViberAccount:
         self._tools = tools
         self._pace = Pace(tools.clock, settings.pace, burst=10)
         self._sender = {"name": settings.sender} | ({"avatar": settings.avatar} if settings.avatar else {})
-        self._can = Can(work=WorkKind.MESSAGE, receipts=True, length=render.TEXT, choices=render.CHOICES)
+        self._can = Can(
+            work=WorkKind.MESSAGE,
+            receipts=True,
+            length=render.TEXT,
+            choices=render.CHOICES,
+            attachments=can_share(tools.public_url),
+            attachment_bytes=BYTES,
+        )
 
     def __repr__(self) -> str:
         return f"ViberAccount({self._name!r})"
@@ -41,7 +49,7 @@ class ViberAccount:
 
     @property
     def can(self) -> Can:
-        """Texts, buttons and receipts. Viber takes files by public address only, and we have none."""
+        """Texts, buttons, receipts and files. Viber takes files by public address only."""
         return self._can
 
     async def start(self) -> None:
@@ -78,11 +86,9 @@ class ViberAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """One call for each part; a try after a failure begins behind what had left. Viber knows no idempotency key."""
-        bodies = render.messages(message, self._sender)
-        if message.attachments or not bodies:
-            raise PermanentFailure(
-                "Viber takes files only by a public address, which ours have not", code="unsupported"
-            )
+        bodies = render.messages(message, self._sender, await shared(self._tools, message.attachments))
+        if not bodies:
+            raise PermanentFailure("there is nothing to send", code="unsupported")
         sent = list(message.sent)
         try:
             for body in bodies[len(sent) :]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.shared_files import Shared
 from channels.splitting import parts
 from conversation.choices import choices_of, without_marks
 from conversation.outbound import OutboundMessage
@@ -15,14 +16,22 @@ from conversation.outbound import OutboundMessage
 TEXT = 7000
 CHOICES = 12  # rows of a keyboard on a telephone held upright
 
+# https://developers.viber.com/docs/api/rest-bot-api/#picture-message, #video-message, #file-message
+PICTURES = ("image/jpeg", "image/png", "image/gif")
+PICTURE_BYTES = 1_000_000
+FILMS = ("video/mp4",)
+FILM_BYTES = 26_000_000
+NOT_TAKEN = (".exe", ".bat", ".cmd", ".com", ".js", ".jar", ".msi", ".scr", ".vbs", ".app", ".apk")
+_FILE_NAME = 256
+
 _WHOLE_CALL = 30_000  # bytes that Viber takes in one call, of which the text may be that much less
 _AROUND = 6_000
 _ACTION = 250
 _MIN_VERSION = 1
 
 
-def messages(message: OutboundMessage, sender: Mapping[str, str]) -> list[bytes]:
-    """One call for each part of the text, in order; the last one bears the buttons of a question.
+def messages(message: OutboundMessage, sender: Mapping[str, str], files: Sequence[Shared] = ()) -> list[bytes]:
+    """One call for each part of the text, in order, then the files; the last one bears the buttons of a question.
 
     The numbered lines stay above them: a computer shows no keyboard.
     """
@@ -32,7 +41,8 @@ def messages(message: OutboundMessage, sender: Mapping[str, str]) -> list[bytes]
         for piece in parts(part, _WHOLE_CALL - _AROUND, "bytes")
     ]
     choices = choices_of(message.text)[1] if message.automatic else ()
-    bodies = [_text(message, sender, text) for text in texts]
+    said: list[Mapping[str, Any]] = [{"type": "text", "text": text} for text in texts]
+    bodies = [_body(message, sender, one) for one in (*said, *(_file(file) for file in files))]
     if bodies and 0 < len(choices) <= CHOICES:
         bodies[-1]["keyboard"] = keyboard(choices)
     return [_bytes(body) for body in bodies]
@@ -60,14 +70,25 @@ def webhook(url: str) -> bytes:
     return _bytes({"url": url, "event_types": list(kinds), "send_name": True, "send_photo": False})
 
 
-def _text(message: OutboundMessage, sender: Mapping[str, str], text: str) -> dict[str, Any]:
+def _file(file: Shared) -> Mapping[str, Any]:
+    """A picture and a film as such, with what Viber wants to know of them; all else as a file."""
+    name, size = file.attachment.name, file.attachment.size
+    if file.is_one_of(PICTURES, bytes_=PICTURE_BYTES):
+        return {"type": "picture", "text": "", "media": file.url}
+    if file.is_one_of(FILMS, bytes_=FILM_BYTES):
+        return {"type": "video", "media": file.url, "size": size}
+    if name.casefold().endswith(NOT_TAKEN):
+        return {"type": "text", "text": file.line}
+    return {"type": "file", "media": file.url, "size": size, "file_name": name[-_FILE_NAME:]}
+
+
+def _body(message: OutboundMessage, sender: Mapping[str, str], said: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "receiver": message.to.address,
         "min_api_version": _MIN_VERSION,
         "sender": dict(sender),
         "tracking_data": message.id,
-        "type": "text",
-        "text": text,
+        **said,
     }
 
 

@@ -10,6 +10,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from channels.x import normalize, oauth, render
 from channels.x.content import PROVIDER
@@ -39,7 +40,13 @@ class XAccount:
         self._settings = settings
         self._tools = tools
         self._pace = Pace(tools.clock, settings.pace, burst=10)
-        self._can = Can(work=WorkKind.MESSAGE, receipts=True, length=render.TEXT)
+        self._can = Can(
+            work=WorkKind.MESSAGE,
+            receipts=True,
+            length=render.TEXT,
+            attachments=can_share(tools.public_url),
+            attachment_bytes=BYTES,
+        )
 
     def __repr__(self) -> str:
         return f"XAccount({self._name!r})"
@@ -51,7 +58,7 @@ class XAccount:
 
     @property
     def can(self) -> Can:
-        """Texts and receipts. Files are received, not sent."""
+        """Texts and receipts; files go as links."""
         return self._can
 
     async def start(self) -> None:
@@ -118,9 +125,9 @@ class XAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """One call for each part; a try after a failure begins behind what had left. X knows no idempotency key."""
-        bodies = render.messages(message)
-        if message.attachments or not bodies:
-            raise PermanentFailure("files are not sent over X", code="unsupported")
+        bodies = render.messages(message, await shared(self._tools, message.attachments))
+        if not bodies:
+            raise PermanentFailure("there is nothing to send", code="unsupported")
         if not (message.to.address.isascii() and message.to.address.isdigit()):
             raise PermanentFailure("not a user id of X", code="unknown_recipient")
         sent = list(message.sent)

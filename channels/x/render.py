@@ -4,7 +4,9 @@ https://docs.x.com/x-api/direct-messages/manage/integrate. The second version of
 """
 
 import json
+from collections.abc import Sequence
 
+from channels.shared_files import Shared
 from channels.splitting import parts
 from conversation.choices import without_marks
 from conversation.outbound import OutboundMessage
@@ -12,9 +14,7 @@ from conversation.outbound import OutboundMessage
 TEXT = 10_000
 
 
-def messages(message: OutboundMessage) -> list[bytes]:
-    """One call for each part of the text, in order."""
-    return [
-        json.dumps({"text": part}, ensure_ascii=False, separators=(",", ":")).encode()
-        for part in parts(without_marks(message.text), TEXT)
-    ]
+def messages(message: OutboundMessage, files: Sequence[Shared] = ()) -> list[bytes]:
+    """One call for each part of the text, in order; then the address of each file, which X shows as a link."""
+    texts = (*parts(without_marks(message.text), TEXT), *(file.line for file in files))
+    return [json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")).encode() for text in texts]

@@ -11,6 +11,10 @@ class Cursors(Protocol):
         """The cursor last committed."""
         ...
 
+    async def first(self, channel: str, cursor: Mapping[str, object]) -> Mapping[str, object]:
+        """What is kept under this name: `cursor` where nothing was, whoever else writes at the same time."""
+        ...
+
     async def set(self, channel: str, cursor: Mapping[str, object]) -> None:
         """In the same transaction as what was read."""
         ...

@@ -104,11 +104,11 @@ class House:
 
     async def file(self, attachment: str) -> bytes:
         """The bytes of a file, as an agent gets them."""
-        return await self.api.bytes(f"/api/v1/attachments/{attachment}")
+        return await self.api.file(f"/api/v1/attachments/{attachment}")
 
-    async def answer(self, conversation: str, text: str) -> None:
-        """An agent writes this; the text is its own id as well."""
-        body = {"text": text, "id": text}
+    async def answer(self, conversation: str, text: str, *files: str) -> None:
+        """An agent writes this, with files sent up before; the text is its own id as well."""
+        body = {"text": text, "id": text, "attachments": list(files)}
         status, told = await self.api.send("POST", f"/api/v1/conversations/{conversation}/messages", body)
         assert status == 201, told
 
@@ -264,3 +264,21 @@ class JourneyContract:
         await built.conversation(3)
         assert set(playing.delivered) == {"在查"}
         assert self.idempotent or len(playing.delivered) == 1
+
+
+class FilesByAddress(JourneyContract):
+    """For media that take no bytes: what goes out lies at an address that only its receiver knows."""
+
+    async def shown(self, playing: Any) -> list[bytes]:
+        """The files that reached the customer; a medium that shows none has told their addresses in the text."""
+        found: list[bytes] = list(playing.files_shown)
+        return found
+
+    async def test_a_picture_goes_out_by_its_address(self, sqlite_url: str, tmp_path: Path) -> None:
+        async with self.world(tmp_path, sqlite_url) as (playing, built):
+            await playing.write(ASKED)
+            conversation = (await built.conversation())["id"]
+            await built.answer(conversation, "请看", await built.api.upload("账单 1.png", PICTURE))
+            await built.becomes(conversation, "请看", "sent", "delivered", "read")
+            assert playing.delivered[0] == "请看"
+            assert await self.shown(playing) == [PICTURE]

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from conversation.errors import NotFound
 from conversation.events import Hint, Topic
@@ -75,6 +76,9 @@ class FakeFiles:
         if attachment not in self.kept:
             raise NotFound(attachment)
         return self.kept[attachment][1]
+
+    async def address(self, attachment: Attachment) -> str:
+        return f"http://127.0.0.1:8080/files/{attachment.id}/proof/{quote(attachment.name)}"
 
 
 class NoHttp:

@@ -23,6 +23,7 @@ from desk.contract import Route
 from desk.services import Services
 from desk.tokens import new_token
 from desk.web import make_app
+from ops.shared_files import SharedFiles
 from ops.tasks import TaskKeeper
 from router.agent_calls import AgentCalls
 from router.call_ends import CallEnds
@@ -185,7 +186,7 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
         hints = {name: ChannelHints(kind=name, language=None, issue=None, brand=None) for name in ("site", "app")}
         rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r1", channels=hints))
         accounts: dict[str, Channel] = {"site": Account("site"), "app": Hook("app")}
-        inbox, counted = FakeInbox(), dict[str, int]()
+        inbox, counted, blobs = FakeInbox(), dict[str, int](), FakeBlobs()
 
         def count(name: str) -> None:
             counted[name] = counted.get(name, 0) + 1
@@ -202,9 +203,10 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
             ],
             signals=signals,
             clock=clock,
+            shared_file=SharedFiles(store, blobs, clock, "https://wallet.example").open,
             uploads=Files(
                 store,
-                FakeBlobs(),
+                blobs,
                 clock,
                 type_of=lambda head: "image/png" if head.startswith(b"\x89PNG") else "text/html",
                 safe_name=str,

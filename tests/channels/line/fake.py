@@ -20,6 +20,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.contracts.fetching import fetched
+
 SECRET = "4b7c1d9e0f2a3b5c6d8e7f9a0b1c2d3e"
 TOKEN = "kDx0Ok9fL7vQ2nZtRj5sYw8eUa3bHc6gMi1pXq4lVdTzSyWoCrNfJeBuGhKmPvA"
 USER = "U4f7c0d2b9a8e4c1fa3d5b6e7c8091a2b"
@@ -59,6 +61,7 @@ class FakeLine:
     quota_over: bool = False
     fail_after: int | None = None
     delivered: list[str] = field(default_factory=list)
+    files_shown: list[bytes] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     preparing: dict[str, list[str]] = field(default_factory=dict)
@@ -180,6 +183,7 @@ class FakeLine:
             )
         _check_messages(body.get("messages"))
         self._check_recipient(how, body)
+        await self._get_files(body["messages"])
         told = self._deliver(body["messages"])
         if key is not None:
             self._accepted[key] = told
@@ -204,8 +208,20 @@ class FakeLine:
             if given is None or time.monotonic() - given > TOKEN_LIVES:
                 raise _Refusal(400, "Invalid reply token")
 
+    async def _get_files(self, messages: list[dict[str, Any]]) -> None:
+        """Pictures are got from their address, which the real one wants to be https."""
+        for message in messages:
+            if message["type"] == "image":
+                whole = await fetched(
+                    message["originalContentUrl"], types=("image/png", "image/jpeg"), bytes_=10_000_000
+                )
+                small = await fetched(message["previewImageUrl"], types=("image/png", "image/jpeg"), bytes_=1_000_000)
+                if whole is None or small is None:
+                    raise _Refusal(400, "The image cannot be fetched")
+                self.files_shown.append(whole)
+
     def _deliver(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        self.delivered += [message["text"] for message in messages]
+        self.delivered += [message["text"] for message in messages if message["type"] == "text"]
         return {"sentMessages": [{"id": self._number(), "quoteToken": "q"} for _ in messages]}
 
 
@@ -213,8 +229,8 @@ def _check_messages(messages: Any) -> None:
     if not isinstance(messages, list) or not 1 <= len(messages) <= 5:
         raise _Refusal(400, "Size must be between 1 and 5")
     for message in messages:
-        units = len(message["text"].encode("utf-16-le")) // 2
-        if message["type"] != "text" or not 1 <= units <= 5000:
+        units = len(message.get("text", "x").encode("utf-16-le")) // 2
+        if message["type"] not in ("text", "image") or not 1 <= units <= 5000:
             raise _Refusal(400, "Length must be between 0 and 5000")
         items = message.get("quickReply", {}).get("items", [])
         if len(items) > 13 or any(len(item["action"]["label"]) > 20 for item in items):

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.channels.line.fake import SECRET, TOKEN, FakeLine, line
-from tests.contracts.journey import House, JourneyContract, Provider
+from tests.contracts.journey import FilesByAddress, House, Provider
 
 
-class TestPushing(JourneyContract):
+class TestPushing(FilesByAddress):
     receipt = None
     idempotent = True
     secrets = (SECRET, TOKEN)

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from channels import twilio
+from tests.contracts.fetching import fetched
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 TOKEN = "5f8a1c3e7b9d2046a8c0e4f6b1d3a597"
@@ -42,6 +43,7 @@ class FakeTwilio:
     leads_on: bool = True
     fail_after: int | None = None
     delivered: list[str] = field(default_factory=list)
+    files_shown: list[bytes] = field(default_factory=list)
     stopped: set[str] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
@@ -140,13 +142,22 @@ class FakeTwilio:
     async def _sent_now(self, request: web.Request) -> web.StreamResponse:
         form = dict(parse_qsl(await request.text(), keep_blank_values=True))
         self._check(form)
-        self.delivered.append(form["Body"])
+        if "MediaUrl" in form:
+            await self._get_file(form["MediaUrl"])
+        else:
+            self.delivered.append(form["Body"])
         self._count += 1
         self._sent.append((self._sid("SM", self._count), form.get("StatusCallback", "")))
         if self.mute:
             assert request.transport is not None
             request.transport.close()
         return web.json_response({"sid": self._sent[-1][0], "status": "queued", "error_code": None}, status=201)
+
+    async def _get_file(self, url: str) -> None:
+        data = await fetched(url, types=("image/png", "image/jpeg", "image/gif"), bytes_=5_000_000)
+        if data is None:
+            raise _Refusal(400, 21620, "Invalid media URL(s)")
+        self.files_shown.append(data)
 
     def _check(self, form: dict[str, str]) -> None:
         if self.limited:
@@ -159,7 +170,7 @@ class FakeTwilio:
             raise _Refusal(400, 21610, "Attempt to send to unsubscribed recipient")
         if form.get("To") != USER:
             raise _Refusal(400, 21211, "Invalid 'To' Phone Number")
-        if not 1 <= len(form.get("Body", "")) <= 1600:
+        if not 1 <= len(form.get("Body", form.get("MediaUrl", ""))) <= 1600:
             raise _Refusal(400, 21617, "The concatenated message body exceeds the 1600 character limit")
 
 

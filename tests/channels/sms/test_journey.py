@@ -6,10 +6,10 @@ from pathlib import Path
 
 from conversation.message import Status
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, FakeTwilio, fake_twilio
-from tests.contracts.journey import ASKED, JourneyContract, Provider
+from tests.contracts.journey import ASKED, FilesByAddress, Provider
 
 
-class TestJourney(JourneyContract):
+class TestJourney(FilesByAddress):
     receipt = Status.DELIVERED
     secrets = (TOKEN,)
 
@@ -20,7 +20,7 @@ class TestJourney(JourneyContract):
             yield playing
 
     def account(self, provider: Provider) -> str:
-        return f'kind = "sms"\naccount = "{ACCOUNT}"\ntoken = "{TOKEN}"\nnumber = "{NUMBER}"\napi = "{provider.url}"\n'
+        return f'kind = "sms"\naccount = "{ACCOUNT}"\ntoken = "{TOKEN}"\nnumber = "{NUMBER}"\nmms = true\napi = "{provider.url}"\n'
 
     async def test_stop_is_obeyed_and_wakes_nobody(self, sqlite_url: str, tmp_path: Path) -> None:
         async with self.world(tmp_path, sqlite_url) as (playing, built):

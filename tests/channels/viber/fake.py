@@ -18,8 +18,11 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from tests.contracts.fetching import fetched
+
 TOKEN = "4453b6ac12345678-e02c5f12174805f9-daec9cbb5448c51f"
 USER = "01kQ7zGx2mVt4cRw9sLb=="
+_NEEDED = {"picture": {"text", "media"}, "video": {"media", "size"}, "file": {"media", "size", "file_name"}}
 _KINDS = {"delivered", "seen", "failed", "subscribed", "unsubscribed", "conversation_started"}
 
 
@@ -46,6 +49,7 @@ class FakeViber:
     limited: bool = False
     fail_after: int | None = None
     delivered: list[str] = field(default_factory=list)
+    files_shown: list[bytes] = field(default_factory=list)
     keyboards: list[dict[str, Any]] = field(default_factory=list)
     subscribers: set[str] = field(default_factory=lambda: {USER})
     registered: set[str] = field(default_factory=lambda: {USER})
@@ -136,7 +140,7 @@ class FakeViber:
             case "/pa/set_webhook":
                 return await self._hooked(body)
             case "/pa/send_message":
-                return self._deliver(body)
+                return await self._deliver(body)
             case _:
                 raise _Refusal(4, "missingData")
 
@@ -158,13 +162,16 @@ class FakeViber:
         self.hook = body["url"]
         return {"event_types": body["event_types"]}
 
-    def _deliver(self, body: dict[str, Any]) -> dict[str, Any]:
+    async def _deliver(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.limited:
             raise _Refusal(12, "tooManyRequests")
         if self.fail_after is not None and len(self.delivered) >= self.fail_after:
             raise _Refusal(999, "generalError")
         self._check(body)
-        self.delivered.append(body["text"])
+        if body["type"] == "text":
+            self.delivered.append(body["text"])
+        else:
+            self.files_shown.append(await self._got(body))
         if "keyboard" in body:
             self.keyboards.append(body["keyboard"])
         self._sent.append(self._number())
@@ -177,10 +184,19 @@ class FakeViber:
             raise _Refusal(6, "receiverNotSubscribed")
         if not self.hook:
             raise _Refusal(10, "webhookNotSet")
-        fits = 1 <= len(body["text"]) <= 7000 and 1 <= len(body["sender"]["name"]) <= 28
+        fits = (body["type"] != "text" or 1 <= len(body["text"]) <= 7000) and 1 <= len(body["sender"]["name"]) <= 28
         buttons = body.get("keyboard", {"Buttons": [1]})["Buttons"]
-        if body["type"] != "text" or not fits or not 1 <= len(buttons) <= 12:
+        if body["type"] not in ("text", *_NEEDED) or not fits or not 1 <= len(buttons) <= 12:
             raise _Refusal(3, "badData")
+
+    async def _got(self, body: dict[str, Any]) -> bytes:
+        """The file from its address: of the size that was told, and with all that this kind of message needs."""
+        if not _NEEDED[body["type"]] <= body.keys():
+            raise _Refusal(4, "missingData")
+        data = await fetched(body["media"], bytes_=1_000_000 if body["type"] == "picture" else 50_000_000)
+        if data is None or len(data) != body.get("size", len(data)):
+            raise _Refusal(3, "badData")
+        return data
 
 
 @asynccontextmanager

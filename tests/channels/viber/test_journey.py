@@ -6,10 +6,10 @@ from pathlib import Path
 
 from conversation.message import Status
 from tests.channels.viber.fake import TOKEN, FakeViber, viber
-from tests.contracts.journey import ASKED, JourneyContract, Provider, eventually
+from tests.contracts.journey import ASKED, FilesByAddress, Provider, eventually
 
 
-class TestJourney(JourneyContract):
+class TestJourney(FilesByAddress):
     receipt = Status.READ
     pictures = False  # see below
     secrets = (TOKEN,)

@@ -204,13 +204,14 @@ def test_more_choices_than_a_keyboard_has_rows_stay_numbered_lines() -> None:
     assert "keyboard" not in json.loads(body)
 
 
-@pytest.mark.parametrize("text", ["", "See the picture"])
-async def test_a_file_cannot_be_sent_and_says_so(text: str) -> None:
+async def test_a_file_is_refused_where_nobody_could_open_its_address() -> None:
     file = Attachment(id="a", name="a.png", type="image/png")
-    channel = create("account", settings(), Bench(clock=FakeClock(NOW)).tools())
+    channel = create("account", settings(), Bench(clock=FakeClock(NOW)).tools(public_url="http://wallet.example"))
+    assert not channel.can.attachments
     with pytest.raises(PermanentFailure) as caught:
-        await channel.send(answering(text, attachments=(file,)))
+        await channel.send(answering("See the picture", attachments=(file,)))
     assert caught.value.code == "unsupported"
+    assert "https" in caught.value.detail
 
 
 async def test_an_answer_that_may_have_been_delivered_is_in_doubt() -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from conversation.message import Status
 from tests.channels.x.fake import KEY, SECRET, TOKEN, TOKEN_SECRET, US, FakeX, x
-from tests.contracts.journey import ASKED, JourneyContract, Provider
+from tests.contracts.fetching import fetched
+from tests.contracts.journey import ASKED, FilesByAddress, Provider
 
 
-class TestJourney(JourneyContract):
+class TestJourney(FilesByAddress):
     receipt = Status.READ
     secrets = (SECRET, TOKEN, TOKEN_SECRET)
 
@@ -23,6 +24,14 @@ class TestJourney(JourneyContract):
             f'kind = "x"\nid = "{US}"\nconsumer_key = "{KEY}"\nconsumer_secret = "{SECRET}"\ntoken = "{TOKEN}"\n'
             f'token_secret = "{TOKEN_SECRET}"\napi = "{provider.url}"\nmedia = "{provider.url}"\n'
         )
+
+    async def shown(self, playing: FakeX) -> list[bytes]:
+        """X makes a link of it, which the customer opens."""
+        name, _, address = playing.delivered[-1].partition("\n")
+        data = await fetched(address)
+        assert name == "账单 1.png"
+        assert await fetched(address.replace("-", "-A")) is None
+        return [data] if data else []
 
     async def test_a_check_is_answered_and_a_mention_goes_on_in_private(self, sqlite_url: str, tmp_path: Path) -> None:
         async with self.world(tmp_path, sqlite_url) as (playing, built):

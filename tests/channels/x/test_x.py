@@ -254,7 +254,6 @@ async def test_who_cannot_be_written_to_is_told_apart(known: bool, willing: bool
 @pytest.mark.parametrize(
     ("message", "code"),
     [
-        (answering(attachments=(Attachment(id="a", name="a.png", type="image/png"),)), "unsupported"),
         (answering(" "), "unsupported"),
         (outbound(), "unknown_recipient"),
     ],
