@@ -3,9 +3,13 @@
 "Mi esposa" and "minha esposa" share their long word and differ in the short one. The lists hold articles, pronouns, prepositions,
 forms of to be and to have, greetings and the plainest words of an account, as a grammar lists them; a word that several languages
 have stands with each of them. They were written from no examined text.
+
+Of a text without any accent the words are looked for without theirs: who types "khong" has left out half of what a detector goes by.
 """
 
 from collections.abc import Sequence
+
+from router.fold import without_accents
 
 DOUBT = 0.90  # a detector that is surer than this is left alone
 _FOUR_TIMES = 4.0
@@ -70,6 +74,28 @@ _WORDS = {
         "і й в у не на що я з із зі як а то це по але вони ми ви він вона воно до за від для о про мій моя мої мені мене є був була "
         "були немає ні так де коли чому хто або якщо тільки вже ще дуже вітаю дякую гроші рахунок та цей ця ці"
     ),
+    "vi": (
+        "tôi bạn anh chị em ông bà mình chúng ta họ nó của và với cho để đến đi ở trong ngoài trên dưới này đó kia nào gì ai đâu sao như "
+        "nếu thì mà nhưng vì nên là có được bị không chưa đã đang sẽ rồi cũng còn rất quá lắm nhiều ít một hai các những cái con người "
+        "ngày giờ hôm nay mai bây lúc khi việc làm nói biết muốn cần phải thấy về ra vào lên xuống lại thế đây đấy vậy vẫn chỉ mới từ hơn "
+        "nhất tất cả mỗi gặp xin chào cảm ơn vui lòng giúp cha mẹ năm tháng tuần sáng chiều tối trước "
+        "theo bằng hay hoặc bao nhà tiền tài khoản thẻ thanh toán nạp rút chuyển mật khẩu"
+    ),
+    "tr": (
+        "bir ve bu şu ne mi mı mu değil için ile çok var yok ben sen biz siz onlar benim senin bizim bana sana beni seni onu ona de da ki ama "
+        "gibi daha en her şey hiç kadar nasıl neden niçin nerede kim zaman şimdi bugün dün yarın evet hayır lütfen teşekkür merhaba "
+        "olarak oldu olan önce sonra çünkü eğer veya ya iyi kötü güzel büyük para hesap hesabım kart kartım ödeme şifre yardım su"
+    ),
+    "pl": (
+        "na do nie tak to jest są był była mam masz ma mamy co kto jak gdzie kiedy dlaczego bo ale czy się mnie mi ja ty on ona my wy oni "
+        "mój moja moje dla od po przez za już jeszcze bardzo tylko teraz dziś wczoraj jutro proszę dziękuję dzień dobry pieniądze konto "
+        "kartą karta płatność hasło pomoc woda ten ta te tego być może"
+    ),
+    "id": (
+        "yang dan di ke dari ini itu tidak saya kamu anda dia kami kita mereka ada adalah untuk dengan pada akan sudah belum bisa mau "
+        "apa siapa kapan mengapa kenapa bagaimana mana juga atau tetapi tapi kalau jika karena lagi sangat banyak semua uang akun "
+        "kartu bayar tolong terima kasih air"
+    ),
 }
 _LETTERS = {"es": "ñ¿¡", "pt": "ãõ", "ru": "ыэёъ", "uk": "іїєґ"}
 
@@ -82,7 +108,18 @@ def _spoken_by() -> dict[str, frozenset[str]]:
     return {word: frozenset(languages) for word, languages in known.items()}
 
 
+def _plainly() -> dict[str, frozenset[str]]:
+    """The same words as typed on a keyboard without accents; a word that is English so is counted for English only."""
+    english = set(_WORDS["en"].split())
+    known: dict[str, set[str]] = {}
+    for word, languages in _SPOKEN_BY.items():
+        bare = without_accents(word.replace("đ", "d").replace("ı", "i").replace("ł", "l"))
+        known.setdefault(bare, set()).update(languages if bare == word or bare not in english else ())
+    return {word: frozenset(languages) for word, languages in known.items()}
+
+
 _SPOKEN_BY = _spoken_by()
+_PLAINLY = _plainly()  # for texts without any accent
 
 
 def by_small_words(ranking: Sequence[tuple[str, float]], text: str) -> list[tuple[str, float]]:
@@ -100,8 +137,9 @@ def by_small_words(ranking: Sequence[tuple[str, float]], text: str) -> list[tupl
 
 def _counted(text: str) -> dict[str, int]:
     """How many small words, and signs no neighbour has, speak for each language."""
+    spoken_by = _PLAINLY if text.isascii() else _SPOKEN_BY
     marks = [
-        languages for word in _words(text) if (word > "\u007f" or len(word) > 1) and (languages := _SPOKEN_BY.get(word))
+        languages for word in _words(text) if (word > "\u007f" or len(word) > 1) and (languages := spoken_by.get(word))
     ]
     marks += [
         frozenset({language}) for language, letters in _LETTERS.items() if any(letter in text for letter in letters)

@@ -7,11 +7,17 @@ from router.language import Detector, scores_of
 from router.small_words import by_small_words
 
 SERVED = ("en", "fr", "de", "es", "pt", "it", "nl", "ru", "uk")
+MANY = (*SERVED, "vi", "tr", "pl", "id")
 
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
     return load_detector(SERVED)
+
+
+@pytest.fixture(scope="module")
+def detector_of_many() -> Detector:
+    return load_detector(MANY)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,36 @@ def detector() -> Detector:
 )
 def test_a_short_message_is_told_from_its_neighbours(detector: Detector, language: str, text: str) -> None:
     assert scores_of(text, detector, frozenset(SERVED))[0][0] == language
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("vi", "toi chua nhan duoc tien"),
+        ("vi", "Cho toi hoi the cua toi sao khong dung duoc"),
+        ("vi", "ban oi, tai khoan cua minh bi khoa roi"),
+        ("tr", "param neden hala yok"),
+        ("tr", "hesabim icin sifre nasil"),
+        ("pl", "nie mam jeszcze karty"),
+        ("pt", "nao tenho o dinheiro ainda"),
+        ("es", "mi contrasena no va"),
+        ("en", "can do, thanks, but the card is not here"),
+    ],
+)
+def test_a_message_typed_without_accents_is_told_by_the_same_words(
+    detector_of_many: Detector, language: str, text: str
+) -> None:
+    assert scores_of(text, detector_of_many, frozenset(MANY))[0][0] == language
+
+
+def test_words_that_are_english_without_their_accents_speak_for_english_only() -> None:
+    told = dict(by_small_words([("vi", 0.5), ("en", 0.5)], "the to"))  # not for "thẻ"
+    assert told["en"] > told["vi"]
+
+
+def test_a_text_with_accents_is_read_with_them() -> None:
+    told = dict(by_small_words([("vi", 0.5), ("pt", 0.5)], "não dung roi"))  # without accents "roi" would be "rồi"
+    assert told["pt"] > told["vi"]
 
 
 def test_what_has_no_small_word_is_left_as_it_was() -> None:
