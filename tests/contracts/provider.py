@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.contracts.fakes import answering, serving
 
 
 @dataclass(kw_only=True)
@@ -44,12 +45,6 @@ class Provider:
 async def provider() -> AsyncIterator[Provider]:
     """A provider that runs while the context is open."""
     playing = Provider()
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("/provider"))
-    try:
+    async with serving(answering(playing.answer)) as url:
+        playing.url = f"{url}/provider"
         yield playing
-    finally:
-        await server.close()

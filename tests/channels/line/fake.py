@@ -4,7 +4,6 @@ Checked: the token, content types, reply tokens (known, once, young), retry keys
 call, 5000 UTF-16 units a text, 13 buttons with labels of 20, recipients, a rate. https://developers.line.biz/en/reference/messaging-api/
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -16,10 +15,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
+from tests.contracts.fakes import answering, serving, told_until_heard
 from tests.contracts.fetching import fetched
 
 SECRET = "4b7c1d9e0f2a3b5c6d8e7f9a0b1c2d3e"
@@ -119,16 +117,7 @@ class FakeLine:
     async def _post(self, raw: bytes) -> None:
         """Redelivery, which operators switch on: told until it is answered by 2xx."""
         headers = {"x-line-signature": signature(raw), "content-type": "application/json; charset=utf-8"}
-        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.post(self.hook, data=raw, headers=headers) as answer:
-                        if answer.status < 300:
-                            return
-                        assert answer.status >= 500, await answer.text()
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
+        await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -241,12 +230,5 @@ def _check_messages(messages: Any) -> None:
 async def line(hook: str = "") -> AsyncIterator[FakeLine]:
     """LINE, while the context is open."""
     playing = FakeLine(hook=hook)
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("")).rstrip("/")
-    try:
+    async with serving(answering(playing.answer)) as playing.url:
         yield playing
-    finally:
-        await server.close()

@@ -13,12 +13,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from channels.meta.platforms import Platform
 from tests.channels.meta.reading import INSTAGRAM, PAGE, PHONE
+from tests.contracts.fakes import serving, told_until_heard
 
 TOKEN = "EAAtestTokenOfTheFakeGraphApi0001"
 APP_SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -71,7 +70,6 @@ class FakeMeta:
     mute: bool = False
     ago: float = 0.0
     """How many seconds ago the customer says what is told now."""
-    session: aiohttp.ClientSession | None = None
     refusal: Refused | None = None
     got: list[Got] = field(default_factory=list)
     called: list[tuple[str, str, bytes]] = field(default_factory=list)
@@ -172,16 +170,7 @@ class FakeMeta:
 
     async def _post(self, body: bytes) -> None:
         """Until the house answers 2xx, as Meta does."""
-        assert self.session is not None
-        for _ in range(1_200):
-            try:
-                async with self.session.post(self.hook, data=body, headers=signature(body)) as answer:
-                    if 200 <= answer.status < 300:
-                        return
-            except aiohttp.ClientError:
-                pass
-            await asyncio.sleep(0.1)
-        raise AssertionError("the house did not take it")
+        await told_until_heard(lambda session: session.post(self.hook, data=body, headers=signature(body)))
 
     # -- the server ----------------------------------------------------------------------------------------------------
 
@@ -364,19 +353,15 @@ def _words(given: Mapping[str, Any]) -> str:
 @asynccontextmanager
 async def graph(platform: Platform, hook: str = "") -> AsyncIterator[FakeMeta]:
     """A Graph API that runs while the context is open."""
-    async with aiohttp.ClientSession() as session:
-        playing = FakeMeta(platform=platform, hook=hook, session=session)
-        app = web.Application(client_max_size=64 * 1024 * 1024)
-        app.router.add_get("/files/{media}", playing.file)
-        app.router.add_route("*", "/v25.0/{path:.*}", playing.serve)
-        server = TestServer(app, host="127.0.0.1")
-        await server.start_server()
-        playing.url = str(server.make_url("")).rstrip("/")
+    playing = FakeMeta(platform=platform, hook=hook)
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_get("/files/{media}", playing.file)
+    app.router.add_route("*", "/v25.0/{path:.*}", playing.serve)
+    async with serving(app) as playing.url:
         try:
             yield playing
         finally:
             playing.mute = False
-            await server.close()
 
 
 def settings(platform: Platform, **more: Any) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import aiohttp
+
 from channels.meta.platforms import Platform
 from conversation.message import Status
 from tests.channels.meta.fake import ACCOUNT, APP_SECRET, DAY, TOKEN, VERIFY, FakeMeta, graph
@@ -55,16 +57,15 @@ class TestWhatsApp(_Journey):
     ) -> None:
         async with self.world(tmp_path, sqlite_url) as (playing, _):
             assert isinstance(playing, FakeMeta)
-            assert playing.session is not None
-            session = playing.session
             asked = {"hub.mode": "subscribe", "hub.verify_token": VERIFY, "hub.challenge": "1158201444"}
-            async with session.get(playing.hook, params=asked) as answer:
-                assert (answer.status, await answer.text()) == (200, "1158201444")
-                assert answer.content_type == "text/plain"
-            async with session.get(playing.hook, params={**asked, "hub.verify_token": "x"}) as answer:
-                assert answer.status == 401
-            async with session.post(playing.hook, params=asked, data=b"{}") as answer:
-                assert answer.status == 401
+            async with aiohttp.ClientSession() as session:
+                async with session.get(playing.hook, params=asked) as answer:
+                    assert (answer.status, await answer.text()) == (200, "1158201444")
+                    assert answer.content_type == "text/plain"
+                async with session.get(playing.hook, params={**asked, "hub.verify_token": "x"}) as answer:
+                    assert answer.status == 401
+                async with session.post(playing.hook, params=asked, data=b"{}") as answer:
+                    assert answer.status == 401
 
 
 class TestMessenger(_Journey):

@@ -4,18 +4,16 @@ Checked: account and token, who sends, a number that can be written to, 1,600 ch
 which no token may go. https://www.twilio.com/docs/messaging/api/message-resource
 """
 
-import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from channels import twilio
+from tests.contracts.fakes import answering, serving, told_until_heard
 from tests.contracts.fetching import fetched
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
@@ -91,17 +89,8 @@ class FakeTwilio:
     async def _post(self, url: str, raw: bytes) -> None:
         signed = {"x-twilio-signature": twilio.signature(TOKEN, url, parse_qsl(raw.decode(), keep_blank_values=True))}
         headers = {"content-type": "application/x-www-form-urlencoded", **signed}
-        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.post(url, data=raw, headers=headers) as answer:
-                        if answer.status < 300:
-                            assert "<Response/>" in await answer.text()
-                            return
-                        assert answer.status >= 500, await answer.text()
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
+        told = await told_until_heard(lambda session: session.post(url, data=raw, headers=headers))
+        assert b"<Response/>" in told
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -178,12 +167,5 @@ class FakeTwilio:
 async def fake_twilio(hook: str = "") -> AsyncIterator[FakeTwilio]:
     """Twilio, while the context is open."""
     playing = FakeTwilio(hook=hook)
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("")).rstrip("/")
-    try:
+    async with serving(answering(playing.answer)) as playing.url:
         yield playing
-    finally:
-        await server.close()

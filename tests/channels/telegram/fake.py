@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.contracts.fakes import serving, told_until_heard
 
 TOKEN = "123456789:TESTtoken_of-the-fake-Bot-API-0001"
 SECRET = "a-secret_for-the-webhook"
@@ -133,26 +133,20 @@ class FakeTelegram:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def bring(self, session: aiohttp.ClientSession) -> None:
+    async def bring(self) -> None:
         """Where there is a webhook, what waits is brought there, one after the other."""
         while True:
             news = self._news
             while self.webhook and (waiting := [*self.stubborn, *self.updates]):
-                await self._bring(waiting[0], session)
+                await self._bring(waiting[0])
                 (self.stubborn or self.updates).remove(waiting[0])
             await news.wait()
 
-    async def _bring(self, update: Mapping[str, Any], session: aiohttp.ClientSession) -> None:
+    async def _bring(self, update: Mapping[str, Any]) -> None:
         headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
-        while True:
-            with suppress(aiohttp.ClientError):
-                async with session.post(self.hook, json=update, headers=headers) as answer:
-                    if answer.status < 300:
-                        self._in_answer(await answer.text())
-                        return
-            await asyncio.sleep(0.1)
+        self._in_answer(await told_until_heard(lambda session: session.post(self.hook, json=update, headers=headers)))
 
-    def _in_answer(self, body: str) -> None:
+    def _in_answer(self, body: bytes) -> None:
         told = json.loads(body) if body else {}
         if told.get("method") == "answerCallbackQuery":
             self.answered.append(told["callback_query_id"])
@@ -332,13 +326,11 @@ async def telegram(hook: str = "") -> AsyncIterator[FakeTelegram]:
     app = web.Application(client_max_size=60_000_000)
     app.router.add_route("*", "/bot{token}/{method}", playing.serve)
     app.router.add_get("/file/bot{token}/{path:.+}", playing.file)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server(shutdown_timeout=0.1)
-    playing.url = str(server.make_url("")).rstrip("/")
-    async with aiohttp.ClientSession() as session:
-        bringing = asyncio.create_task(playing.bring(session))
+    async with serving(app, shutdown_timeout=0.1) as playing.url:
+        bringing = asyncio.create_task(playing.bring())
         try:
             yield playing
         finally:
             bringing.cancel()
-            await server.close()
+            with suppress(asyncio.CancelledError):
+                await bringing

@@ -4,7 +4,6 @@ Checked: the token, the webhook's address (tried at once), 30 kB a call, 7,000 c
 the customer may be written to. https://developers.viber.com/docs/api/rest-bot-api/
 """
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -16,8 +15,8 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
+from tests.contracts.fakes import answering, serving, told_until_heard
 from tests.contracts.fetching import fetched
 
 TOKEN = "4453b6ac12345678-e02c5f12174805f9-daec9cbb5448c51f"
@@ -100,19 +99,10 @@ class FakeViber:
         self._last = self._call(event)
         await self._post(self._last)
 
-    async def _post(self, raw: bytes) -> str:
+    async def _post(self, raw: bytes) -> bytes:
         """Told until it is answered by 2xx, as Viber does for an hour."""
         headers = {"x-viber-content-signature": signature(raw), "content-type": "application/json"}
-        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.post(self.hook, data=raw, headers=headers) as answer:
-                        if answer.status < 300:
-                            return await answer.text()
-                        assert answer.status >= 500, await answer.text()
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
+        return await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -203,12 +193,5 @@ class FakeViber:
 async def viber(hook: str = "") -> AsyncIterator[FakeViber]:
     """Viber, while the context is open; `hook` where no account will set it."""
     playing = FakeViber(hook=hook)
-    app = web.Application()
-    app.router.add_post("/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("")).rstrip("/")
-    try:
+    async with serving(answering(playing.answer, method="POST")) as playing.url:
         yield playing
-    finally:
-        await server.close()

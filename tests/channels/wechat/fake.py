@@ -4,20 +4,19 @@ Checked: AppID and AppSecret, access tokens (one lives, forced ones replace it),
 bytes a text, escapes in the JSON, uploads. What is wrong is answered 200 with an errcode. https://developers.weixin.qq.com/doc/service/
 """
 
-import asyncio
 import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from channels.wechat import papers, sealing
+from tests.contracts.fakes import answering, serving, told_until_heard
 
 APP_ID = "wx5a1b2c3d4e5f6071"
 SECRET = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
@@ -100,19 +99,12 @@ class FakeWechat:
 
     async def _post(self, raw: bytes) -> None:
         """The real one gives up after three tries within a quarter of a minute; a test's house may take longer to come back."""
-        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-            while True:
-                query, body = signed(raw, at=int(time.time()), aes=self.aes, nonce=secrets.token_hex(5))
-                try:
-                    async with session.post(self.hook, params=query, data=body) as answer:
-                        told = await answer.read()
-                        if answer.status == 200:
-                            self.answers.append(told)
-                            return
-                        assert answer.status >= 500, told
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
+
+        def call(session: aiohttp.ClientSession) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+            query, body = signed(raw, at=int(time.time()), aes=self.aes, nonce=secrets.token_hex(5))
+            return session.post(self.hook, params=query, data=body)
+
+        self.answers.append(await told_until_heard(call, heard={200}))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -211,12 +203,5 @@ class FakeWechat:
 async def wechat(hook: str = "", *, aes: bool = False) -> AsyncIterator[FakeWechat]:
     """WeChat, while the context is open."""
     playing = FakeWechat(hook=hook, aes=aes)
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("")).rstrip("/")
-    try:
+    async with serving(answering(playing.answer)) as playing.url:
         yield playing
-    finally:
-        await server.close()

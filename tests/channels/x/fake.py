@@ -4,7 +4,6 @@ Checked: the OAuth signature, its clock and that no nonce comes twice, the recip
 address is tried with a check before anything is posted. Its signatures are made here anew: nothing of the channel's own code is trusted.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,7 +17,8 @@ from urllib.parse import quote, unquote
 
 import aiohttp
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+
+from tests.contracts.fakes import answering, serving, told_until_heard
 
 KEY, SECRET = "example-consumer-key", "example-consumer-secret"
 TOKEN, TOKEN_SECRET = "7004-example-access-token", "example-token-secret"
@@ -107,16 +107,7 @@ class FakeX:
 
     async def _post(self, raw: bytes) -> None:
         headers = {"x-twitter-webhooks-signature": signature(raw), "content-type": "application/json"}
-        async with asyncio.timeout(120), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.post(self.hook, data=raw, headers=headers) as answer:
-                        if answer.status < 300:
-                            return
-                        assert answer.status >= 500, await answer.text()
-                except aiohttp.ClientError:
-                    pass
-                await asyncio.sleep(0.1)
+        await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 
@@ -188,12 +179,5 @@ def _escaped(text: str) -> str:
 async def x(hook: str = "") -> AsyncIterator[FakeX]:
     """X, while the context is open."""
     playing = FakeX(hook=hook)
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", playing.answer)
-    server = TestServer(app, host="127.0.0.1")
-    await server.start_server()
-    playing.url = str(server.make_url("")).rstrip("/")
-    try:
+    async with serving(answering(playing.answer)) as playing.url:
         yield playing
-    finally:
-        await server.close()
