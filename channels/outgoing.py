@@ -133,9 +133,8 @@ class OutgoingHttp:
                 if answer.status not in _REDIRECTS:
                     return self._file(answer, limit)
                 at = _parsed(answer.headers.get("location", ""), at)
-                trusted = (
-                    trusted and at.origin() == first.origin()
-                )  # what an operator wrote says nothing of where it leads
+                # what an operator wrote says nothing of where it leads
+                trusted = trusted and at.origin() == first.origin()
         raise PermanentFailure("led from one address to the next without end", code="refused")
 
     def _file(self, answer: Answer, limit: int) -> Fetched:

@@ -352,9 +352,11 @@ class Batch:
 
     def _offer_call(self, event: MessageReceived, known: Known, decision: Decision, conversation: Conversation) -> None:
         """A link at which a call can be asked for, where a rule says so: once, like any reply."""
+        if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.said:
+            return
         plan = next((can.calls for can in self._cans.values() if can.calls is not None), None)
-        link = plan.link(conversation.id) if plan is not None and decision.callback else None
-        if link is None or conversation.owner is not None or call_words.OFFER in conversation.said:
+        link = plan.link(conversation.id) if plan is not None else None
+        if link is None:
             return
         hints = self._rulebook.channels.get(event.channel)
         values = {"link": link, "reference": conversation.reference}

@@ -27,7 +27,7 @@ Event = TypeVar("Event")
 
 
 class Beside:
-    """`answers` is filled by place in the batch; `put_aside` keeps what belongs to nobody."""
+    """`answers` is filled by place in the batch; the event of an arrival that belongs to nobody becomes `Malformed`."""
 
     def __init__(self, work: Work, arrivals: Sequence[Arrival], answers: dict[int, Accepted], now: datetime) -> None:
         self._work = work

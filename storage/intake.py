@@ -145,22 +145,27 @@ def _senders(arrivals: Sequence[MessageReceived], same: aliases.Same) -> dict[_K
     senders: dict[_Key, Identity] = {}
     for event in arrivals:
         key = same.of((event.channel, event.sender.address))
-        told = event.sender
-        if event.reply_until is not None or event.reply_token is not None:
-            told = replace(told, reply_until=event.reply_until, reply_token=event.reply_token)
-        senders[key] = _later(senders[key], told) if key in senders else replace(told, address=key[1], also=())
+        told = _told(event, key[1])
+        senders[key] = _later(senders[key], told) if key in senders else told
     return senders
+
+
+def _told(event: MessageReceived, address: str) -> Identity:
+    """What an arrival says of its sender, by their settled address. Most say nothing of windows, and are taken as they are."""
+    told = event.sender
+    if told.also or told.address != address:
+        told = replace(told, address=address, also=())
+    if event.reply_until is None and event.reply_token is None:
+        return told
+    return replace(told, reply_until=event.reply_until, reply_token=event.reply_token)
 
 
 def _later(before: Identity, told: Identity) -> Identity:
     until = max(filter(None, (before.reply_until, told.reply_until)), default=None)
-    return replace(
-        told,
-        address=before.address,
-        also=(),
-        reply_until=until,
-        reply_token=told.reply_token or before.reply_token,
-    )
+    token = told.reply_token or before.reply_token
+    if (until, token) == (told.reply_until, told.reply_token):
+        return told
+    return replace(told, reply_until=until, reply_token=token)
 
 
 def _introduce(connection: Connection, senders: Mapping[_Key, Identity], now: datetime) -> _People:
