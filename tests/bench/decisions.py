@@ -176,10 +176,15 @@ def p5(results: Results, *, quick: bool) -> None:
                 results.at_least(*row, floor, note)
             else:
                 results.add(Row(*row, note=note + "; it does more than rules: joining, hours, deadline, replies"))
-    started = time.process_time()
-    many.compiled()
-    spent = time.process_time() - started
+    spent = min(_compiling(many) for _ in range(3))  # a neighbour on the same core costs processor time, too
     results.at_most("P5 reload of 10,000 rules", spent, "CPU s", "1 s", spent, 1.0)
+
+
+def _compiling(book: Book) -> float:
+    """CPU seconds of one reload."""
+    started = time.process_time()
+    book.compiled()
+    return time.process_time() - started
 
 
 def _compare(results: Results, book: Book, facts: Sequence[Facts], *, slow: int) -> None:
