@@ -103,7 +103,7 @@ class Decision:
     `moves` says whether the queue of an existing conversation changes; `queue` is where it stands afterwards. `open` is the
     queue's state at `Facts.now`, `opens` its next opening when closed (None: never). `replies` are names of replies to say, in order.
     `rules` are the names of the rules that settled something; `settled_by` maps each action to the rule, or to "issue", "queue",
-    "fallback", "conversation". `choices` are the issues that the customer is asked to choose from. `due` is the instant by which a first answer is promised.
+    "fallback", "conversation". `choices` are the issues that the customer is asked to choose from, `languages` the languages. `due` is the instant by which a first answer is promised.
     """
 
     joining: Joining
@@ -132,6 +132,7 @@ class Decision:
     settled_by: Mapping[str, str] = field(default_factory=dict)
     alert: bool = False
     choices: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

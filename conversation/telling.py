@@ -106,6 +106,7 @@ def decision_to_json(decision: Decision) -> Json:
         "settled_by": dict(decision.settled_by),
         "alert": decision.alert,
         "choices": list(decision.choices),
+        "languages": list(decision.languages),
     }
 
 

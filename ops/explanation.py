@@ -125,6 +125,7 @@ def _outcome(told: Mapping[str, Any]) -> Iterator[str]:
         ("asks for", "ask"),
         ("calls", "webhooks"),
         ("choices", "choices"),
+        ("languages", "languages"),
     ):
         if told.get(key):
             yield f"{label:12} {', '.join(told[key])}"

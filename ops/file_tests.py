@@ -112,7 +112,7 @@ _FOUND: Mapping[str, Callable[[Sequence[Turn]], object]] = {
 _LISTED: Mapping[str, Callable[[Sequence[Turn]], list[str]]] = {
     "labels": _labels,
     "ask": lambda turns: list(turns[-1].decision.ask),
-    "choices": lambda turns: list(turns[-1].decision.choices),
+    "choices": lambda turns: list(turns[-1].decision.choices or turns[-1].decision.languages),
     "rules": lambda turns: [rule for turn in turns for rule in turn.decision.rules],
     "reply": _said,
     "webhook": lambda turns: [name for turn in turns for name in turn.decision.webhooks],

@@ -20,7 +20,7 @@ from router.rulebook import RuleBook, RuleFaults
 EXAMPLES = 3
 COMPARED = (
     *("joining", "conversation", "queue", "moves", "priority", "language", "issue", "open", "opens", "due"),
-    *("replies", "labels", "ask", "callback", "webhooks", "page", "alert", "choices"),
+    *("replies", "labels", "ask", "callback", "webhooks", "page", "alert", "choices", "languages"),
 )
 _SHORT = 70
 

@@ -17,6 +17,7 @@ from router.facts import SCRIPT
 from router.phrases import say_opening
 from router.rulebook import RuleBook
 from router.standing import say_standing
+from router.wishes import OWN_NAMES
 
 GIVE_UP_AFTER = timedelta(days=3)
 TIMEZONE = "timezone"  # attribute of a customer
@@ -56,10 +57,17 @@ def words(
     }
     hints = rulebook.channels.get(conversation.channel)
     said = rulebook.reply_text(name, language=language, kind=hints.kind if hints else "", values=values, script=script)
-    question = rulebook.question
-    if question is None or name != question.reply or not decision.choices:
-        return said
-    return with_choices(said, [title_of(rulebook.issues[one].title, tongues, one) for one in decision.choices])
+    choices = _choices(name, decision, rulebook, tongues)
+    return with_choices(said, choices) if choices else said
+
+
+def _choices(name: str, decision: Decision, rulebook: RuleBook, tongues: Sequence[str]) -> list[str]:
+    """What stands under this reply to choose from: issues by their titles, languages as their speakers write them."""
+    if name == rulebook.language_question:
+        return [OWN_NAMES.get(one, one) for one in decision.languages]
+    if rulebook.question is not None and name == rulebook.question.reply:
+        return [title_of(rulebook.issues[one].title, tongues, one) for one in decision.choices]
+    return []
 
 
 def zone_of(customer: Customer) -> ZoneInfo | None:

@@ -75,6 +75,11 @@ def _settle(view: View, rulebook: RuleBook) -> _Settled:
     return settled
 
 
+def speaks_unknown(facts: Facts) -> bool:
+    """Whether nothing tells their language: neither they nor their text, their medium or their past."""
+    return facts.language_source in ("default", "unknown")
+
+
 def reasons(facts: Facts, rulebook: RuleBook) -> tuple[Tried, ...]:
     """Every rule in the file's order: each condition with what was wanted and found, what it settled, what it came too late for."""
     view = View(facts, join(facts, rulebook), rulebook)
@@ -137,6 +142,7 @@ class _Composer:
             callback=bool(self._settled.values.get("callback", False)), webhooks=self._webhooks(),
             page=self._page(queue), rules=tuple(self._settled.rules), settled_by=self._settled_by, alert=alert,
             choices=self._choices(replies),
+            languages=self._rulebook.languages if self._rulebook.language_question in replies else (),
         )  # fmt: skip
 
     def _speaks(self, action: str) -> bool:
@@ -222,18 +228,24 @@ class _Composer:
         return tuple(dict.fromkeys((*names, STATUS_REPLY) if self._asks_how_it_stands() else names))
 
     def _asked(self, ask: tuple[str, ...]) -> list[str]:
-        """What the customer is asked in turn: what the matter is, or what is missing to begin."""
-        question = self._rulebook.question
+        """What the customer is asked in turn: their language, what the matter is, or what is missing to begin."""
+        question, tongue = self._rulebook.question, self._rulebook.language_question
+        if tongue is not None and self._speaks_unknown():
+            return [tongue]
         if question is not None and self._is_unsure(question):
             return [question.reply]
         return [ASK_REPLY] if ask and ASK_REPLY in self._rulebook.replies else []
+
+    def _speaks_unknown(self) -> bool:
+        """A new matter of somebody whose language nothing tells."""
+        return self._joined.fresh and speaks_unknown(self._facts)
 
     def _is_unsure(self, question: Question) -> bool:
         """Nothing places it but the fallback, or two issues are as likely; and no rule, and nobody, has it in hand."""
         facts, joined = self._facts, self._joined
         if "queue" in self._settled.by or "issue" in self._settled.by or (joined.matter and joined.matter.owned):
             return False
-        if not facts.claims or any(intent in _SAYS_LITTLE for intent in facts.intents):
+        if not (facts.claims or facts.wish) or any(intent in _SAYS_LITTLE for intent in facts.intents):
             return False
         doubtful = bool(facts.rivals) and joined.fresh and facts.issue_confidence < question.below
         return self._issue is None or doubtful

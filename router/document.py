@@ -25,11 +25,15 @@ class Part(BaseModel):
 
 
 class LanguagesPart(Part):
-    """`[languages]`. `fallback` says for a language in which others, in order, its speakers are served and answered."""
+    """`[languages]`. `fallback` says for a language in which others, in order, its speakers are served and answered.
+
+    `ask` names the reply by which somebody is asked for their language of whom nothing tells it.
+    """
 
     offered: list[str] = Field(default_factory=lambda: ["en"], min_length=1)
     default: str | None = None
     fallback: dict[str, list[str]] = Field(default_factory=dict)
+    ask: str | None = None
 
 
 class ConversationsPart(Part):

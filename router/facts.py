@@ -14,10 +14,11 @@ from router.language import Detector, Spoken, blend, primary, scores_of, substan
 from router.parts import ChannelHints
 from router.rulebook import RuleBook
 from router.script import script_of, script_of_tag
-from router.wishes import language_wished
+from router.wishes import OWN_NAMES, language_wished
 
 STATUS = "status"
 CHOICES = "choices"  # attribute of a conversation: the issues that its customer was asked to choose from
+LANGUAGES = "languages"  # attribute: the languages that they were asked to choose from
 SCRIPT = "script"  # attribute: how its Chinese is written
 WISH = "wish"  # attribute: the language that its customer asked for, and the choice that it overrules
 _CHINESE = "zh"
@@ -56,12 +57,13 @@ def gather(
         conversations = [one for one in conversations if one.id == message.token]
     hints = rulebook.channels.get(message.channel, _NO_HINTS)
     standing = [one for one in conversations if one.state is not State.CLOSED and one.customer == customer.id]
-    asked = _asked(message, standing, rulebook)
+    asked, tongue = _asked(message, standing, rulebook), _tongue(message, standing)
+    wish = understood.wish or (tongue[1] if tongue else None)
     issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not standing)
     claims, held = not standing or _claims(issue, understood), _held(standing)
     spoken = blend(
         understood.languages,
-        chosen=understood.wish or _wished(message, standing) or primary(message.language),
+        chosen=wish or _wished(message, standing) or primary(message.language),
         prior=primary(customer.language) or held,
         hint=_hint(message, hints, rulebook),
         default=rulebook.default_language,
@@ -76,9 +78,9 @@ def gather(
         claims=claims and message.machine is None, first_message=not standing,
         verified=message.sender.verified or customer.verified, machine=message.machine,
         customer=_attributes(customer, message), matters=tuple(matter_of(one) for one in conversations),
-        token=asked[0] if asked else _token(message, customer, conversations),
+        token=_answered(asked, tongue) or _token(message, customer, conversations),
         script=_script(message, standing) if spoken.language == _CHINESE else None,
-        rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=understood.wish,
+        rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=wish,
         on_duty=on_duty,
     )  # fmt: skip
 
@@ -130,6 +132,22 @@ def _asked(message: MessageReceived, standing: Sequence[Conversation], rulebook:
             issue = message.issue if message.issue in titles else picked(message.text, known, titles)
             return (one.id, issue) if issue in titles and issue is not None else None
     return None
+
+
+def _tongue(message: MessageReceived, standing: Sequence[Conversation]) -> tuple[str, str] | None:
+    """(conversation, language) where the message answers which language to go on in."""
+    for one in standing:
+        offered = one.attributes.get(LANGUAGES)
+        if isinstance(offered, list | tuple):
+            known = [str(name) for name in offered]
+            language = picked(message.text, known, {name: {name: OWN_NAMES.get(name, name)} for name in known})
+            return (one.id, language) if language is not None else None
+    return None
+
+
+def _answered(*answers: tuple[str, str] | None) -> str | None:
+    """The conversation in which the question was put that this answers."""
+    return next((answer[0] for answer in answers if answer is not None), None)
 
 
 def rivals_in(

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from conversation.decision import Decision, Facts
 from conversation.message import MessageReceived
-from router.decide import AUTOMATION, HUMAN
-from router.facts import CHOICES, SCRIPT, WISH
+from router.decide import AUTOMATION, HUMAN, speaks_unknown
+from router.facts import CHOICES, LANGUAGES, SCRIPT, WISH
 
 
 def after(
@@ -19,6 +19,10 @@ def after(
         told[WISH] = {"language": facts.wish, "over": event.language}
     if HUMAN in facts.intents:
         told[AUTOMATION] = "ended"
+    if decision.languages:
+        told[LANGUAGES] = list(decision.languages)
+    elif attributes.get(LANGUAGES) and (decision.choices or HUMAN in facts.intents or not speaks_unknown(facts)):
+        told[LANGUAGES] = None  # known by now, or another question was put since: "2" answers that one
     if decision.choices:
         told[CHOICES] = list(decision.choices)
     elif CHOICES in attributes and (facts.issue_source == "chosen" or HUMAN in facts.intents):

@@ -91,6 +91,17 @@ def read_languages(part: LanguagesPart, faults: Faults) -> tuple[tuple[str, ...]
     return tuple(part.offered), default, {language: tuple(instead) for language, instead in part.fallback.items()}
 
 
+def read_language_question(reading: Reading) -> str | None:
+    """The reply under which the languages offered are the choices."""
+    languages = reading.document.languages
+    if languages.ask is not None:
+        reading.reply(("languages", "ask"), languages.ask)
+        if not 1 < len(languages.offered) <= MOST_CHOICES:
+            words = f"to ask for the language, between 2 and {MOST_CHOICES} must be offered"
+            reading.faults.error(("languages", "ask"), words)
+    return languages.ask
+
+
 def read_fallback(reading: Reading) -> str:
     """The queue of last resort."""
     fallback = reading.document.fallback
@@ -150,7 +161,7 @@ def _check_case(reading: Reading, path: Path, case: Mapping[str, object], channe
         "intent": document.intents,
         "webhook": document.webhooks,
         "page": document.webhooks,
-        "choices": document.issues,
+        "choices": (*document.issues, *document.languages.offered),
         **({"channel": reading.channels} if reading.channels else {}),
     }
     for key, names in known.items():

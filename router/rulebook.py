@@ -13,7 +13,16 @@ from router.index import RuleIndex, build_index
 from router.issue import Matcher
 from router.parts import Actions, ChannelHints, Classifying, Intent, Issue, Overflow, Question, Queue, Reply, Webhook
 from router.queues import read_queues
-from router.reading import Reading, read_classifier, read_fallback, read_languages, read_question, read_tests, titles
+from router.reading import (
+    Reading,
+    read_classifier,
+    read_fallback,
+    read_language_question,
+    read_languages,
+    read_question,
+    read_tests,
+    titles,
+)
 from router.replies import read_replies
 from router.timetable import read_calendars
 from router.topics import read_intents, read_issues
@@ -76,6 +85,7 @@ class RuleBook:
     classifying: Classifying
     fallbacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     question: Question | None = None
+    language_question: str | None = None
     asked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
@@ -120,6 +130,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
     read = list(read_rules(reading))
     fallback = read_fallback(reading)
     classifying, question = read_classifier(reading), read_question(reading)
+    language_question = read_language_question(reading)
     read_tests(reading)
     if faults.errors:
         raise RuleFaults(faults.found)
@@ -134,6 +145,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
         rules=tuple(_rule(*one, names, index.facts) for one, names in zip(read, named, strict=True)),
         fallback=fallback, index=index, issue_words=issue_words, intent_words=intent_words,
         offered=frozenset(languages), classifying=classifying, fallbacks=fallbacks, question=question,
+        language_question=language_question,
         asked={name: titles(title) for name, title in document.asked.items()}, warnings=faults.warnings,
     )  # fmt: skip
 

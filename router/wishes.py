@@ -70,6 +70,29 @@ _NAMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "es": ("vietnamita",),
     },
 }
+# each as its speakers write it, to choose from
+OWN_NAMES: Mapping[str, str] = {
+    "en": "English",
+    "zh": "中文",
+    "fr": "Français",
+    "de": "Deutsch",
+    "es": "Español",
+    "pt": "Português",
+    "it": "Italiano",
+    "nl": "Nederlands",
+    "pl": "Polski",
+    "sv": "Svenska",
+    "ru": "Русский",
+    "uk": "Українська",
+    "ja": "日本語",
+    "ko": "한국어",
+    "ar": "العربية",
+    "tr": "Türkçe",
+    "vi": "Tiếng Việt",
+    "th": "ไทย",
+    "id": "Bahasa Indonesia",
+    "hi": "हिन्दी",
+}
 _ASKING: Mapping[str, tuple[str, ...]] = {
     "en": (
         *(

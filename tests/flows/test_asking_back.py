@@ -49,3 +49,33 @@ async def test_an_answer_to_the_question_moves_the_conversation(stage: Stage) ->
         stored = await work.decisions.stream(conversation.created_at, after=None, limit=10)
     assert [one.decision.choices for one in stored] == [("topup", "unauthorised"), ()]
     assert stored[1].facts.issue_source == "chosen"
+
+
+TONGUES = TITLED.replace('default = "en"', 'default = "en"\nask = "tongue"', 1)
+
+
+async def test_somebody_whose_language_nothing_tells_chooses_it_and_is_asked_on_in_it(stage: Stage) -> None:
+    stage.rules.swap(rulebook(TONGUES + MORE + '[replies.tongue]\nany = "中文? English?"\n'))
+    first = await stage.write("12345", address="ann")
+    (asked,) = await _said(stage, first.conversation)
+    assert choices_of(asked) == ("中文? English?", ("中文", "English", "Français", "Deutsch"))
+    answered = await stage.write("Deutsch", address="ann")
+    conversation = await stage.conversation(first.conversation)
+    assert (answered.conversation, conversation.language) == (first.conversation, "de")
+    assert choices_of((await _said(stage, first.conversation))[-1])[1] == ("Top-up", "Theft")
+    await stage.write("2", address="ann")
+    conversation = await stage.conversation(first.conversation)
+    assert (conversation.language, conversation.issue) == ("de", "unauthorised")
+    assert (await stage.write("my card", address="ann")).conversation == first.conversation
+    assert (await stage.conversation(first.conversation)).language == "de"
+    assert [line for line in await _said(stage, first.conversation) if "中文" in line] == [asked]
+
+
+async def test_a_number_answers_the_question_that_was_put_last(stage: Stage) -> None:
+    stage.rules.swap(rulebook(TONGUES + MORE + '[replies.tongue]\nany = "中文? English?"\n'))
+    first = await stage.write("12345", address="ann")
+    await stage.write("it does not work and I do not know what to do about it", address="ann")
+    assert choices_of((await _said(stage, first.conversation))[-1])[1] == ("Top-up", "Theft")
+    await stage.write("1", address="ann")
+    conversation = await stage.conversation(first.conversation)
+    assert (conversation.language, conversation.issue) == ("en", "topup")

@@ -279,3 +279,10 @@ def test_ten_thousand_rules_compile_in_a_second_or_two() -> None:
     hints = {"site": ChannelHints(kind="webchat")}
     book = cheaply(1.5, lambda: compile_rules(made, revision="r", channels=hints))
     assert len(book.rules) == 10_000
+
+
+def test_the_question_for_the_language_needs_its_reply_and_languages_to_choose_from() -> None:
+    asking = RULES.replace('default = "en"', 'default = "en"\nask = "tongue"', 1)
+    assert "tongue" in faults_of(asking)["languages", "ask"]
+    alone = '[languages]\noffered = ["en"]\nask = "tongue"\n[queues.a]\n[fallback]\nqueue = "a"\n[replies.tongue]\nen = "?"\n'
+    assert faults_of(alone)["languages", "ask"] == "to ask for the language, between 2 and 9 must be offered"
