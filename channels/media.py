@@ -1,6 +1,7 @@
 """Files from strangers: their type is what their bytes say, their names are made harmless."""
 
 import unicodedata
+import uuid
 
 UNNAMED = "file"
 LONGEST_NAME = 120
@@ -33,6 +34,11 @@ def type_of(head: bytes) -> str:
         if head.startswith(prefix) and head[offset : offset + len(mark)] == mark:
             return kind
     return "text/plain" if _is_text(head) else "application/octet-stream"
+
+
+def file_id(owner: str) -> str:
+    """The id of a file that a message brings. `owner` names its place for ever: the same bytes make the same event, whenever they are read."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, owner))
 
 
 def safe_name(name: str) -> str:

@@ -1,6 +1,5 @@
 """One letter -> what the house is told of it: a message, delivery reports, or nothing. Pure."""
 
-import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from channels.email.machine import BOUNCE
 from channels.email.patterns import pattern
 from channels.email.render import MARKER, MOST_REFERENCES, plain
 from channels.email.threads import Answered, Threads
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.addresses import folded
 from conversation.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
 from conversation.people import Identity
@@ -195,7 +194,7 @@ def _files(letter: Letter, raw: bytes, owner: str) -> tuple[tuple[Attachment, by
 def _described(file: File, place: int, owner: str) -> Attachment:
     """The same mail gives the same ids, whenever it is read."""
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"mail:{owner}/{place}")),
+        id=file_id(f"mail:{owner}/{place}"),
         name=safe_name(file.name),
         type=file.type,
         size=file.size,

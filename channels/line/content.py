@@ -3,14 +3,13 @@
 Fields and kinds: https://developers.line.biz/en/reference/messaging-api/#message-event
 """
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from channels import fields
 from channels.addresses import http_url
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment
 
@@ -55,7 +54,7 @@ def _file(message: Mapping[str, Any], owner: str) -> Content:
     named, kind = _FILES[message["type"]]
     name = fields.text(message, "fileName", longest=_LONGEST_NAME) or named
     attachment = Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),
+        id=file_id(owner),
         name=safe_name(name),
         type=kind,
         size=max(0, fields.integer(message, "fileSize") or 0),

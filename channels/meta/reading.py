@@ -2,7 +2,6 @@
 
 import json
 import mimetypes
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from channels import fields
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from channels.meta.platforms import DAY
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment, InboundEvent, Malformed
@@ -117,7 +116,7 @@ def attachment(owner: str, *, name: str, media_type: str, url: str, digest: str 
     """A file that lies with Meta. `owner` makes its id: the same bytes make the same event, whenever they are read."""
     ending = "" if "." in name else mimetypes.guess_extension(media_type.partition(";")[0], strict=False) or ""
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),
+        id=file_id(owner),
         name=safe_name(name + ending),
         type=media_type.partition(";")[0].strip().lower() or "application/octet-stream",
         sha256=digest,

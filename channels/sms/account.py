@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels import twilio
+from channels.sending import in_turn
 from channels.shared_files import BYTES, can_share, shared
 from channels.sms import normalize, render
 from channels.sms.errors import success_of
 from channels.sms.settings import Settings
 from channels.throttle import Pace
 from channels.windows import must_be_lawful
-from conversation.errors import ChannelError, PermanentFailure
+from conversation.errors import PermanentFailure
 from conversation.message import Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
@@ -103,16 +104,12 @@ class SmsAccount:
         forms = render.forms(message, sender, callback, files, mms=self._mms)
         if not forms:
             raise PermanentFailure("there is nothing to send", code="unsupported")
-        sent = list(message.sent)
-        try:
-            for form in forms[len(sent) :]:
-                await self._pace.turn()
-                told = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
-                sent.append(str(told.get("sid", f"{message.id}/{len(sent)}")))
-        except ChannelError as error:
-            error.sent = tuple(sent)
-            raise
-        return Receipt(external_ids=tuple(sent))
+        return await in_turn(message, forms, self._delivered)
+
+    async def _delivered(self, form: bytes) -> str | None:
+        await self._pace.turn()
+        told = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
+        return str(told["sid"]) if "sid" in told else None
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         more = {"content-type": "application/x-www-form-urlencoded"} if body else {}

@@ -5,12 +5,12 @@ https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 """
 
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from channels import fields, strict_json, twilio
+from channels.media import file_id
 from channels.sms.errors import words_of
 from conversation.errors import MalformedPayload
 from conversation.message import (
@@ -125,7 +125,7 @@ def _attachment(call: _Call, at: int) -> Attachment:
         raise MalformedPayload(f"'MediaUrl{at}' is not where Twilio keeps files", code="bad_url")
     kind = fields.text(call.value, f"MediaContentType{at}", longest=_LONGEST_NAME) or "application/octet-stream"
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.channel}/{call.sid}/{at}")),
+        id=file_id(f"{call.channel}/{call.sid}/{at}"),
         name=f"{kind.partition('/')[0]}-{at + 1}",
         type=kind,
         url=PROVIDER + found[0],

@@ -4,13 +4,12 @@ Names of fields and kinds: https://core.telegram.org/bots/api#message.
 """
 
 import mimetypes
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from channels import fields
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment
 
@@ -180,15 +179,15 @@ def _sticker_as(sticker: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _attachment(file: Mapping[str, Any], usual: tuple[str, str], owner: str) -> Attachment:
-    file_id = fields.identifier(file, "file_id", longest=_LONGEST_FILE_ID)
+    handle = fields.identifier(file, "file_id", longest=_LONGEST_FILE_ID)
     kind = fields.text(file, "mime_type", longest=127) or usual[1]
     named = fields.text(file, "file_name", longest=_LONGEST_NAME)
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),  # the same bytes make the same event, whenever they are read
+        id=file_id(owner),
         name=safe_name(named or usual[0] + _ending(usual[0], kind)),
         type=kind,
         size=max(0, fields.integer(file, "file_size") or 0),
-        url=PROVIDER + file_id,
+        url=PROVIDER + handle,
     )
 
 

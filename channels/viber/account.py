@@ -6,12 +6,13 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.sending import in_turn
 from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from channels.viber import normalize, render
 from channels.viber.errors import status_of
 from channels.viber.settings import Settings
-from conversation.errors import ChannelError, PermanentFailure, SignatureRejected
+from conversation.errors import PermanentFailure, SignatureRejected
 from conversation.message import Accepted, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
@@ -89,16 +90,12 @@ class ViberAccount:
         bodies = render.messages(message, self._sender, await shared(self._tools, message.attachments))
         if not bodies:
             raise PermanentFailure("there is nothing to send", code="unsupported")
-        sent = list(message.sent)
-        try:
-            for body in bodies[len(sent) :]:
-                await self._pace.turn()
-                told = await self._ask("send_message", body)
-                sent.append(str(told.get("message_token", f"{message.id}/{len(sent)}")))
-        except ChannelError as error:
-            error.sent = tuple(sent)
-            raise
-        return Receipt(external_ids=tuple(sent))
+        return await in_turn(message, bodies, self._delivered)
+
+    async def _delivered(self, body: bytes) -> str | None:
+        await self._pace.turn()
+        told = await self._ask("send_message", body)
+        return str(told["message_token"]) if "message_token" in told else None
 
     async def _ask(self, what: str, body: bytes) -> Mapping[str, Any]:
         headers = {"content-type": "application/json", "x-viber-auth-token": self._token}

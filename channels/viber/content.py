@@ -3,14 +3,13 @@
 Fields and kinds: https://developers.viber.com/docs/api/rest-bot-api/#receive-message-from-user
 """
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from channels import fields
 from channels.addresses import http_url
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment
 
@@ -54,7 +53,7 @@ def _file(message: Mapping[str, Any], owner: str) -> Content:
     except ValueError as error:
         raise MalformedPayload(f"'media' is {error}", code="bad_url") from None
     attachment = Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),
+        id=file_id(owner),
         name=safe_name(fields.text(message, "file_name", longest=_LONGEST_NAME) or named),
         type=kind,
         size=_size(message),

@@ -3,14 +3,13 @@
 One object stands for itself: what is wrong with it is raised. In a list each item stands alone: a bad one becomes `Malformed`.
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from channels import fields, strict_json
 from channels.addresses import http_url
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment, InboundEvent, Malformed, MessageReceived
 from conversation.people import Identity
@@ -106,7 +105,7 @@ def _attachment(row: Any, owner: str) -> Attachment:
     except ValueError as error:
         raise MalformedPayload(f"an attachment's 'url' is {error}", code="bad_url") from None
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),  # the same bytes make the same event, whenever they are read
+        id=file_id(owner),
         name=safe_name(fields.text(row, "name", longest=1000) or url.partition("?")[0]),
         type=fields.text(row, "type", longest=127) or "application/octet-stream",
         url=url,

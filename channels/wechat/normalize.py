@@ -4,14 +4,13 @@
 a pressed menu or a scanned code. https://developers.weixin.qq.com/doc/service/guide/product/message/Receiving_standard_messages.html
 """
 
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from channels import fields
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from channels.scenes import Scene, chosen
 from channels.wechat import papers
 from conversation.errors import MalformedPayload
@@ -122,9 +121,7 @@ def _file(paper: _Paper) -> MessageReceived:
     name, kind = _FILES[paper.get("MsgType")]
     found = _received(paper, paper.get("Recognition"))
     attachment = Attachment(
-        id=str(
-            uuid.uuid5(uuid.NAMESPACE_URL, f"{paper.channel}/{found.external_id}")
-        ),  # the same bytes, the same event
+        id=file_id(f"{paper.channel}/{found.external_id}"),
         name=safe_name(_of_format(name, paper.get("Format"))),
         type=_spoken(kind, paper.get("Format")),
         url=PROVIDER + paper.needed("MediaId"),

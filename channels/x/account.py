@@ -10,13 +10,14 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.sending import in_turn
 from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from channels.x import normalize, oauth, render
 from channels.x.content import PROVIDER
 from channels.x.errors import body_of
 from channels.x.settings import Settings
-from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, SignatureRejected
+from conversation.errors import ChannelMisconfigured, PermanentFailure, SignatureRejected
 from conversation.message import Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
@@ -130,16 +131,12 @@ class XAccount:
             raise PermanentFailure("there is nothing to send", code="unsupported")
         if not (message.to.address.isascii() and message.to.address.isdigit()):
             raise PermanentFailure("not a user id of X", code="unknown_recipient")
-        sent = list(message.sent)
-        try:
-            for body in bodies[len(sent) :]:
-                await self._pace.turn()
-                told = await self._ask("POST", f"/2/dm_conversations/with/{message.to.address}/messages", body)
-                sent.append(_id(told) or f"{message.id}/{len(sent)}")
-        except ChannelError as error:
-            error.sent = tuple(sent)
-            raise
-        return Receipt(external_ids=tuple(sent))
+        path = f"/2/dm_conversations/with/{message.to.address}/messages"
+        return await in_turn(message, bodies, lambda body: self._delivered(path, body))
+
+    async def _delivered(self, path: str, body: bytes) -> str | None:
+        await self._pace.turn()
+        return _id(await self._ask("POST", path, body))
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         url = self._settings.api + path

@@ -3,13 +3,12 @@
 Fields: https://developer.x.com/en/docs/x-api/v1/direct-messages/sending-and-receiving/guides/message-create-object
 """
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from channels import fields
-from channels.media import safe_name
+from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment
 
@@ -85,7 +84,7 @@ def _file(kind: str, media: Mapping[str, Any], owner: str) -> Attachment:
         raise MalformedPayload("a file without an address", code="bad_url")
     private = url.startswith(_PRIVATE + "/")
     return Attachment(
-        id=str(uuid.uuid5(uuid.NAMESPACE_URL, owner)),
+        id=file_id(owner),
         name=safe_name(name),
         type=media_type,
         url=PROVIDER + url.removeprefix(_PRIVATE) if private else url,
