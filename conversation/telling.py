@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conversation.decision import Condition, Decision, Facts, Matter, Tried
+from conversation.decision import Condition, Decision, Facts, Matter, Page, Tried
 
 Json = dict[str, Any]
 
@@ -76,9 +76,13 @@ def facts_to_json(facts: Facts) -> Json:
     }
 
 
+def page_to_json(page: Page) -> Json:
+    """Who is called, and how long after."""
+    return {"webhook": page.webhook, "after_seconds": page.after_seconds}
+
+
 def decision_to_json(decision: Decision) -> Json:
     """The whole decision."""
-    page = decision.page
     return {
         "joining": decision.joining.value,
         "queue": decision.queue,
@@ -101,7 +105,7 @@ def decision_to_json(decision: Decision) -> Json:
         "ask": list(decision.ask),
         "callback": decision.callback,
         "webhooks": list(decision.webhooks),
-        "page": None if page is None else {"webhook": page.webhook, "after_seconds": page.after_seconds},
+        "page": None if decision.page is None else page_to_json(decision.page),
         "rules": list(decision.rules),
         "settled_by": dict(decision.settled_by),
         "alert": decision.alert,

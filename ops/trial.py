@@ -163,11 +163,7 @@ def _conversation(said: Said, customer: Customer, rulebook: RuleBook) -> Convers
     if not given:
         return None
     identifier = new_id()
-    try:
-        state = State(given.get("state", "assigned" if "owner" in given else "waiting"))
-        priority = Priority.of(str(given.get("priority", "normal")))
-    except (ValueError, KeyError) as error:
-        raise BadTrial(f"conversation: {error} is neither a state nor a priority") from error
+    state, priority = _standing(given)
     return Conversation(
         id=identifier,
         reference=reference_of(identifier),
@@ -188,6 +184,14 @@ def _conversation(said: Said, customer: Customer, rulebook: RuleBook) -> Convers
         closed_at=said.at if state is State.CLOSED else None,
         attributes={key: value for key, value in given.items() if key not in _OF_CONVERSATION},
     )
+
+
+def _standing(given: Mapping[str, Any]) -> tuple[State, Priority]:
+    try:
+        state = State(given.get("state", "assigned" if "owner" in given else "waiting"))
+        return state, Priority.of(str(given.get("priority", "normal")))
+    except (ValueError, KeyError) as error:
+        raise BadTrial(f"conversation: {error} is neither a state nor a priority") from error
 
 
 def _table(said: Said, name: str) -> Mapping[str, Any]:

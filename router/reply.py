@@ -69,17 +69,10 @@ class Replies(Moves):
             draft = replace(draft, template=template.name if template and to else None)
             body_hash = _hash_of(text, channel, note, attachments, template)
             message, new = await work.messages.add(draft, body_hash=body_hash, feed=self._fed(to))
-            if not new:
-                return message, False
-            if to is not None:
-                await self._must_reach(work, to, draft.template)
-            if files:
-                await work.attachments.bind(attachments, conversation=before.id, owner=agent.id)
-            after = before if note else await self._answered(work, agent, before)
-            await self._announce(work, message, after, agent)
-            if to is not None:
-                await self._send(work, message, after, to, template.parameters if template else ())
-        return message, True
+            if new:
+                parameters = template.parameters if template else ()
+                await self._let_out(work, agent, before, message, to=to, uploads=attachments, parameters=parameters)
+        return message, new
 
     async def resolve(self, agent: Agent, conversation: str, message: str, as_: str) -> Message:
         """A person settles an `uncertain`, `failed` or parked message: as "sent", "failed" or "retry"."""
@@ -188,9 +181,26 @@ class Replies(Moves):
             await work.events.add([event], now=now)
         return after
 
-    async def _announce(self, work: Work, message: Message, conversation: Conversation, agent: Agent) -> None:
-        now = self._clock.now()
-        await work.events.add([announce.said(message, conversation, agent=agent.id)], now=now)
+    async def _let_out(
+        self,
+        work: Work,
+        agent: Agent,
+        before: Conversation,
+        message: Message,
+        *,
+        to: Identity | None,
+        uploads: Sequence[str],
+        parameters: tuple[str, ...],
+    ) -> None:
+        """A note stays among agents and moves nothing; what goes `to` a customer answers them, and leaves by the outbox."""
+        if to is not None:
+            await self._must_reach(work, to, message.template)
+        if uploads:
+            await work.attachments.bind(uploads, conversation=before.id, owner=agent.id)
+        after = before if to is None else await self._answered(work, agent, before)
+        await work.events.add([announce.said(message, after, agent=agent.id)], now=self._clock.now())
+        if to is not None:
+            await self._send(work, message, after, to, parameters)
 
     async def _send(
         self, work: Work, message: Message, conversation: Conversation, to: Identity, parameters: tuple[str, ...]

@@ -58,10 +58,7 @@ class VisitorDoor:
         stranger = _stranger(channel, address, verified=verified, name=name, email=email)
         person = Customer(id=new_id(), name=stranger.name, verified=verified, created_at=now)
         async with self._storage.begin("open_session") as work:
-            identity = await work.customers.add_identity(stranger, customer=person)
-            if stranger.email and stranger.email != identity.email:  # known from before: an address may change
-                await work.customers.set_email(identity.id, stranger.email)
-                identity = replace(identity, email=stranger.email)
+            identity = await _introduced(work, stranger, person)
             session = StoredSession(
                 id=new_id(),
                 channel=channel,
@@ -228,6 +225,15 @@ def _described(attachment: Attachment) -> Mapping[str, object]:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
+
+
+async def _introduced(work: Work, stranger: Identity, person: Customer) -> Identity:
+    """As known from before, or new; an e-mail address may have changed meanwhile."""
+    identity = await work.customers.add_identity(stranger, customer=person)
+    if not stranger.email or stranger.email == identity.email:
+        return identity
+    await work.customers.set_email(identity.id, stranger.email)
+    return replace(identity, email=stranger.email)
 
 
 def _stranger(channel: str, address: str | None, *, verified: bool, name: str | None, email: str | None) -> Identity:

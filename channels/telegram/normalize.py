@@ -135,7 +135,6 @@ def _said(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]
     user = fields.table(value, "from") or {}
     begun = start.read(found.text, reading.key)
     hints = begun or start.Start()
-    answered = fields.table(value, "reply_to_message")
     return [
         MessageReceived(
             channel=reading.channel,
@@ -148,7 +147,7 @@ def _said(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]
             language=hints.language,
             locale=_locale(user),
             issue=hints.issue,
-            reply_to=_id(answered) if answered is not None else None,
+            reply_to=_answered(value),
             token=hints.conversation,
             machine="bot" if fields.truth(user, "is_bot") else None,
             album=fields.text(value, "media_group_id", longest=_LONGEST_ID),
@@ -157,6 +156,12 @@ def _said(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]
             raw=reading.raw,
         )
     ]
+
+
+def _answered(value: Mapping[str, Any]) -> str | None:
+    """The id of the message that this one answers."""
+    answered = fields.table(value, "reply_to_message")
+    return _id(answered) if answered is not None else None
 
 
 def _locale(user: Mapping[str, Any]) -> str | None:
