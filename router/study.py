@@ -37,7 +37,10 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How to train: the issues of the rules, what finds words, the precision wanted, and the model in use."""
+    """How to train: the issues of the rules, what finds words, the precision wanted, and the model in use.
+
+    Up to `crossed` labels every text is asked once (cross-validation); of more, a fifth.
+    """
 
     issues: Sequence[str]
     words: FindWords
@@ -45,12 +48,13 @@ class Plan:
     before: Model | None = None
     before_card: Mapping[str, Any] | None = None
     seed: int = SEED
+    crossed: int = _MANY
 
 
 def study(labels: Sequence[Label], plan: Plan, progress: Progress = lambda _done, _all: None) -> Study:
     """Learn, examine, and say whether the result may be used. `labels` must not be empty."""
     lessons = Lessons.of(labels, classes_of(labels, plan.issues))
-    folds = list(_folds(labels))
+    folds = list(_folds(labels, plan.crossed))
     rounds = [_round(number, len(folds) + 1, progress) for number in range(len(folds) + 1)]
     answers: dict[int, Answer] = {}
     for fold, told_of in zip(folds, rounds, strict=False):
@@ -84,10 +88,10 @@ def answered_by_words(label: Label, words: Words, issues: Sequence[str]) -> Answ
     return Answer(language=label.language or UNKNOWN, truth=label.issue, found=best, margin=share)
 
 
-def _folds(labels: Sequence[Label]) -> Iterator[Fold]:
+def _folds(labels: Sequence[Label], crossed: int) -> Iterator[Fold]:
     """By the texts' fingerprints: equal texts stay together, and the same labels always fall the same way."""
     side = np.array([int(fingerprint(label.text)) % _FOLDS for label in labels])
-    for fold in range(1 if len(labels) > _MANY else _FOLDS):
+    for fold in range(1 if len(labels) > crossed else _FOLDS):
         asked, learned = np.flatnonzero(side == fold), np.flatnonzero(side != fold)
         if len(asked) and len(learned):
             yield learned, asked

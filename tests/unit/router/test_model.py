@@ -202,6 +202,13 @@ def plan(**changes: object) -> Plan:
     return replace(Plan(issues=ISSUES, words=by_words, target=0.95), **changes)  # type: ignore[arg-type]
 
 
+def test_of_many_labels_a_fifth_is_asked_and_of_few_each_one() -> None:
+    labels = made(200, own=True)
+    every, fifth = (study(labels, plan(crossed=crossed)).card["answers"] for crossed in (len(labels), len(labels) - 1))
+    assert every == len(labels)
+    assert 0 < fifth < len(labels) / 3
+
+
 def test_a_study_ends_with_a_model_better_than_the_words_and_a_card_that_says_so() -> None:
     steps: list[tuple[int, int]] = []
     done = study(made(200, own=True), plan(), lambda *step: steps.append(step))
