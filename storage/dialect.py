@@ -296,7 +296,9 @@ def _reported(dialect: str, lock: str) -> TextualSelect:
         "m",
         f"FROM messages AS m WHERE m.direction = 'out' AND m.id IN ("
         f"SELECT b.id FROM {keys} JOIN messages AS b ON b.channel = k.first AND b.external_id = k.second"
-        f" UNION SELECT b.id FROM {keys} JOIN messages AS b ON b.id = k.second AND b.channel = k.first)"
+        f" UNION SELECT b.id FROM {keys} JOIN messages AS b ON b.id = k.second AND b.channel = k.first"
+        f" UNION SELECT p.message_id FROM {keys} JOIN message_parts AS p"
+        " ON p.channel = k.first AND p.external_id = k.second)"
         f" ORDER BY m.id{lock}",
     )
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, select, update
 
 from conversation.errors import Conflict, NotFound
 from conversation.message import AuthorKind, Direction, Message, Status, advance
+from storage import parts
 from storage.afterwards import named
 from storage.echoes import add_parts, disown
 from storage.rows import Values, message_of, message_values
@@ -211,11 +212,20 @@ def _named(c: Connection, message: Message, external_ids: Sequence[str]) -> Mess
     disown(c, message, new)
     if message.external_id is not None:
         add_parts(c, message, new)
-        return message
+        return _whole(c, message)
     add_parts(c, message, new[1:])
-    early = _overtaken(c, message, new[0])
     named = replace(message, external_id=new[0])
+    if new[1:]:
+        return _whole(c, named)
+    early = _overtaken(c, message, new[0])
     return named if early is None else _step(named, *early)
+
+
+def _whole(c: Connection, message: Message) -> Message:
+    """As far as all its parts are; while some have still to leave, that is all there is to say."""
+    if message.status in _TRYING:
+        return message
+    return _step(message, *parts.reached(c, message, parts.later(c, [message.id]).get(message.id, ())))
 
 
 def _up_to(c: Connection, message: Message, at: datetime) -> Message:

@@ -6,17 +6,19 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from conversation.message import DeliveryReported, Message, Status, advance
-from storage import watermark
+from storage import parts, watermark
+from storage.afterwards import Key
 from storage.dialect import STATEMENTS, Insert, Update, ids, pairs
 from storage.rows import message_of, message_values
 from storage.tables import early_reports, messages, to_micros
 
 _update = Update(messages, ["status", "error"])
-# `failed` over `delivered` would lose the better news
+# `failed` over `delivered` would lose the better news, `sent` over `failed` the worse
 _keep = Insert(
     early_reports,
     conflict="(channel, external_id) DO UPDATE SET status = excluded.status, error = excluded.error, at = excluded.at"
-    " WHERE early_reports.status NOT IN ('delivered', 'read') OR excluded.status = 'read'",
+    " WHERE excluded.status = 'read' OR early_reports.status NOT IN ('delivered', 'read', 'failed')"
+    " OR (early_reports.status = 'failed' AND excluded.status = 'delivered')",
 )
 _OUTBOX = {Status.FAILED: "failed"}
 
@@ -36,25 +38,30 @@ def _apply(connection: Connection, reports: Sequence[DeliveryReported]) -> list[
     rows = connection.execute(STATEMENTS[dialect].reported, pairs(dialect, keys)).mappings()
     before = {message.id: message for message in map(message_of, rows)}
     by_key = {(m.channel, name): m.id for m in before.values() for name in (m.external_id, m.id) if name}
+    later = parts.later(connection, before)
+    by_key |= {(before[one].channel, name): one for one, names in later.items() for name in names}
     after = dict(before)
-    early: dict[tuple[str, str], DeliveryReported] = {}
+    kept: dict[Key, DeliveryReported] = {}
     for report in reports:
-        known = by_key.get((report.channel, report.external_id))
-        if known is None:
-            key = (report.channel, report.external_id)
-            early[key] = _better(early.get(key), report)
+        key = (report.channel, report.external_id)
+        known = by_key.get(key)
+        if known is None or known in later:
+            kept[key] = _better(kept.get(key), report)
         else:
-            after[known] = _told(after[known], report)
+            after[known] = _told(after[known], report.status, report.error)
+    _keep_all(connection, kept.values())
+    for one, names in later.items():
+        if before[one].status not in (Status.QUEUED, Status.SENDING):  # some parts have still to leave
+            after[one] = _told(before[one], *parts.reached(connection, before[one], names))
     moved = [message for message in after.values() if message.status is not before[message.id].status]
     _update(connection, map(message_values, moved))
     _settle(connection, moved, reports)
-    _keep_early(connection, early.values())
     return moved
 
 
-def _told(message: Message, report: DeliveryReported) -> Message:
-    status = advance(message.status, report.status)
-    return message if status is message.status else replace(message, status=status, error=report.error)
+def _told(message: Message, reported: Status, error: str | None) -> Message:
+    status = advance(message.status, reported)
+    return message if status is message.status else replace(message, status=status, error=error)
 
 
 def _better(first: DeliveryReported | None, second: DeliveryReported) -> DeliveryReported:
@@ -77,7 +84,8 @@ def _settle(connection: Connection, moved: Iterable[Message], reports: Sequence[
         connection.execute(STATEMENTS[dialect].settled, parameters)
 
 
-def _keep_early(connection: Connection, early: Iterable[DeliveryReported]) -> None:
+def _keep_all(connection: Connection, kept: Iterable[DeliveryReported]) -> None:
+    """Of messages that are not known yet, and of those that left in parts: each part by itself."""
     rows = [
         {
             "channel": report.channel,
@@ -86,6 +94,6 @@ def _keep_early(connection: Connection, early: Iterable[DeliveryReported]) -> No
             "error": report.error,
             "at": report.received_at,
         }
-        for report in early
+        for report in kept
     ]
     _keep(connection, sorted(rows, key=lambda row: (row["channel"], row["external_id"])))

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from conversation.errors import Conflict, NotFound
-from conversation.message import Attachment, Direction, Message, Status
+from conversation.message import Attachment, DeliveryReported, Direction, Message, Status
 from conversation.thread import Conversation
 from storage.engine import Store
 from storage.tables import early_reports
+from tests.fakes import FakeClock
 from tests.storage.makers import NOW, conversation, execute, meet, message, put, say
 
 
@@ -166,6 +167,57 @@ async def test_a_report_that_came_early_is_applied_when_its_id_is_known(store: S
         assert await work._run(lambda c: c.execute(select(early_reports)).all()) == []
         assert (await work.messages.find([sent.id]))[sent.id] == moved
     assert await set_status(store, sent, Status.SENT, external_ids=["other"]) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ({"x-1": "delivered"}, Status.SENT),
+        ({"x-1": "read", "x-2": "delivered", "x-3": "read"}, Status.DELIVERED),
+        ({"x-1": "read", "x-2": "read", "x-3": "read"}, Status.READ),
+        ({"x-1": "read", "x-2": "failed", "x-3": "read"}, Status.FAILED),
+    ],
+)
+async def test_a_message_in_parts_has_come_as_far_as_the_last_of_them(
+    store: Store, clock: FakeClock, told: dict[str, str], wanted: Status
+) -> None:
+    one = await started(store)
+    sent, _ = await add(store, message(one, status=Status.SENDING))
+    reports = [
+        DeliveryReported(channel="site", external_id=name, status=Status(status), received_at=clock.now(), error=status)
+        for name, status in told.items()
+    ]
+    async with store.begin("early") as work:  # one overtakes the receipt
+        assert await work.intake.report(reports[:1]) == []
+    await set_status(store, sent, Status.SENT, external_ids=["x-1", "x-2", "x-3"])
+    async with store.begin("rest") as work:
+        await work.intake.report(reports[1:])
+    async with store.begin("again") as work:
+        assert await work.intake.report(reports) == []
+        found = (await work.messages.find([sent.id]))[sent.id]
+    assert found.status is wanted
+    assert found.error == ("failed" if wanted is Status.FAILED else None)
+
+
+async def test_while_parts_have_still_to_leave_a_report_of_the_first_says_little(
+    store: Store, clock: FakeClock
+) -> None:
+    one = await started(store)
+    sent, _ = await add(store, message(one, status=Status.SENDING))
+    await set_status(store, sent, Status.QUEUED, external_ids=["x-1", "x-2"], error="attempt 2")
+    read = [
+        DeliveryReported(channel="site", external_id=name, status=Status.READ, received_at=clock.now())
+        for name in ("x-1", "x-2")
+    ]
+    async with store.begin("report") as work:
+        assert await work.intake.report(read) == []
+    moved = await set_status(store, sent, Status.SENT, external_ids=["x-1", "x-2", "x-3"])
+    assert moved is not None
+    assert moved.status is Status.SENT
+    async with store.begin("last") as work:
+        last = DeliveryReported(channel="site", external_id="x-3", status=Status.READ, received_at=clock.now())
+        (whole,) = await work.intake.report([last])
+    assert whole.status is Status.READ
 
 
 async def test_the_newest_inbound_message_is_found(store: Store) -> None:
