@@ -10,7 +10,7 @@ DECISIONS ?= 1000000
 CALLS ?= 20000
 RUN_CONFIG ?= config.example.toml
 
-.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle month clean lock
+.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle month twilio clean lock
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ oracle: setup  ## compare hours with a slow minute-by-minute oracle: DECISIONS=1
 
 month: setup  ## live through a month of requests for calls, over both changes of the clocks, twice: CALLS=20000
 	CALLS=$(CALLS) $(BIN)/pytest tests/flows/test_call_month.py -s
+
+twilio: setup  ## compare what we ask of Twilio with its OpenAPI description: fetches that and a mock server into .run (npm)
+	tests/channels/twilio
 
 lock: setup  ## pin every dependency with its hashes
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.txt
