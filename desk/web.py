@@ -19,6 +19,7 @@ from desk import (
     live,
     login,
     messages,
+    never_called,
     operators,
     people,
     queues,
@@ -54,7 +55,7 @@ OPEN_DOORS = {
 def api_routes() -> list[Route]:
     """The whole table of the API."""
     spoken = (conversations, calls, messages, formatted, customers, attachments)
-    groups = (login, people, accounts, queues, *spoken, live, hours, operators)
+    groups = (login, people, accounts, queues, *spoken, live, hours, never_called, operators)
     return [route for group in groups for route in group.routes.routes]
 
 

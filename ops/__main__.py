@@ -70,6 +70,11 @@ COMMANDS = {
         "open or close a calendar at once, whatever the file says: override, list, clear",
         "huntgroup hours override berlin closed --until 2h --reason 'the line is cut'\nhuntgroup hours clear berlin",
     ),
+    "do-not-call": Command(
+        "ops.do_not_call_commands",
+        "numbers that are never called: list, add, remove",
+        "huntgroup do-not-call add '+49 30 555000199' --reason 'told us by mail'\nhuntgroup do-not-call list",
+    ),
     "rules": Command(
         "ops.rules_commands",
         "the revisions that were in force: list, diff, activate",

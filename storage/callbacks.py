@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, lite
 
 from conversation.calling import ASLEEP, Attempt, Callback, CallState, Outcome
 from conversation.errors import Conflict, NotFound
+from conversation.remembering.callbacks import BlockedNumber
 from storage import callback_slots
 from storage.run import Run
 from storage.tables import callback_attempts, callbacks, do_not_call
@@ -244,6 +245,13 @@ class Callbacks(callback_slots.Slots):
         """Whether this number (E.164) asked not to be called."""
         wanted = select(do_not_call.c.number).where(do_not_call.c.number == number)
         return await self._run(lambda c: c.execute(wanted).first() is not None)
+
+    async def blocked(self, *, after: str = "", limit: int) -> list[BlockedNumber]:
+        """Those that are never called, by number, from behind `after`."""
+        row = do_not_call.c
+        wanted = select(do_not_call).where(row.number > after).order_by(row.number).limit(limit)
+        rows = await self._run(lambda c: c.execute(wanted).all())
+        return [BlockedNumber(number=one.number, reason=one.reason, at=one.at) for one in rows]
 
     async def block(self, number: str, *, reason: str, now: datetime) -> None:
         """Never call it; the first reason stands."""

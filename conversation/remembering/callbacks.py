@@ -1,10 +1,20 @@
 """Calls that customers asked for: requests, booked slots, tries, and the numbers that are never called."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from conversation.calling import Attempt, Callback, Hands, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedNumber:
+    """A number (E.164) that is never called, since when and why."""
+
+    number: str
+    reason: str
+    at: datetime
 
 
 class Callbacks(Protocol):
@@ -125,6 +135,10 @@ class Callbacks(Protocol):
 
     async def is_blocked(self, number: str) -> bool:
         """Whether this number (E.164) asked not to be called."""
+        ...
+
+    async def blocked(self, *, after: str = "", limit: int) -> list[BlockedNumber]:
+        """Those that are never called, by number, from behind `after`."""
         ...
 
     async def block(self, number: str, *, reason: str, now: datetime) -> None:
