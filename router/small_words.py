@@ -109,12 +109,18 @@ def _spoken_by() -> dict[str, frozenset[str]]:
 
 
 def _plainly() -> dict[str, frozenset[str]]:
-    """The same words as typed on a keyboard without accents; a word that is English so is counted for English only."""
+    """The same words as typed on a keyboard without accents.
+
+    A word that a language writes so itself stands for that language ("agua", not "água"), and for Vietnamese too unless it is
+    English: hardly a word of Vietnamese has no accent.
+    """
     english = set(_WORDS["en"].split())
     known: dict[str, set[str]] = {}
     for word, languages in _SPOKEN_BY.items():
         bare = without_accents(word.replace("đ", "d").replace("ı", "i").replace("ł", "l"))
-        known.setdefault(bare, set()).update(languages if bare == word or bare not in english else ())
+        written_so = bare == word or bare not in _SPOKEN_BY
+        typed_so = languages if written_so else languages & {"vi"} if bare not in english else ()
+        known.setdefault(bare, set()).update(typed_so)
     return {word: frozenset(languages) for word, languages in known.items()}
 
 

@@ -70,6 +70,11 @@ def test_words_that_are_english_without_their_accents_speak_for_english_only() -
     assert told["en"] > told["vi"]
 
 
+def test_a_word_is_theirs_who_write_it_without_an_accent() -> None:
+    told = dict(by_small_words([("pt", 0.5), ("es", 0.5)], "agua"))  # not "água"
+    assert told["es"] > told["pt"]
+
+
 def test_a_text_with_accents_is_read_with_them() -> None:
     told = dict(by_small_words([("vi", 0.5), ("pt", 0.5)], "não dung roi"))  # without accents "roi" would be "rồi"
     assert told["pt"] > told["vi"]
