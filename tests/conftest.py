@@ -5,9 +5,11 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from py3langid import langid
 
 pytest.register_assert_rewrite("tests.contracts")
 
@@ -27,6 +29,14 @@ def no_logs_left() -> Iterator[None]:
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one.formatter, logs.JsonLines | logs.Console)]:
         root.removeHandler(handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def languages_read_once() -> Iterator[None]:
+    """The detector's model never changes: unpacking it takes half a second, and a hundred tests want it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(langid, "_load_model_file", cache(langid._load_model_file))
+        yield
 
 
 @pytest.fixture

@@ -5,13 +5,27 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientResponse
+from argon2 import PasswordHasher
 
 from conversation.people import Agent, Role
+from desk import passwords
 from desk.passwords import hash_password, password_fits
 from desk.tokens import new_token
 from tests.desk.conftest import House
 
 PASSWORD = "correct horse battery"
+USUAL = passwords._HASHER
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What makes a hash hard to guess makes a test slow, and nothing here depends on it."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+
+
+def test_hashes_are_as_hard_as_rfc_9106_asks() -> None:
+    assert (USUAL.type.name, USUAL.time_cost, USUAL.parallelism) == ("ID", 3, 4)
+    assert USUAL.memory_cost >= 64 * 1024  # KiB
 
 
 async def person(house: House, **values: Any) -> Agent:

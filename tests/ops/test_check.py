@@ -63,17 +63,21 @@ def checked(tmp_path: Path, detector: Detector) -> Checked:
     return run
 
 
-def test_the_example_is_clean_and_every_case_passes(detector: Detector) -> None:
-    result = check(EXAMPLE, {}, detector=detector, today=TODAY)
-    assert result.problems == ()
-    assert result.warnings == ()
-    assert result.passed >= 40
+@pytest.fixture(scope="module")
+def example(detector: Detector) -> CheckResult:
+    return check(EXAMPLE, {}, detector=detector, today=TODAY)
+
+
+def test_the_example_is_clean_and_every_case_passes(example: CheckResult) -> None:
+    assert example.problems == ()
+    assert example.warnings == ()
+    assert example.passed >= 40
 
 
 def test_the_example_has_the_issues_of_the_taxonomy_in_the_languages_offered_and_eleven_more(
-    detector: Detector,
+    example: CheckResult,
 ) -> None:
-    settings = check(EXAMPLE, {}, detector=detector, today=TODAY).settings
+    settings = example.settings
     assert settings is not None
     document = settings.document
     assert set(document.issues) == {
