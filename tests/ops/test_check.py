@@ -99,6 +99,7 @@ MUTANTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [case[1:] for case in MUTANTS], ids=[case[0] for case in MUTANTS])
 def test_a_mutated_example_fails_its_own_tests(checked: Checked, before: str, after: str) -> None:
     text, _, _ = EXAMPLE.read_text("utf-8").partition('[[tests]]\nname = "Each word')  # those look at words alone

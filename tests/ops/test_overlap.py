@@ -152,6 +152,7 @@ def test_an_overflow_ring_is_a_fault(tmp_path: Path) -> None:
     assert any("overflow goes in a ring" in one.message for one in check(path, {}, today=TODAY).faults)
 
 
+@pytest.mark.slow
 def test_the_example_gives_no_alarm() -> None:
     assert check(Path("config.example.toml"), {}, today=TODAY).warnings == ()
 
@@ -233,6 +234,7 @@ def test_no_rule_that_is_said_to_be_dead_ever_settles_anything(seed: int) -> Non
                 assert words.replace(";", " ").split()[0].strip(",") not in one.settled, (message, one)
 
 
+@pytest.mark.slow
 def test_ten_thousand_rules_are_compared_in_seconds() -> None:
     rules = [
         {"name": f"r{n}", "when": {"customer": {"id": f"c{n}"}, "issue": ["fees"]}, "then": {"queue": "a"}}

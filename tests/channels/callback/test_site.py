@@ -206,6 +206,7 @@ async def test_another_pages_form_is_refused_and_one_that_is_named_is_not(calls:
     assert shop.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+@pytest.mark.slow
 async def test_two_thousand_hostile_forms_are_refused_in_words_and_nothing_is_asked_for(calls: FakeCalls) -> None:
     draw = random.Random(6)
     letters = "0123456789+ ()\x00\u202e<script>&\"'%=é中😀\n"

@@ -99,6 +99,7 @@ def test_an_encoded_word_that_hides_a_line_break_stays_words() -> None:
     assert b"\nBcc" not in made.data
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     subject=st.text(max_size=300),

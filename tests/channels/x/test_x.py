@@ -160,6 +160,7 @@ def test_mentions_are_heard_only_where_that_is_wanted_and_answered_to_the_person
     assert read(raw, mentions=False) == []
 
 
+@pytest.mark.slow
 def test_a_batch_of_thousands_is_read_whole() -> None:
     item = json.loads((PAYLOADS / "text.json").read_bytes())["direct_message_events"][0]
     rows = [item | {"id": str(number)} for number in range(3000)]

@@ -202,6 +202,7 @@ def plan(**changes: object) -> Plan:
     return replace(Plan(issues=ISSUES, words=by_words, target=0.95), **changes)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_of_many_labels_a_fifth_is_asked_and_of_few_each_one() -> None:
     labels = made(200, own=True)
     every, fifth = (study(labels, plan(crossed=crossed)).card["answers"] for crossed in (len(labels), len(labels) - 1))
@@ -209,6 +210,7 @@ def test_of_many_labels_a_fifth_is_asked_and_of_few_each_one() -> None:
     assert 0 < fifth < len(labels) / 3
 
 
+@pytest.mark.slow
 def test_a_study_ends_with_a_model_better_than_the_words_and_a_card_that_says_so() -> None:
     steps: list[tuple[int, int]] = []
     done = study(made(200, own=True), plan(), lambda *step: steps.append(step))
@@ -227,6 +229,7 @@ def test_the_model_knows_all_issues_of_the_rules_from_the_start_and_those_of_the
     assert done.model.classes == (*ISSUES, "riddles")
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_the_words_has_faults() -> None:
     labels = [replace(one, issue=random.Random(one.text).choice(ISSUES)) for one in made(250)]
     told = {one.text: one.issue for one in labels}
@@ -244,6 +247,7 @@ def test_a_model_worse_than_the_one_before_has_faults_and_is_judged_by_texts_new
     assert done.card["before"]["answers"] == len({one.text for one in noisy} - {one.text for one in made(400)})
 
 
+@pytest.mark.slow
 def test_the_same_labels_again_are_no_worse_than_the_model_before() -> None:
     first = study(made(120), plan())
     again = study(made(120), plan(before=first.model, before_card=first.card))
@@ -251,6 +255,7 @@ def test_the_same_labels_again_are_no_worse_than_the_model_before() -> None:
     assert again.card["before"]["accuracy"] == first.card["accuracy"]
 
 
+@pytest.mark.slow
 def test_equal_texts_never_stand_on_both_sides_of_an_examination() -> None:
     pick = random.Random(4)
     texts = [f"{pick.random()}" for _ in range(40)]
@@ -259,6 +264,7 @@ def test_equal_texts_never_stand_on_both_sides_of_an_examination() -> None:
     assert done.card["accuracy"] < 0.6, "numbers without meaning cannot be known unless they were learned"
 
 
+@pytest.mark.slow
 def test_a_language_with_few_labels_is_left_to_the_words() -> None:
     done = study([*made(200), *[replace(one, language="de") for one in made(10, seed=8)]], plan())
     assert "en" in done.model.thresholds

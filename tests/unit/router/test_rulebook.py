@@ -266,6 +266,7 @@ def test_a_pattern_that_is_good_has_no_fault() -> None:
     assert pattern_fault("\ud800") == "it is no valid Unicode"
 
 
+@pytest.mark.slow
 def test_ten_thousand_rules_compile_in_a_second_or_two() -> None:
     rules = [
         {
