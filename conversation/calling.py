@@ -354,7 +354,11 @@ class CallWish:
 
 
 class CallRefused(Exception):
-    """This request cannot be taken. `code`: slot_taken (`free` are the next slots), do_not_call, on_the_line, closed."""
+    """This request cannot be taken.
+
+    `code`: slot_taken (`free` are the next slots), do_not_call, on_the_line, closed, asked_already (there is an open request,
+    and nothing proves that it is theirs).
+    """
 
     def __init__(self, code: str, free: Sequence[Slot] = ()) -> None:
         super().__init__(code)

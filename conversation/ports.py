@@ -449,7 +449,7 @@ class Calls(Protocol):
         ...
 
     async def request(self, asked: CallbackRequested) -> Standing:
-        """Returns after the commit. An open request of the same number and matter is changed, and keeps its place."""
+        """Returns after the commit. An open request that is proven to be theirs is changed, and keeps its place."""
         ...
 
     async def standing(self, callback: str) -> Standing:

@@ -33,6 +33,9 @@ class Asking:
 
     async def _keep(self, work: Work, asked: CallbackRequested, plan: Plan, found: Conversation) -> None:
         before = await self._known(work, asked, found)
+        if before is not None and not proves(asked, before):
+            await self._untouched(work, before, found)
+            return
         callback = self._changed(before, asked) if before else self._new(asked, found)
         if callback.state in calling.ON_THE_LINE:
             return  # they are being called this moment; their words stand in the conversation
@@ -52,6 +55,11 @@ class Asking:
         same = await work.callbacks.open_of(asked.number, asked.extension, matter_of(asked, found))
         here = same or await work.callbacks.of_conversation(found.id)
         return await work.callbacks.lock(here.id) if here is not None and here.open else None
+
+    async def _untouched(self, work: Work, callback: Callback, found: Conversation) -> None:
+        """Somebody who may be a stranger: their words stand in the conversation, which sleeps on where they woke it."""
+        if callback.conversation == found.id and callback.state in calling.ASLEEP:
+            await self.settle_down(work, found, callback, found.queue)
 
     def _new(self, asked: CallbackRequested, found: Conversation) -> Callback:
         return Callback(
@@ -113,6 +121,19 @@ class Asking:
             return replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         asleep = thread.snooze(free, callback.due_at or self.now, self.now)
         return replace(asleep, kind=WorkKind.CALLBACK)
+
+
+def proves(asked: CallbackRequested, callback: Callback) -> bool:
+    """Whether who asks may change this request: it is the same one again, or they hold a signed link of its conversation.
+
+    A number proves nothing: whoever knows it can type it.
+    """
+    return callback.id == asked.external_id or callback.conversation == asked.token
+
+
+def stands_for(callback: Callback, asked: CallbackRequested) -> bool:
+    """Whether this open request is about what is asked for now. No matter named is any; one conversation's is always one."""
+    return asked.token is not None or not (asked.issue and callback.matter) or callback.matter == asked.issue
 
 
 def matter_of(asked: CallbackRequested, found: Conversation) -> str:

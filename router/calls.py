@@ -18,7 +18,7 @@ from conversation.thread import Conversation, State
 from router import announce
 from router.call_ends import CallEnds
 from router.call_plan import Cans, plan_of, queue_of, team, times_of, tongue
-from router.call_requests import Asking
+from router.call_requests import Asking, proves, stands_for
 from router.decide import decide
 from router.facts import gather
 from router.rulebook import RuleBook
@@ -62,7 +62,10 @@ class CustomerCalls:
         return times.next_call(self._clock.now())
 
     async def request(self, asked: CallbackRequested) -> Standing:
-        """Returns after the commit; the place in a slot is held before, and is anybody's again if this comes to nothing."""
+        """Returns after the commit; the place in a slot is held before, and is anybody's again if this comes to nothing.
+
+        Who does not prove that an open request is theirs is refused, and learns nothing of it but that.
+        """
         wish = CallWish(
             channel=asked.channel,
             zones=asked.zones,
@@ -73,6 +76,9 @@ class CustomerCalls:
         async with self._storage.begin("call_hold") as work:
             if await work.callbacks.is_blocked(asked.number):
                 raise CallRefused("do_not_call")
+            for one in await work.callbacks.open_with(asked.number, asked.extension):
+                if stands_for(one, asked) and not proves(asked, one):
+                    raise CallRefused("asked_already")
             if asked.slot is not None:
                 await self._hold(work, asked.external_id, wish, await self._queue(work, wish), asked.slot)
         accepted = (await self._inbox.accept([asked]))[0]
@@ -80,6 +86,8 @@ class CustomerCalls:
             found = await work.callbacks.of_conversation(accepted.conversation or "")
             if found is None:
                 raise NotFound("this request was put aside")
+            if not proves(asked, found):  # two asked at the same moment
+                raise CallRefused("asked_already")
             return await self._standing(work, found)
 
     async def standing(self, callback: str) -> Standing:

@@ -176,6 +176,11 @@ class Callbacks(callback_slots.Slots):
         same = (_row.number == number, _row.extension == extension, _row.matter == matter, _row.open)
         return next(iter(await self._run(lambda c: _read(c, *same))), None)
 
+    async def open_with(self, number: str, extension: str) -> list[Callback]:
+        """The open requests of this number, of any matter, the oldest first."""
+        same = (_row.number == number, _row.extension == extension, _row.open)
+        return await self._run(lambda c: _read(c, *same, order=_row.asked_at))
+
     async def of_conversation(self, conversation: str) -> Callback | None:
         """The newest request in this conversation; an open one before those that are settled."""
         return await self._run(lambda c: _of_conversation(c, conversation))

@@ -30,7 +30,15 @@ _BODY_LIMIT = 32 * 1024
 _SHOWN = 60
 _TOLD = 200
 _HOUR = 3_600
-_STATUS = {"slot_taken": 409, "do_not_call": 422, "on_the_line": 409, "closed": 409, "too_many": 429, "link_bad": 403}
+_STATUS = {
+    "slot_taken": 409,
+    "do_not_call": 422,
+    "asked_already": 409,
+    "on_the_line": 409,
+    "closed": 409,
+    "too_many": 429,
+    "link_bad": 403,
+}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
@@ -279,7 +287,10 @@ class _Site:
                 form, settings, channel=place.channel, received_at=self._doors.clock.now(), choice=choice
             )
             await self._doors.calls.request(asked)
-        except (MalformedPayload, CallRefused):
+        except CallRefused as refused:
+            said = "asked_already" if refused.code == "asked_already" else "later"
+            return _twiml(twilio.goodbye(words_of(language)[said], language))
+        except MalformedPayload:
             return _twiml(twilio.goodbye(words_of(language)["later"], language))
         return _twiml(twilio.goodbye(words_of(language)["done_asap"], language))
 

@@ -40,6 +40,10 @@ class Callbacks(Protocol):
         """The open request of this number and matter."""
         ...
 
+    async def open_with(self, number: str, extension: str) -> Sequence[Callback]:
+        """The open requests of this number, of any matter, the oldest first."""
+        ...
+
     async def of_conversation(self, conversation: str) -> Callback | None:
         """The newest request in this conversation; an open one before those that are settled."""
         ...

@@ -82,6 +82,7 @@ class Month:
         self.events: list[tuple[datetime, int, str, str]] = []
         self.number = 0
         self.requests: set[str] = set()
+        self.links: dict[str, str] = {}
         self.dialed: list[tuple[str, str, str]] = []
         self.agents: list[Agent] = []
         duties = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: CANS, ends=stage.ends)
@@ -108,10 +109,14 @@ class Month:
         slot = self.draw.choice(free).start if free else None
         issue = self.draw.choice(["topup", "fees"])
         try:
-            told = await self.calls.request(asked(number=number, zones=(zone,), slot=slot, issue=issue))
+            link = (
+                self.links.get(number) if self.draw.random() < 0.9 else None
+            )  # the others cannot prove that it is theirs
+            told = await self.calls.request(asked(number=number, zones=(zone,), slot=slot, issue=issue, token=link))
         except CallRefused:
             return
         one = told.callback
+        self.links[number] = one.conversation
         self.requests.add(one.id)
         if self.draw.random() < 0.05:
             self.plan(self.stage.clock.now() + timedelta(minutes=self.draw.randrange(600)), "cancel", one.id)

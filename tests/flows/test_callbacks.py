@@ -1,5 +1,6 @@
 """A call that a customer asked for, from the request to its end, on both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -121,7 +122,7 @@ async def test_a_time_that_is_no_slot_is_refused(stage: Stage, slot: datetime) -
         await request(stage, slot=slot)
 
 
-async def test_a_second_request_of_the_same_number_and_matter_changes_the_first_and_keeps_its_place(
+async def test_a_second_request_by_the_link_of_the_first_changes_it_and_keeps_its_place(
     stage: Stage,
 ) -> None:
     await stage.agent(capacity=1)
@@ -130,7 +131,7 @@ async def test_a_second_request_of_the_same_number_and_matter_changes_the_first_
         stage.clock.advance(timedelta(minutes=3))
         other = await calls.request(asked(number="+33491123456"))
         slot = (await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1))[0]
-        second = await calls.request(asked(slot=slot.start, note="rather later"))
+        second = await calls.request(asked(slot=slot.start, note="rather later", token=first.callback.conversation))
         third = await calls.request(asked(issue="unauthorised"))
 
     assert second.callback.id == first.callback.id
@@ -143,6 +144,42 @@ async def test_a_second_request_of_the_same_number_and_matter_changes_the_first_
         "when: as soon as possible",
         "when: 2026-11-23 11:00 Europe/Paris",
     ]
+
+
+@pytest.mark.parametrize("issue", ["topup", None])
+async def test_who_only_knows_a_number_neither_changes_nor_sees_its_open_request(
+    stage: Stage, issue: str | None
+) -> None:
+    await stage.agent(capacity=1)
+    own = await stage.write("hello", channel="site", address="mallory")
+    async with door(stage) as calls:
+        slot, later = await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=2)
+        first = await calls.request(asked(slot=slot.start))
+        for token in (None, own.conversation):
+            for wanted in (None, later.start):
+                with pytest.raises(CallRefused, match="asked_already"):
+                    await calls.request(asked(issue=issue, slot=wanted, note="mine now", token=token))
+        free = await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1)
+
+    assert await callback(stage, first) == first.callback
+    assert len(await stage.messages(first.callback.conversation)) == 1
+    assert free == [later]  # and nothing is held in vain
+
+
+async def test_of_two_strangers_who_ask_for_one_number_at_the_same_moment_one_has_the_request(stage: Stage) -> None:
+    async with door(stage) as calls:
+        slot = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+        await stage.agent(capacity=2)
+        told = await asyncio.gather(
+            *(calls.request(asked(note=f"{n}", slot=slot)) for n in range(2)), return_exceptions=True
+        )
+
+    (had,) = [one for one in told if isinstance(one, Standing)]
+    (refused,) = [one for one in told if isinstance(one, CallRefused)]
+    found = await callback(stage, had)
+    conversation = await stage.conversation(found.conversation)
+    assert (refused.code, found.state) == ("asked_already", CallState.SCHEDULED)
+    assert (found, conversation.state) == (had.callback, State.SNOOZED)
 
 
 async def test_a_repeat_of_the_same_request_has_no_effect(stage: Stage) -> None:

@@ -82,7 +82,16 @@ def test_every_fault_of_a_form_has_words() -> None:
         "too_long",
         "slot_missing",
     }
-    codes |= {"slot_unreadable", "slot_taken", "do_not_call", "on_the_line", "closed", "too_many", "link_bad"}
+    codes |= {
+        "slot_unreadable",
+        "slot_taken",
+        "do_not_call",
+        "asked_already",
+        "on_the_line",
+        "closed",
+        "too_many",
+        "link_bad",
+    }
     refused = ("unreadable", "incomplete", "emergency", "premium", "shared_cost", "special", "denied", "too_long")
     assert (codes | {f"number_{code}" for code in refused}) <= set(words.EN)
 

@@ -185,7 +185,10 @@ async def test_a_link_proves_its_conversation_and_a_made_up_one_does_not(calls: 
     assert bad.status == 403
 
 
-@pytest.mark.parametrize(("failure", "status"), [(Overloaded("full"), 503), (CallRefused("do_not_call"), 422)])
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(Overloaded("full"), 503), (CallRefused("do_not_call"), 422), (CallRefused("asked_already"), 409)],
+)
 async def test_what_the_house_refuses_is_told(calls: FakeCalls, failure: Exception, status: int) -> None:
     calls.failure = failure
     async with serving(calls) as client:
