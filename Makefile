@@ -10,7 +10,7 @@ DECISIONS ?= 1000000
 CALLS ?= 20000
 RUN_CONFIG ?= config.example.toml
 
-.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle month twilio clean lock
+.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ month: setup  ## live through a month of requests for calls, over both changes o
 
 twilio: setup  ## compare what we ask of Twilio with its OpenAPI description: fetches that and a mock server into .run (npm)
 	tests/channels/twilio
+
+asterisk: setup  ## dial over a real Asterisk, telephones played by sipp: needs root and Debian, makes .run/asterisk (600 MB)
+	tests/channels/callback/asterisk/run
 
 lock: setup  ## pin every dependency with its hashes
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.txt
