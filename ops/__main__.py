@@ -101,6 +101,11 @@ COMMANDS = {
         "what could not be read: list, show its raw bytes, try again",
         "huntgroup quarantine list\nhuntgroup quarantine show ID",
     ),
+    "export": Command(
+        "ops.export",
+        "everything that is known of one customer, with their files, as a zip",
+        "huntgroup export 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup export hilfe-mail:anna@example.com --out anna.zip",
+    ),
     "migrate": Command("ops.migrate", "bring the database's schema up to date", "huntgroup migrate"),
     "demo": Command(
         "ops.demo",

@@ -17,6 +17,7 @@ from storage.customers import Customers
 from storage.decisions import Decisions
 from storage.distribution import Distribution
 from storage.events import EventFeed
+from storage.exports import Exports
 from storage.fetches import Fetches
 from storage.figures import Figures
 from storage.follow_ups import FollowUps
@@ -130,6 +131,10 @@ class StoreWork:
     @cached_property
     def retention(self) -> Retention:
         return Retention(self._run, self._dialect)
+
+    @cached_property
+    def exports(self) -> Exports:
+        return Exports(self._run, self._dialect)
 
     @cached_property
     def figures(self) -> Figures:

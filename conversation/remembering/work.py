@@ -14,6 +14,7 @@ from conversation.remembering.customers import Customers
 from conversation.remembering.decisions import Decisions
 from conversation.remembering.distribution import Distribution
 from conversation.remembering.events import Events
+from conversation.remembering.exports import Exports
 from conversation.remembering.fetches import Fetches
 from conversation.remembering.figures import Figures
 from conversation.remembering.follow_ups import FollowUps
@@ -75,6 +76,8 @@ class Work(Protocol):
     def cursors(self) -> Cursors: ...
     @property
     def retention(self) -> Retention: ...
+    @property
+    def exports(self) -> Exports: ...
     @property
     def figures(self) -> Figures: ...
 

@@ -1,0 +1,22 @@
+"""Everything the house knows of one customer, to be handed to them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+Record = Mapping[str, object]  # a row as stored, by column: instants are aware datetimes
+
+
+class Exports(Protocol):
+    """One customer's rows, a bounded number in each transaction."""
+
+    async def customer_of(self, channel: str, address: str) -> str | None:
+        """The customer whom that channel account knows by this address, also by a further one."""
+        ...
+
+    def kinds(self) -> Sequence[str]:
+        """What there is: the names of the tables that tell of a customer."""
+        ...
+
+    async def page(self, kind: str, customer: str, *, after: Record | None, limit: int) -> Sequence[Record]:
+        """The next at most `limit` records of that kind, in the order of their keys, after the last one of the page before."""
+        ...
