@@ -16,6 +16,7 @@ from conversation.remembering.intake import IntakeWrites, Known
 from conversation.thread import Conversation, State
 from conversation.windows import lawful
 from router import announce, automatic, call_words, echo, marks
+from router.call_plan import offered_plan
 from router.deadlines import sooner
 from router.decide import decide
 from router.facts import gather
@@ -354,7 +355,7 @@ class Batch:
         """A link at which a call can be asked for, where a rule says so: once, like any reply."""
         if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.said:
             return
-        plan = next((can.calls for can in self._cans.values() if can.calls is not None), None)
+        plan = offered_plan(self._cans, conversation.queue)
         link = plan.link(conversation.id) if plan is not None else None
         if link is None:
             return

@@ -20,6 +20,15 @@ def plan_of(cans: Cans, channel: str) -> Plan | None:
     return own or next((can.calls for can in cans.values() if can.calls is not None), None)
 
 
+def offered_plan(cans: Cans, queue: str) -> Plan | None:
+    """Where a call in a conversation of this queue is offered: the account of the queue, else one without a queue of its own.
+
+    Else the first that calls back; None where no account does.
+    """
+    plans = [can.calls for can in cans.values() if can.calls is not None]
+    return min(plans, key=lambda plan: (plan.queue != queue, plan.queue is not None), default=None)
+
+
 def queue_of(rulebook: RuleBook, name: str) -> Queue:
     """The queue of that name, or the fallback where the rules know it no more."""
     return rulebook.queues.get(name) or rulebook.queues[rulebook.fallback]
