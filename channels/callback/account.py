@@ -10,7 +10,7 @@ from channels.callback.dialing import AsteriskDialer, TwilioDialer
 from channels.callback.links import Links
 from channels.callback.settings import Settings
 from conversation.calling import CallReport, PhoneCall, Plan
-from conversation.errors import PermanentFailure
+from conversation.errors import ChannelError, PermanentFailure
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Can, Inbox, Tools
@@ -29,6 +29,7 @@ class CallbackAccount:
         self.settings = settings
         self.links = Links()
         self._dialer = self._dialing()
+        self._refused = ""  # how the exchange refused the last call that was not the fault of its number
         self._can = Can(work=WorkKind.CALLBACK, send=False, calls=self._plan())
 
     def __repr__(self) -> str:
@@ -102,7 +103,19 @@ class CallbackAccount:
         """Ask the exchange once. Raises as the port says; by hand nobody is asked."""
         if self._dialer is None:
             raise PermanentFailure("calls of this account are dialed by hand", code="unsupported")
-        return await self._dialer.dial(call)
+        try:
+            name = await self._dialer.dial(call)
+        except PermanentFailure:
+            raise  # this number, or this call
+        except ChannelError as error:
+            self._refused = error.detail
+            raise
+        self._refused = ""
+        return name
+
+    def told(self) -> str:
+        """How the exchange refused the last call, until it takes one again."""
+        return self._refused
 
     async def reports(self) -> AsyncIterator[CallReport]:
         """What the exchange tells by itself."""

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,9 +16,17 @@ from channels.callback.dialing import AsteriskDialer, TwilioDialer
 from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
 from channels.outgoing import OutgoingHttp
+from channels.supervisor import Telling
 from channels.twilio import signature
 from conversation.calling import CallReport, Outcome, PhoneCall
-from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
+from conversation.errors import (
+    ChannelError,
+    ChannelMisconfigured,
+    PermanentFailure,
+    RateLimited,
+    TransientFailure,
+    Unknown,
+)
 from tests.channels.callback.doors import FakeCalls, doors
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
@@ -133,6 +141,54 @@ async def test_each_answer_of_twilio_has_its_meaning(status: int, body: Any, err
     user = base64.b64decode(seen[0].headers["Authorization"].split()[1]).decode()
     assert user == f"{LINE['account']}:{LINE['token']}"
     assert len(seen) == 1
+
+
+async def test_an_exchange_that_refuses_shows_in_the_health_of_the_account_until_it_takes_a_call() -> None:
+    answers = iter([(401, {}), (400, {"code": 21211}), (429, {}), (500, {}), (201, {"sid": "CA1"})])
+
+    async def handle(request: web.Request) -> web.Response:
+        await request.post()
+        status, body = next(answers)
+        return web.json_response(body, status=status)
+
+    told = []
+    async with exchange(handle, "/2010-04-01/Accounts/{sid}/Calls.json") as url, OutgoingHttp(FakeClock()) as http:
+        settings = {"dialer": "twilio", "twilio": LINE | {"api": url}}
+        account = create("phone", settings, Bench(clock=FakeClock(), http=http).tools())
+        assert isinstance(account, Telling)
+        assert account.told() == ""
+        for _ in range(5):
+            with suppress(ChannelError):
+                await account.dial(CALL)
+            told.append(account.told())
+
+    refused = "the exchange refused our credentials"
+    uncertain = "the exchange answered 500 without a call"
+    assert told == [refused, refused, "slowed by the exchange", uncertain, ""]
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        (401, ChannelMisconfigured, "the exchange refused our credentials"),
+        (503, TransientFailure, "the exchange answered 503"),
+        (None, TransientFailure, "the exchange is not there"),
+    ],
+)
+async def test_an_asterisk_that_cannot_be_heard_says_why(
+    status: int | None, error: type[ChannelError], words: str
+) -> None:
+    async def handle(_: web.Request) -> web.Response:
+        return web.Response(status=status or 200)
+
+    async with exchange(handle, "/ari/{rest:.*}") as url, OutgoingHttp(FakeClock()) as http:
+        where = {} if status is None else {"url": url}
+        settings = {"dialer": "asterisk", "asterisk": ARI | where}
+        account = create("phone", settings, Bench(clock=FakeClock(), http=http).tools())
+        with pytest.raises(error) as failure:
+            await account.listen(FakeInbox())
+    assert failure.value.detail.startswith(words)
+    assert ARI["password"] not in failure.value.detail
 
 
 async def test_asterisk_is_asked_under_the_trys_own_id_and_a_second_time_is_no_second_call() -> None:
