@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, literal, literal_column, or_, select, update
 
 from conversation.calling import ASLEEP, Attempt, Callback, CallState, Outcome
 from conversation.errors import Conflict, NotFound
@@ -16,6 +16,8 @@ from storage.upsert import insert_into
 
 _row = callbacks.c
 _try = callback_attempts.c
+# as the indexes of open requests say it: SQLite, which is told `open = 1` by a column of ours, would read every request there ever was
+_OPEN: ColumnElement[bool] = literal_column("callbacks.open")
 _ASLEEP = sorted(state.value for state in ASLEEP)
 _UNCALLED = sorted([*_ASLEEP, CallState.DUE.value])
 
@@ -100,7 +102,7 @@ def _of_conversation(c: Connection, conversation: str) -> Callback | None:
 def _position(c: Connection, one: Callback) -> int:
     earlier = or_(_row.asked_at < one.asked_at, (_row.asked_at == one.asked_at) & (_row.id < one.id))
     asap = _row.state.in_([CallState.REQUESTED.value, CallState.DUE.value]) & _row.slot_at.is_(None)
-    ahead = select(func.count()).where(_row.open, _row.channel == one.channel, asap, earlier)
+    ahead = select(func.count()).where(_OPEN, _row.channel == one.channel, asap, earlier)
     return int(c.execute(ahead).scalar_one()) + 1
 
 
@@ -173,12 +175,12 @@ class Callbacks(callback_slots.Slots):
 
     async def open_of(self, number: str, extension: str, matter: str) -> Callback | None:
         """The open request of this number and matter."""
-        same = (_row.number == number, _row.extension == extension, _row.matter == matter, _row.open)
+        same = (_row.number == number, _row.extension == extension, _row.matter == matter, _OPEN)
         return next(iter(await self._run(lambda c: _read(c, *same))), None)
 
     async def open_with(self, number: str, extension: str) -> list[Callback]:
         """The open requests of this number, of any matter, the oldest first."""
-        same = (_row.number == number, _row.extension == extension, _row.open)
+        same = (_row.number == number, _row.extension == extension, _OPEN)
         return await self._run(lambda c: _read(c, *same, order=_row.asked_at))
 
     async def of_conversation(self, conversation: str) -> Callback | None:
@@ -191,28 +193,28 @@ class Callbacks(callback_slots.Slots):
 
     async def due(self, now: datetime, limit: int) -> list[Callback]:
         """Those that sleep and whose time has come, oldest first."""
-        over = (_row.open, _row.state.in_(_ASLEEP), _row.due_at <= now)
+        over = (_OPEN, _row.state.in_(_ASLEEP), _row.due_at <= now)
         return await self._run(lambda c: _read(c, *over, order=_row.due_at, limit=limit))
 
     async def reminders(self, now: datetime, limit: int) -> list[Callback]:
         """Those whose reminder is to leave now."""
-        wanted = (_row.open, _row.remind_at <= now)
+        wanted = (_OPEN, _row.remind_at <= now)
         return await self._run(lambda c: _read(c, *wanted, order=_row.remind_at, limit=limit))
 
     async def waiting(self, before: datetime, limit: int) -> list[Callback]:
         """Those that are due, not marked as missed, and whose slot was over before then."""
-        late = (_row.open, _row.state == CallState.DUE.value, _row.missed.is_(False), _row.slot_end <= before)
+        late = (_OPEN, _row.state == CallState.DUE.value, _row.missed.is_(False), _row.slot_end <= before)
         return await self._run(lambda c: _read(c, *late, order=_row.asked_at, limit=limit))
 
     async def old(self, before: datetime, limit: int, *, now: datetime) -> list[Callback]:
         """Open ones that nobody is on the line with, asked for or promised before then, and that do not sleep any more."""
         since, awake = func.coalesce(_row.slot_end, _row.asked_at), or_(_row.due_at.is_(None), _row.due_at <= now)
-        forgotten = (_row.open, _row.state.in_(_UNCALLED), since <= literal(before, _row.asked_at.type), awake)
+        forgotten = (_OPEN, _row.state.in_(_UNCALLED), since <= literal(before, _row.asked_at.type), awake)
         return await self._run(lambda c: _read(c, *forgotten, order=_row.asked_at, limit=limit))
 
     async def promised(self, after: str, limit: int) -> list[Callback]:
         """Those that sleep until a slot, by id, above this one."""
-        wanted = (_row.open, _row.state == CallState.SCHEDULED.value, _row.slot_at.is_not(None), _row.id > after)
+        wanted = (_OPEN, _row.state == CallState.SCHEDULED.value, _row.slot_at.is_not(None), _row.id > after)
         return await self._run(lambda c: _read(c, *wanted, limit=limit))
 
     async def attempt(self, attempt: Attempt) -> None:

@@ -5,8 +5,11 @@ import multiprocessing
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, Engine, event
 
 from conversation import calling
 from conversation.calling import Attempt, Callback, CallState, Hands, Outcome
@@ -100,6 +103,36 @@ async def test_what_time_causes_is_found(store: Store) -> None:
         assert await work.callbacks.waiting(NOW, 10) == [missed]
         assert await work.callbacks.old(NOW - MINUTE, 10, now=NOW) == []
         assert [one.matter for one in await work.callbacks.old(NOW, 10, now=NOW)] == ["", "c"]
+
+
+async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store: Store) -> None:
+    if store.dialect != "sqlite":
+        pytest.skip("read from the plan of SQLite; PostgreSQL looks at how many rows there are")
+    asked_for: list[tuple[str, Any]] = []
+
+    def listen(_c: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+        asked_for.append((statement, given))
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        async with store.read("test") as work:
+            for verb in (work.callbacks.due, work.callbacks.reminders, work.callbacks.waiting):
+                await verb(NOW, 10)
+            await work.callbacks.old(NOW, 10, now=NOW)
+            await work.callbacks.open_of("+33142685300", "", "")
+            await work.callbacks.open_with("+33142685300", "")
+            await work.callbacks.position(asked())
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    wanted = [one for one in asked_for if "FROM callbacks" in one[0]]
+    async with store.read("test") as work:
+        plans = [await work._run(partial(_plan, *one)) for one in wanted]
+    assert len(plans) == 7
+    assert all("USING INDEX" in plan or "USING COVERING INDEX" in plan for plan in plans), plans
+
+
+def _plan(statement: str, given: Any, c: Connection) -> str:
+    return "\n".join(row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given))
 
 
 async def test_a_slot_holds_what_its_agents_can_make_and_no_more(store: Store) -> None:
