@@ -6,6 +6,8 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
 from channels.callback.site import routes
+from channels.callback.words import words_of
+from conversation.calling import CallRefused
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.channels.callback.doors import MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
@@ -55,3 +57,22 @@ async def test_a_call_is_asked_for_in_french_while_the_queue_is_closed(
     assert [(one.number, one.slot, one.zones) for one in calls.requests] == [
         ("+33199001234", MORNING, ("Europe/Paris",))
     ]
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_it(
+    open_context: OpenContext, clock: FakeClock, language: str
+) -> None:
+    calls = FakeCalls(clock, failure=CallRefused("asked_already"))
+    app = web.Application()
+    app.add_routes(routes({"phone": await account(clock, country="FR")}, doors(clock, calls)))
+    watched = await open_context(locale=language, timezone_id="Europe/Paris")
+    watched.allowed = ("409",)
+    async with TestServer(app) as server:
+        page = await watched.page()
+        await page.goto(str(server.make_url("/callback/phone")))
+        await page.fill("#number", "01 99 00 12 34")
+        await page.get_by_role("button", name=words_of(language)["send"]).click()
+        await expect(page.locator("#number-fault")).to_have_text(words_of(language)["asked_already"])
+        assert await violations(page) == []
+        await shoot(page, f"callback-asked-already-{language}")
