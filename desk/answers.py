@@ -330,11 +330,12 @@ class IssueOut(Output):
 
 
 class VocabularyOut(Output):
-    """The words that a relabel may use."""
+    """The words that a relabel may use, and which accounts call back."""
 
     languages: list[str]
     default_language: str
     issues: list[IssueOut]
+    calls: list[str]
 
 
 class ExplainOut(Output):

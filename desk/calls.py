@@ -1,6 +1,7 @@
 """Calls that customers asked for, as agents see and make them."""
 
 from datetime import datetime
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -74,6 +75,29 @@ async def get_callback(call: Call[None, None]) -> CallOut:
             raise Problem(404, "no_callback", "nobody asked to be called here")
         attempts = await work.callbacks.attempts(found.id)
     return _told(call, found, conversation, attempts)
+
+
+class LinkOut(Output):
+    """Where a call is asked for in this conversation, by whoever has the address."""
+
+    channel: str
+    url: str
+
+
+@routes.add("GET", "/conversations/{id}/callback/link", who=Who.AGENT)
+async def get_link(call: Call[None, None]) -> LinkOut:
+    """The page of the account that calls back, signed for this conversation and with the number that is known, if one is."""
+    async with call.services.storage.read("desk.call") as work:
+        conversation = await visible(call.services, work, call.agent, call.path("id"))
+        known = await work.customers.identities(conversation.customer)
+    plans = {name: one.can.calls for name, one in call.services.channels().items() if one.can.calls is not None}
+    channel = next((name for name in (*reversed(conversation.channels), *plans) if name in plans), None)
+    plan = plans.get(channel or "")
+    url = plan.link(conversation.id) if plan is not None else None
+    if channel is None or url is None:
+        raise Problem(404, "no_callback", "no account of this house calls back")
+    phone = next((one.phone for one in known if one.phone), None)
+    return LinkOut(channel=channel, url=f"{url}&number={quote(phone, safe='')}" if phone else url)
 
 
 @routes.add("POST", "/conversations/{id}/callback/dial", who=Who.AGENT, faults=(409,))

@@ -69,7 +69,10 @@ async def colleagues(call: Call[None, None]) -> Page[Colleague]:
 
 @routes.add("GET", "/vocabulary", who=Who.AGENT)
 async def vocabulary(call: Call[None, None]) -> VocabularyOut:
-    """The languages and issues of the rules in force."""
+    """The languages and issues of the rules in force, and the accounts that call back."""
     rulebook = call.services.rules.rulebook
     issues = [IssueOut(id=name, title=dict(issue.title)) for name, issue in rulebook.issues.items()]
-    return VocabularyOut(languages=list(rulebook.languages), default_language=rulebook.default_language, issues=issues)
+    calls = [name for name, account in call.services.channels().items() if account.can.calls is not None]
+    return VocabularyOut(
+        languages=list(rulebook.languages), default_language=rulebook.default_language, issues=issues, calls=calls
+    )

@@ -52,6 +52,7 @@ export const api = {
   typing: (id) => call("POST", thread(id, "/typing"), {}),
   explain: (id) => call("GET", thread(id, "/explain")),
   callback: (id) => call("GET", thread(id, "/callback")),
+  callLink: (id) => call("GET", thread(id, "/callback/link")),
   dial: (id) => call("POST", thread(id, "/callback/dial"), {}),
   callResult: (id, body) => call("POST", thread(id, "/callback/outcome"), body),
   tryMessage: (message) => call("POST", "explain", message),

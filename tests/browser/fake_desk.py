@@ -328,7 +328,9 @@ class FakeDesk:
         return web.json_response({"state": self.presence, "expires_at": moment(1)})
 
     async def _vocabulary(self, _: web.Request) -> web.Response:
-        return web.json_response({"languages": ["zh", "en", "fr", "de"], "default_language": "en", "issues": ISSUES})
+        return web.json_response(
+            {"languages": ["zh", "en", "fr", "de"], "default_language": "en", "issues": ISSUES, "calls": ["phone"]}
+        )
 
     async def _customer(self, request: web.Request) -> web.Response:
         name = request.match_info["id"]

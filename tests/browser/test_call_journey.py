@@ -18,6 +18,7 @@ from playwright.async_api import Page, expect
 from ops.clock import SystemClock
 from tests.browser.conftest import OpenContext
 from tests.browser.test_journey import PASSWORD
+from tests.faults.ledger import post
 from tests.ports import free_port
 from tests.serving import Api, admin_token, huntgroup, start, write_config
 
@@ -117,7 +118,6 @@ async def at_work(page: Page, house: House) -> None:
     await page.get_by_role("button", name="Log in").click()
     await page.get_by_role("radio", name="Online").click()
     await expect(page.get_by_role("radio", name="Online")).to_be_checked()
-    await expect(page.locator(".list")).to_contain_text("snoozed")  # until its slot
 
 
 async def until(page: Page, house: House, at: datetime) -> None:
@@ -151,6 +151,7 @@ async def test_a_call_is_asked_for_in_french_offered_at_its_slot_tried_twice_and
 
     house.put_clock(opening - timedelta(minutes=10))
     await at_work(lea, house)
+    await expect(lea.locator(".list")).to_contain_text("snoozed")  # until its slot
     await until(lea, house, opening)
     await expect(lea.locator("li.offer")).to_contain_text("Anne Dupont")
     await house.picture(lea, "offered-at-the-slot")
@@ -168,3 +169,32 @@ async def test_a_call_is_asked_for_in_french_offered_at_its_slot_tried_twice_and
     await house.picture(lea, "done")
     told = await house.api.get(f"/api/v1/conversations/{call['id']}/callback")
     assert (told["state"], [one["outcome"] for one in told["attempts"]]) == ("done", ["no_answer", "done"])
+
+
+async def test_an_agent_arranges_a_call_in_a_conversation_that_began_elsewhere(
+    house: House, open_context: OpenContext
+) -> None:
+    house.put_clock(monday() + timedelta(minutes=1))
+    context = await open_context()
+    lea = await context.page()
+    await at_work(lea, house)
+    async with aiohttp.ClientSession() as session:
+        body = {
+            "id": "m1",
+            "from": {"id": "anne", "name": "Anne Dupont"},
+            "text": "Bonjour, appelez-moi s'il vous plaît",
+        }
+        assert (await post(session, house.url, body, ahead=float(house.moved.read_text())))[0] == 200
+    await lea.locator("li.offer").get_by_role("button", name="Accept").click()
+    async with context.context.expect_page() as opened:
+        await lea.get_by_role("button", name="Arrange a call").click()
+    form = await opened.value
+    await form.fill("#number", "+33 1 99 00 12 34")
+    await form.check("#consent")
+    await form.locator("form button[type=submit]").last.click()
+    await expect(form.locator("main")).to_contain_text("We will call you")
+    panel = lea.get_by_role("region", name="Call asked for")
+    await expect(panel.locator(".number a")).to_have_attribute("href", "tel:+33199001234")
+    await house.picture(lea, "arranged")
+    (only,) = [one async for one in house.api.conversations()]
+    assert (only["channels"], only["customer"]["name"]) == (["app", "phone"], "Anne Dupont")

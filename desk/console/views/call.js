@@ -6,7 +6,6 @@ import { tell } from "../feed.js";
 import { say, stamp, term, whole } from "../i18n.js";
 import * as store from "../store.js";
 import { Icon } from "./icons.js";
-import { kindOfChannel } from "./list.js";
 
 const RESULTS = ["done", "no_answer", "busy", "voicemail", "rejected", "invalid"];
 const SETTLED = ["done", "no_answer", "busy", "failed", "cancelled", "expired"];
@@ -32,14 +31,31 @@ function Result({ it, done }) {
     )}</div>`;
 }
 
-/** The section in the right pane; nothing where nobody asked to be called. */
+/** Asking for a call with the customer: the customers' own page, signed for this conversation. */
+function Arrange({ it }) {
+  if (!store.vocabulary.value.calls?.length || it.state === "closed") return null;
+  const open = async () => {
+    const page = window.open("about:blank", "_blank"); // in the click itself, else it is taken for an advertisement
+    try {
+      const { url } = await api.callLink(it.id);
+      page.opener = null;
+      page.location = url;
+    } catch (fault) {
+      page?.close();
+      tell(fault);
+    }
+  };
+  return html`<p><button type="button" class="link" onClick=${open}><${Icon} name="callback" /> ${say("call.arrange")}</button></p>`;
+}
+
+/** The section in the right pane; only the way to ask where nobody asked to be called. */
 export function CallPanel({ it }) {
   const [known, keep] = useState(null);
   // only where somebody may have asked: the answer to all others would be that there is nothing
-  const may = it.kind === "callback" || (it.channels ?? []).some((channel) => kindOfChannel(channel, it) === "callback");
+  const may = it.kind === "callback" || (it.channels ?? []).some((channel) => store.vocabulary.value.calls?.includes(channel));
   const look = () => (may ? api.callback(it.id).then(keep, () => keep(null)) : keep(null));
   useEffect(() => void look(), [it.id, it.updated_at]);
-  if (!known) return null;
+  if (!known) return html`<${Arrange} it=${it} />`;
   const mine = [it.assignee?.id, it.offered_to?.id].includes(store.me.value?.id);
   const dial = async () => {
     try {
@@ -63,5 +79,6 @@ export function CallPanel({ it }) {
     ${known.attempts.length > 0 && html`<${Tries} attempts=${known.attempts} />`}
     ${!SETTLED.includes(known.state) && html`${waiting && html`<button type="button" class="primary" onClick=${dial}>${say("call.dial")}</button>`}
       ${mine && html`<${Result} it=${it} done=${look} />`}`}
+    ${SETTLED.includes(known.state) && html`<${Arrange} it=${it} />`}
   </section>`;
 }
