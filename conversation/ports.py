@@ -410,6 +410,10 @@ class VisitorFeed(Protocol):
         """The visitor is typing: agents who look at the conversation are told."""
         ...
 
+    async def call_link(self, identity: str) -> str | None:
+        """Where this visitor asks for a call in their open conversation; None where there is none, or nobody calls back."""
+        ...
+
     async def here(self, identity: str, channel: str) -> None:
         """The visitor's page is open, although it has not been looked at: no mail follows for another while."""
         ...

@@ -18,6 +18,7 @@ from conversation.remembering.conversations import ConversationFilter
 from conversation.remembering.sessions import StoredSession
 from conversation.thread import Conversation, State
 from router import announce
+from router.call_plan import offered_plan
 from router.sanitize import clean_key, clean_text
 
 SESSION_LASTS = timedelta(days=30)
@@ -124,6 +125,13 @@ class Feed:
         data: dict[str, object] = {"conversation": conversation.id, "from": "customer"}
         data |= {"queue": conversation.queue, "owner": conversation.owner or conversation.offered_to}
         self._signals.publish(Hint(topic=Topic.TYPING, keys=(conversation.id,), data=data))
+
+    async def call_link(self, identity: str) -> str | None:
+        """Where this visitor asks for a call in their open conversation; None where there is none, or nobody calls back."""
+        async with self._storage.read("visitor_call") as work:
+            conversation = await open_conversation(work, identity)
+        plan = offered_plan(self._cans(), conversation.queue) if conversation is not None else None
+        return plan.link(conversation.id) if plan is not None and conversation is not None else None
 
     async def here(self, identity: str, channel: str) -> None:
         """The visitor's page is open, although it has not been looked at: no mail follows for another while."""

@@ -38,10 +38,14 @@ class Asset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
-    """All files of one account's page. `version` changes with any of them and stands in their addresses; `mail`: it follows by mail."""
+    """All files of one account's page. `version` changes with any of them and stands in their addresses.
+
+    `mail`: what is not read follows by mail. `calls`: there is a button for being called.
+    """
 
     template: str
     mail: bool
+    calls: bool
     files: Mapping[str, Asset]
     version: str
 
@@ -61,7 +65,9 @@ def load(settings: Settings, folder: Path = FOLDER) -> Assets:
     template = folder / TEMPLATE
     version = hashlib.sha256("".join(asset.etag for asset in found.values()).encode()).hexdigest()[:12]
     text = template.read_text("utf-8") if template.exists() else ""
-    return Assets(template=text, mail=settings.follow_up is not None, files=found, version=version)
+    return Assets(
+        template=text, mail=settings.follow_up is not None, calls=settings.calls, files=found, version=version
+    )
 
 
 def page(assets: Assets, *, channel: str, title: str, language: str) -> str:
@@ -72,6 +78,7 @@ def page(assets: Assets, *, channel: str, title: str, language: str) -> str:
         "language": language,
         "assets": f"/chat/{channel}/assets-{assets.version}/",
         "mail": "yes" if assets.mail else "no",
+        "calls": "yes" if assets.calls else "no",
     }
     text = assets.template
     for name, value in values.items():

@@ -92,6 +92,7 @@ class Settings(BaseModel):
     follow_up_after: Annotated[timedelta, BeforeValidator(_span), AfterValidator(_not_at_once)] = Field(
         default=timedelta(minutes=3), description="how long an answer waits to be read before it is mailed"
     )
+    calls: bool = Field(default=False, description="a button by which visitors ask to be called")
     messages_per_second: PositiveFloat = Field(default=2.0, description="of one visitor, over time")
     messages_at_once: PositiveInt = Field(default=30, description="of one visitor, in a burst")
 

@@ -65,6 +65,7 @@ class _Site:
         private = [
             (hdrs.METH_POST, "/sessions", self._open_session),
             (hdrs.METH_PUT, "/address", self._leave_address),
+            (hdrs.METH_GET, "/call", self._call_link),
             (hdrs.METH_GET, "/messages", self._messages),
             (hdrs.METH_POST, "/messages", self._say),
             (hdrs.METH_POST, "/attachments", self._upload),
@@ -197,6 +198,14 @@ class _Site:
         email = normalize.address(await json_of(request))
         await self._doors.sessions.leave_address(visitor.identity.id, email)
         return answer({"email": email})
+
+    async def _call_link(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """The page at which a call is asked for, signed for what is being talked about here."""
+        visitor = await self._visitor(request, place)
+        url = await self._doors.feed.call_link(visitor.identity.id) if place.settings.calls else None
+        if url is None:
+            raise Problem(status=404, code="no_call", detail="there is nothing open to be called about")
+        return answer({"url": url})
 
     async def _visitor(self, request: web.Request, place: Place) -> Visitor:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")

@@ -34,6 +34,10 @@ mon-fri = ["09:00-17:00"]
 [queues.calls]
 hours = "paris"
 
+[channels.site]
+kind = "webchat"
+calls = true
+
 [channels.phone]
 kind = "callback"
 queue = "calls"
@@ -198,3 +202,27 @@ async def test_an_agent_arranges_a_call_in_a_conversation_that_began_elsewhere(
     await house.picture(lea, "arranged")
     (only,) = [one async for one in house.api.conversations()]
     assert (only["channels"], only["customer"]["name"]) == (["app", "phone"], "Anne Dupont")
+
+
+async def test_a_visitor_of_the_chat_asks_to_be_called_about_what_they_wrote(
+    house: House, open_context: OpenContext
+) -> None:
+    context = await open_context(locale="de-DE", timezone_id="Europe/Berlin")
+    page = await context.page()
+    await page.goto(f"{house.url}/chat/site?language=de")
+    await expect(page.locator("#text")).to_be_visible()
+    await expect(page.locator("#call")).to_be_hidden()  # there is nothing to be called about yet
+    await page.locator("#text").fill("Meine Karte ist weg")
+    await page.locator("#send").click()
+    await expect(page.locator(".message.mine")).to_have_count(1)
+    await house.picture(page, "chat-with-a-button")
+    async with context.context.expect_page() as opened:
+        await page.get_by_role("button", name="Anruf wünschen").click()
+    form = await opened.value
+    await form.fill("#number", "+33 1 99 00 12 34")
+    await form.check("#consent")
+    await form.get_by_role("button", name="Rückruf wünschen").click()
+    await expect(form.locator("main")).to_contain_text("Ihr Zeichen ist")
+    (only,) = [one async for one in house.api.conversations()]
+    told = await house.api.get(f"/api/v1/conversations/{only['id']}/callback")
+    assert (only["channels"], told["number"]) == (["site", "phone"], "+33199001234")

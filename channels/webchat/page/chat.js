@@ -72,6 +72,7 @@ function draw() {
   if (!wanted.length) wanted.push(["welcome", () => make("p", "welcome", say("welcome"))]);
   patch(wanted);
   address.draw(say, !log.querySelector(".welcome"));
+  by("call").hidden = document.body.dataset.calls !== "yes" || !feed.messages.size; // what is still leaving is not known there
   if (low) log.scrollTop = log.scrollHeight;
 }
 
@@ -231,6 +232,20 @@ function tellFrame(words) {
   if (frameOf && parent !== window) parent.postMessage(words, frameOf);
 }
 
+// The page for it, signed for this conversation; a tab of its own, so that the chat stays where it is.
+async function askForCall() {
+  put(trouble, "");
+  const page = window.open("about:blank", "_blank"); // in the click itself, else it is taken for an advertisement
+  try {
+    const { url } = await feed.call("GET", "call");
+    page.opener = null;
+    page.location = `${url}&language=${say.language}`;
+  } catch {
+    page?.close();
+    put(trouble, say("no_call"));
+  }
+}
+
 // -- writing -----------------------------------------------------------------------------------------------------------
 
 function submit(event) {
@@ -351,6 +366,7 @@ function listen() {
 }
 
 function listenToFrame() {
+  by("call").addEventListener("click", askForCall);
   by("close").hidden = !frameOf;
   by("close").addEventListener("click", () => tellFrame({ huntgroup: "close" }));
   addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && tellFrame({ huntgroup: "close" }));

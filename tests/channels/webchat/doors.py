@@ -161,6 +161,9 @@ class _Feed:
     async def typing(self, identity: str) -> None:
         self._cards.typed.append(identity)
 
+    async def call_link(self, identity: str) -> str | None:
+        return f"https://wallet.example/callback/phone?t={identity}.SIGNED" if self._cards.feeds.get(identity) else None
+
     async def here(self, identity: str, channel: str) -> None:
         self._cards.here.append((identity, channel))
 

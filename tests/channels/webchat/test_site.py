@@ -377,3 +377,16 @@ async def test_what_a_site_vouches_for_is_not_changed_by_typing(cards: Cards) ->
         assert [one.identity.email for one in cards.visitors.values()] == [None]
         refused = await client.put("/chat/site/address", json={"email": "typed@example.org"}, headers=bearer)
     assert refused.status == 422
+
+
+async def test_a_visitor_who_wrote_is_told_where_to_ask_for_a_call(cards: Cards) -> None:
+    async with chat(cards, calls=True) as client:
+        bearer, visitor = await session(client)
+        assert (await problem(await client.get("/chat/site/call", headers=bearer), 404))["code"] == "no_call"
+        await client.post("/chat/site/messages", json={"id": "m1", "text": "hello"}, headers=bearer)
+        told = await (await client.get("/chat/site/call", headers=bearer)).json()
+        assert told["url"] == f"https://wallet.example/callback/phone?t={visitor}.SIGNED"
+        assert (await client.get("/chat/site/call")).status == 401
+    async with chat(cards) as client:  # no button, no address
+        bearer, _ = await session(client)
+        assert (await problem(await client.get("/chat/site/call", headers=bearer), 404))["code"] == "no_call"
