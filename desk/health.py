@@ -41,7 +41,8 @@ def _local(request: web.Request) -> bool:
 def _tokened(services: Services, request: web.Request) -> bool:
     scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     wanted = services.metrics_token
-    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(token.encode(), str(wanted).encode())
+    shown = token.encode(errors="surrogateescape")  # a header may hold any bytes
+    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(shown, str(wanted).encode())
 
 
 async def metrics(request: web.Request) -> web.Response:

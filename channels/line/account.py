@@ -93,7 +93,7 @@ class LineAccount:
         """HMAC-SHA256 over the raw bytes, as https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/ has it."""
         key = self._settings.secret.get_secret_value().encode()
         wanted = base64.b64encode(hmac.new(key, request.body, hashlib.sha256).digest())
-        if not hmac.compare_digest(request.headers.get(HEADER, "").encode(), wanted):
+        if not hmac.compare_digest(request.headers.get(HEADER, "").encode(errors="surrogateescape"), wanted):
             raise SignatureRejected("the signature is missing or wrong")
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:

@@ -170,7 +170,7 @@ class TelegramAccount:
         secret = self.settings.secret
         if secret is None or not self._is_brought:
             raise SignatureRejected("this account has no webhook")
-        shown = request.headers.get(HEADER, "").encode()
+        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
         if not hmac.compare_digest(shown, secret.get_secret_value().encode()):
             raise SignatureRejected("the secret token is missing or wrong")
 

@@ -70,7 +70,8 @@ class ViberAccount:
     def verify(self, request: Request) -> None:
         """HMAC-SHA256 in hex over the raw bytes: https://developers.viber.com/docs/api/rest-bot-api/#callbacks."""
         wanted = hmac.new(self._token.encode(), request.body, hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(request.headers.get(HEADER, "").lower().encode(), wanted.encode()):
+        shown = request.headers.get(HEADER, "").lower().encode(errors="surrogateescape")
+        if not hmac.compare_digest(shown, wanted.encode()):
             raise SignatureRejected("the signature is missing or wrong")
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:

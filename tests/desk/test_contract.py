@@ -1,5 +1,6 @@
 """What every route has in common: problems, strict bodies, headers, and the document that tells it all."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -100,6 +101,16 @@ async def test_metrics_are_for_this_host_or_the_token(house: House) -> None:
     key = {**proxied, "Authorization": "Bearer for-the-scraper"}
     async with house.client.get("/metrics", headers=key) as answer:
         assert answer.status == 200
+
+
+async def test_a_token_for_metrics_that_is_no_text_is_a_wrong_token(house: House) -> None:
+    at = house.client.make_url("/metrics")
+    reader, writer = await asyncio.open_connection(at.host, at.port)  # aiohttp's client sends no such bytes
+    asked = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 127.0.0.1\r\nConnection: close\r\n"
+    writer.write(asked + b"Authorization: Bearer \xff\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+    writer.close()
+    await writer.wait_closed()
 
 
 async def test_readiness_names_what_is_not_well(house: House) -> None:
