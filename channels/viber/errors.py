@@ -8,7 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 from channels.outgoing import json_of, refuse_for_now
-from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
+from conversation.errors import (
+    ChannelError,
+    ChannelMisconfigured,
+    PermanentFailure,
+    RateLimited,
+    TransientFailure,
+    Unknown,
+)
 from conversation.ports import Answer, Clock
 
 OK = 0
@@ -52,12 +59,18 @@ TABLE: Mapping[int, str | Callable[[str], ChannelError]] = {
 
 
 def status_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
-    """The body of a success. Raises what anything else means; a status that is not in the table may pass."""
+    """The body of a success. Raises what anything else means; a status that is not in the table may pass.
+
+    200 without a status tells nothing of what became of the call: tried again it could arrive twice.
+    """
     refuse_for_now(answer, clock)
     body = json_of(answer)
     status = body.get("status")
-    if answer.status == _SUCCESS and status == OK:
-        return body
+    if answer.status == _SUCCESS:
+        if type(status) is not int:  # nor is true 1
+            raise Unknown("Viber answered 200 without a status")
+        if status == OK:
+            return body
     raise _meaning(
         status, f"Viber answered {answer.status}, {status}: {body.get('status_message', '')}"[:_LONGEST_DETAIL], answer
     )

@@ -265,6 +265,12 @@ def test_every_row_of_the_error_table(status: int, wanted: type[ChannelError]) -
     assert "in words" in str(caught.value)
 
 
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"[0]", b'{"status":false}', b'{"status":"0"}'])
+def test_an_answer_without_a_status_may_have_been_a_delivery(body: bytes) -> None:
+    with pytest.raises(Unknown):
+        status_of(Answer(status=200, headers={}, body=body), FakeClock(NOW))
+
+
 def test_the_table_holds_every_status_and_no_other() -> None:
     assert set(TABLE) | {999} == set(CASES)
 
