@@ -26,7 +26,8 @@ _SUCCESS = 200
 
 
 def _limited(detail: str) -> ChannelError:
-    return RateLimited(detail, retry_after=_LIMITED_FOR)
+    # Viber counts what one customer got without answering, 100 an hour: https://creators.viber.com/docs/bots-api/resources/messaging/send-message
+    return RateLimited(detail, retry_after=_LIMITED_FOR, whole_account=False)
 
 
 # a code of `PermanentFailure`, or what makes the error

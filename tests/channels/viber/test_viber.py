@@ -265,6 +265,14 @@ def test_every_row_of_the_error_table(status: int, wanted: type[ChannelError]) -
     assert "in words" in str(caught.value)
 
 
+async def test_a_customer_who_got_too_much_holds_up_nobody_else() -> None:
+    async with viber(hook="http://127.0.0.1:9/") as playing, OutgoingHttp(FakeClock(NOW)) as http:
+        playing.limited = True
+        with pytest.raises(RateLimited) as caught:
+            await account(http, playing).send(answering())
+    assert not caught.value.whole_account
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>", b"[0]", b'{"status":false}', b'{"status":"0"}'])
 def test_an_answer_without_a_status_may_have_been_a_delivery(body: bytes) -> None:
     with pytest.raises(Unknown):
