@@ -69,11 +69,14 @@ class Author:
     name: str | None = None
 
 
+PROVIDER = "provider:"  # before what an account needs to ask for a file that its provider keeps
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A file beside a message. `size` is in bytes; `url` is set while the bytes still lie with the provider.
 
-    It is a public http(s) URL, or "provider:" and whatever the account's own `fetch` needs to ask for them. `fault` is the code
+    It is a public http(s) URL, or `PROVIDER` and whatever the account's own `fetch` needs to ask for them. `fault` is the code
     of why they could not be had: "expired", "too_large", "refused" ...
     """
 

@@ -17,6 +17,7 @@ from conversation.errors import (
     StoreError,
 )
 from conversation.events import Topic
+from conversation.message import PROVIDER
 from conversation.ports import Blobs, Channel, Clock, Fetched, Http, Media, Signals
 from conversation.remembering import Storage
 from conversation.remembering.attachments import StoredAttachment
@@ -26,7 +27,6 @@ from router.outcome import back_off
 
 log = logging.getLogger(__name__)
 
-PROVIDER = "provider:"
 _POLL = 5.0
 _BESIDES = timedelta(seconds=60)  # what a lease outlasts the fetching by: storing takes time as well
 _MISCONFIGURED = timedelta(minutes=5)

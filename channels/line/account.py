@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 from channels.line import normalize, render, tokens
-from channels.line.content import PROVIDER
 from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, told_by
 from channels.line.settings import Settings
 from channels.outgoing import json_of
@@ -22,7 +21,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Answer, Can, Fetched, Inbox, Reply, Request, Tools

@@ -10,7 +10,6 @@ from channels.meta import normalize, render
 from channels.meta.graph import Graph
 from channels.meta.platforms import DAY, LIMITS, WEEK, Platform
 from channels.meta.profiles import Profiles
-from channels.meta.reading import PROVIDER
 from channels.meta.settings import Settings
 from channels.throttle import Pace, Paces
 from channels.windows import must_be_lawful, must_tag
@@ -23,7 +22,7 @@ from conversation.errors import (
     StoreError,
     Unknown,
 )
-from conversation.message import Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import Identity, WorkKind
 from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools

@@ -14,7 +14,6 @@ from channels.meta.platforms import DAY
 from conversation.errors import MalformedPayload
 from conversation.message import Attachment, InboundEvent, Malformed
 
-PROVIDER = "provider:"
 UNSUPPORTED = "unsupported"
 LONGEST_ID = 500
 LONGEST_NAME = 1000

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from channels import fields
-from channels.meta.reading import PROVIDER, attachment, inner, lines, named, number, place
+from channels.meta.reading import attachment, inner, lines, named, number, place
 from conversation.errors import MalformedPayload
-from conversation.message import Attachment
+from conversation.message import PROVIDER, Attachment
 
 _LONGEST_MEDIA_ID = 200
 _MOST_CARDS = 50

@@ -14,7 +14,7 @@ from channels.sms.settings import Settings
 from channels.throttle import Pace
 from channels.windows import must_be_lawful
 from conversation.errors import PermanentFailure
-from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
@@ -86,7 +86,7 @@ class SmsAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a picture. Twilio leads on to where it lies, and is told the token only itself."""
-        path = (attachment.url or "").removeprefix(normalize.PROVIDER)
+        path = (attachment.url or "").removeprefix(PROVIDER)
         if not path.startswith("/2010-04-01/Accounts/"):
             raise PermanentFailure("not a file that Twilio keeps", code="bad_url")
         return await self._tools.http.fetch(

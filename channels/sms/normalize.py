@@ -14,6 +14,7 @@ from channels.media import file_id
 from channels.sms.errors import words_of
 from conversation.errors import MalformedPayload
 from conversation.message import (
+    PROVIDER,
     Attachment,
     ContactChanged,
     DeliveryReported,
@@ -24,7 +25,6 @@ from conversation.message import (
 )
 from conversation.people import Identity
 
-PROVIDER = "provider:"
 MOST_FILES = 10
 WHATSAPP = "whatsapp:"  # before a number that writes by WhatsApp
 WINDOW = timedelta(hours=24)  # in which WhatsApp lets us answer

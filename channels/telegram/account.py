@@ -11,7 +11,6 @@ from typing import Any
 from channels.media import safe_name
 from channels.telegram import normalize, render
 from channels.telegram.client import DOWNLOAD_LIMIT, Client, Migrated
-from channels.telegram.content import PROVIDER
 from channels.telegram.polling import LEASE, Polling
 from channels.telegram.settings import Mode, Settings
 from channels.throttle import Pace, Paces
@@ -27,7 +26,7 @@ from conversation.errors import (
     Unknown,
 )
 from conversation.ids import new_id
-from conversation.message import Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import Identity, WorkKind
 from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools

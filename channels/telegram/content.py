@@ -11,9 +11,7 @@ from typing import Any
 from channels import fields
 from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
-from conversation.message import Attachment
-
-PROVIDER = "provider:"
+from conversation.message import PROVIDER, Attachment
 
 _LONGEST_NAME = 1000
 _LONGEST_FILE_ID = 500

@@ -19,7 +19,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
@@ -126,7 +126,7 @@ class WechatAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a file that a customer sent: WeChat keeps them for three days."""
-        media_id = (attachment.url or "").removeprefix(normalize.PROVIDER)
+        media_id = (attachment.url or "").removeprefix(PROVIDER)
         if not media_id or media_id == attachment.url:
             raise PermanentFailure("not a file that WeChat keeps", code="bad_url")
         return await self._client.fetch(media_id)

@@ -15,6 +15,7 @@ from channels.scenes import Scene, chosen
 from channels.wechat import papers
 from conversation.errors import MalformedPayload
 from conversation.message import (
+    PROVIDER,
     Attachment,
     ContactChanged,
     DeliveryReported,
@@ -25,7 +26,6 @@ from conversation.message import (
 )
 from conversation.people import Identity
 
-PROVIDER = "provider:"
 WINDOW = timedelta(hours=48)
 SHORT_WINDOW = timedelta(minutes=1)
 

@@ -14,11 +14,10 @@ from channels.sending import in_turn
 from channels.shared_files import BYTES, can_share, shared
 from channels.throttle import Pace
 from channels.x import normalize, oauth, render
-from channels.x.content import PROVIDER
 from channels.x.errors import body_of
 from channels.x.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, SignatureRejected
-from conversation.message import Accepted, Attachment, InboundEvent
+from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools

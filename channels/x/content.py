@@ -10,9 +10,7 @@ from typing import Any
 from channels import fields
 from channels.media import file_id, safe_name
 from conversation.errors import MalformedPayload
-from conversation.message import Attachment
-
-PROVIDER = "provider:"
+from conversation.message import PROVIDER, Attachment
 
 _PRIVATE = "https://ton.twitter.com"  # asks for a signature
 _MOST = 500

@@ -25,7 +25,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, ContactChanged, InboundEvent, MessageReceived
+from conversation.message import PROVIDER, Attachment, ContactChanged, InboundEvent, MessageReceived
 from conversation.outbound import OutboundMessage
 from conversation.ports import Answer, Channel, Request, Tools
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fake_twilio
@@ -245,7 +245,7 @@ def test_a_failure_is_told_to_agents_in_words() -> None:
 
 def kept(file: str) -> Attachment:
     path = f"/2010-04-01/Accounts/{ACCOUNT}/Messages/MM{1:032x}/Media/{file}"
-    return Attachment(id="a", name="x", type="image/png", url=normalize.PROVIDER + path)
+    return Attachment(id="a", name="x", type="image/png", url=PROVIDER + path)
 
 
 async def test_a_picture_is_fetched_through_the_redirect_and_the_token_stays_behind() -> None:
