@@ -282,6 +282,7 @@ class DeliveryReported:
 
     `external_id` is the provider's id of our message, or our own message id where the provider takes one. Where a medium
     only says "everything before", `up_to` is that instant and `to` the customer's address; `external_id` is then the report's own.
+    `error` is a stable code and words, `refused: no such sticker`, as where a send fails.
     `raw` is what arrived, where it is to be kept.
     """
 

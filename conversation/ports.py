@@ -140,11 +140,11 @@ class Webhook(Protocol):
     """In addition, where the provider calls us."""
 
     def verify(self, request: Request) -> None:
-        """Return, or raise `SignatureRejected`. MUST use the raw bytes and compare in constant time."""
+        """Return, or raise `SignatureRejected`. MUST use the raw bytes and compare in constant time; a header may hold lone surrogates."""
         ...
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
-        """The events in these bytes. Pure; raises `MalformedPayload`."""
+        """The events in these bytes. Pure; raises `MalformedPayload`, which is answered 400: `Malformed` is kept and answered like a message."""
         ...
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:
