@@ -1,14 +1,13 @@
 """`huntgroup do-not-call`: numbers that are never called, listed, added and removed."""
 
 import argparse
-import getpass
 import json
 import sys
 
 from conversation.errors import NotFound
 from conversation.remembering.callbacks import BlockedNumber
 from ops.clock import SystemClock
-from ops.on_store import Doing, run_on_store
+from ops.on_store import Doing, actor, run_on_store
 from ops.settings import Settings
 from router.never_called import BadNumber, put_down, take_off
 from storage.engine import Store
@@ -57,7 +56,7 @@ def _add(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, _: Settings) -> int:
         async with store.begin("do_not_call.add") as work:
             now = SystemClock().now()
-            number = await put_down(work, args.number, reason=args.reason, actor=_actor(), now=now)
+            number = await put_down(work, args.number, reason=args.reason, actor=actor(), now=now)
         print(f"{number} is not called any more")
         return 0
 
@@ -68,17 +67,13 @@ def _remove(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, _: Settings) -> int:
         try:
             async with store.begin("do_not_call.remove") as work:
-                await take_off(work, args.number, actor=_actor(), now=SystemClock().now())
+                await take_off(work, args.number, actor=actor(), now=SystemClock().now())
         except NotFound as error:
             print(f"huntgroup do-not-call: {error}", file=sys.stderr)
             return 1
         return 0
 
     return doing
-
-
-def _actor() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 def _as_json(one: BlockedNumber) -> dict[str, object]:

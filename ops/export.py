@@ -1,7 +1,6 @@
 """`huntgroup export`: everything the house knows of one customer, as a zip of JSON lines and their files."""
 
 import argparse
-import getpass
 import json
 import mimetypes
 import os
@@ -15,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from conversation.errors import NotFound
 from conversation.remembering.exports import Record
 from ops.clock import SystemClock
-from ops.on_store import Doing, run_on_store
+from ops.on_store import Doing, actor, run_on_store
 from ops.settings import Settings
 from storage.blobs import FolderBlobs
 from storage.engine import Store
@@ -75,8 +74,7 @@ async def _customer(store: Store, wanted: str) -> str:
         by_address = await work.exports.customer_of(channel, address) if colon else None
         customer = (await work.customers.get(by_address or wanted)).id
         now = SystemClock().now()
-        actor = f"{getpass.getuser()} (command line)"
-        await work.rulebooks.audit(actor=actor, action="customer.export", subject=customer, data={}, now=now)
+        await work.rulebooks.audit(actor=actor(), action="customer.export", subject=customer, data={}, now=now)
     return customer
 
 

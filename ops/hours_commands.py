@@ -1,7 +1,6 @@
 """`huntgroup hours`: open or close a calendar at once, until some time, whatever the file says."""
 
 import argparse
-import getpass
 import json
 import sys
 from datetime import datetime
@@ -10,7 +9,7 @@ from conversation.errors import NotFound
 from conversation.remembering import Work
 from conversation.remembering.overrides import Override
 from ops.clock import SystemClock
-from ops.on_store import Doing, run_on_store
+from ops.on_store import Doing, actor, run_on_store
 from ops.settings import Settings, parse_rules
 from router.durations import parse_duration
 from router.hours import Calendars
@@ -56,7 +55,7 @@ def _override(args: argparse.Namespace) -> Doing:
                 is_open=args.state == "open",
                 until=_until(args.until, now),
                 reason=args.reason,
-                actor=_actor(),
+                actor=actor(),
                 now=now,
             )
         print(json.dumps(as_json(made), ensure_ascii=False) if args.json else _line(made))
@@ -80,7 +79,7 @@ def _clear(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, _: Settings) -> int:
         try:
             async with store.begin("hours.clear") as work:
-                await withdraw(work, calendar=args.calendar, actor=_actor(), now=SystemClock().now())
+                await withdraw(work, calendar=args.calendar, actor=actor(), now=SystemClock().now())
         except NotFound as error:
             print(f"huntgroup hours: {error}", file=sys.stderr)
             return 1
@@ -106,10 +105,6 @@ def _until(text: str, now: datetime) -> datetime:
     if at.tzinfo is None:
         raise BadOverride(f"--until: '{text}' has no zone: write it like 2026-11-23T18:00:00+08:00")
     return at
-
-
-def _actor() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 def as_json(one: Override) -> dict[str, object]:

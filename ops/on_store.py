@@ -1,6 +1,7 @@
 """For commands that work on the database beside a serving house: open it, wait up to five seconds, let it go."""
 
 import asyncio
+import getpass
 import os
 import sys
 from argparse import Namespace
@@ -18,6 +19,11 @@ Doing = Callable[[Store, Settings], Awaitable[int]]
 
 class OldSchema(HuntgroupError):
     """The database stands at another migration than this program needs."""
+
+
+def actor() -> str:
+    """Who stands in the record for what a command did."""
+    return f"{getpass.getuser()} (command line)"
 
 
 async def opened(settings: Settings, doing: Doing) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import difflib
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from conversation.errors import NotFound
 from conversation.remembering.rulebooks import Revision
 from ops.clock import SystemClock
-from ops.on_store import Doing, run_on_store
+from ops.on_store import Doing, actor, run_on_store
 from ops.settings import Settings
 from router.activation import activate, found
 from router.rulebook import RuleFaults
@@ -67,9 +66,8 @@ def _diff(args: argparse.Namespace) -> Doing:
 
 def _activate(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, settings: Settings) -> int:
-        actor = f"{getpass.getuser()} (command line)"
         async with store.begin("rules.activate") as work:
-            made = await activate(work, args.revision, channels=settings.hints, actor=actor, clock=SystemClock())
+            made = await activate(work, args.revision, channels=settings.hints, actor=actor(), clock=SystemClock())
         print(_line(made))
         return 0
 
