@@ -13,6 +13,7 @@ from desk.answers import ConversationOut, Output
 from desk.contract import Call, Input, Routes
 from desk.problems import Problem
 from desk.views import conversation_out, names_for
+from router.call_plan import offered_plan
 
 routes = Routes("calls")
 
@@ -90,13 +91,13 @@ async def get_link(call: Call[None, None]) -> LinkOut:
     async with call.services.storage.read("desk.call") as work:
         conversation = await visible(call.services, work, call.agent, call.path("id"))
         known = await work.customers.identities(conversation.customer)
-    plans = {name: one.can.calls for name, one in call.services.channels().items() if one.can.calls is not None}
-    channel = next((name for name in (*reversed(conversation.channels), *plans) if name in plans), None)
-    plan = plans.get(channel or "")
+    cans = {name: one.can for name, one in call.services.channels().items()}
+    plan = offered_plan(cans, conversation.queue)
     url = plan.link(conversation.id) if plan is not None else None
-    if channel is None or url is None:
+    if url is None:
         raise Problem(404, "no_callback", "no account of this house calls back")
     phone = next((one.phone for one in known if one.phone), None)
+    channel = next(name for name, can in cans.items() if can.calls is plan)
     return LinkOut(channel=channel, url=f"{url}&number={quote(phone, safe='')}" if phone else url)
 
 
