@@ -93,13 +93,9 @@ def conversation_out(
         state=conversation.state.value,
         queue=conversation.queue,
         queue_title=dict(names.titles.get(conversation.queue, {})),
-        assignee=agent_ref(names, conversation.owner),
-        offered_to=agent_ref(names, conversation.offered_to),
-        offer_until=conversation.offer_until,
         language=conversation.language,
         issue=conversation.issue,
         priority=conversation.priority.label,
-        customer=_customer_ref(names, conversation.customer),
         kind=conversation.kind.value,
         channel=conversation.channel,
         channels=list(conversation.channels) or [conversation.channel],
@@ -107,11 +103,22 @@ def conversation_out(
         attributes=dict(conversation.attributes),
         linked=conversation.linked,
         last_seq=conversation.last_seq,
+        **_people(conversation, names),
         **_times(conversation, names),
         reply=None if reach is None else ReachOut.model_validate(reach, from_attributes=True),
         unread=unread,
         preview=preview_of(last),
     )
+
+
+def _people(conversation: Conversation, names: Names) -> dict[str, Any]:
+    """Whose it is: its customer's, and whoever holds it or is offered it."""
+    return {
+        "assignee": agent_ref(names, conversation.owner),
+        "offered_to": agent_ref(names, conversation.offered_to),
+        "offer_until": conversation.offer_until,
+        "customer": _customer_ref(names, conversation.customer),
+    }
 
 
 def _times(conversation: Conversation, names: Names) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypedDict, Unpack
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from conversation.choices import with_choices
@@ -39,13 +40,32 @@ def words(
 
     `position` is the conversation's place in its queue, where somebody has looked.
     """
-    language = conversation.language or customer.language or rulebook.default_language
+    language = _language_of(conversation, customer, rulebook)
     script = _script_of(conversation) if language == "zh" else None
     tongues = rulebook.tongues(language, script)
+    values = _values(decision, conversation, customer, rulebook, tongues=tongues, now=now, position=position)
+    kind = rulebook.kind_of(conversation.channel)
+    said = rulebook.reply_text(name, language=language, kind=kind, values=values, script=script)
+    choices = _choices(name, decision, rulebook, tongues)
+    return with_choices(said, choices) if choices else said
+
+
+def _values(
+    decision: Decision,
+    conversation: Conversation,
+    customer: Customer,
+    rulebook: RuleBook,
+    *,
+    tongues: Sequence[str],
+    now: datetime,
+    position: int | None,
+) -> dict[str, str]:
+    """What stands for the placeholders."""
+    language, due = _language_of(conversation, customer, rulebook), conversation.due
     queue = rulebook.queues.get(conversation.queue) or rulebook.queues[rulebook.fallback]
     zone = zone_of(customer) or rulebook.calendars.zone(queue.hours, language)
     title = title_of(queue.title, tongues, queue.name)
-    values = {
+    return {
         "next_opening": say_opening(decision.opens, now, zone, tongues[0]),
         "queue": title,
         "reference": conversation.reference,
@@ -53,12 +73,8 @@ def words(
         "missing": asked_for(decision.ask, rulebook.asked, tongues),
         "state": say_standing(conversation.state, title, position, language),
         "position": "" if position is None else str(position),
-        "due": say_opening(conversation.due, now, zone, tongues[0]) if conversation.due else "",
+        "due": say_opening(due, now, zone, tongues[0]) if due else "",
     }
-    hints = rulebook.channels.get(conversation.channel)
-    said = rulebook.reply_text(name, language=language, kind=hints.kind if hints else "", values=values, script=script)
-    choices = _choices(name, decision, rulebook, tongues)
-    return with_choices(said, choices) if choices else said
 
 
 def _choices(name: str, decision: Decision, rulebook: RuleBook, tongues: Sequence[str]) -> list[str]:
@@ -82,6 +98,10 @@ def _zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name[:_LONGEST_ZONE])
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def _language_of(conversation: Conversation, customer: Customer, rulebook: RuleBook) -> str:
+    return conversation.language or customer.language or rulebook.default_language
 
 
 def _script_of(conversation: Conversation) -> str | None:
@@ -110,19 +130,19 @@ def system_message(text: str, conversation: Conversation, *, channel: str, ident
     )
 
 
+class Answered(TypedDict, total=False):
+    """What a message answers, and by which token; `parameters` fill its template."""
+
+    reply_to: str | None
+    references: tuple[str, ...]
+    reply_token: str | None
+    parameters: tuple[str, ...]
+
+
 def row_for(
-    message: Message,
-    conversation: Conversation,
-    to: Identity,
-    *,
-    now: datetime,
-    reply_to: str | None = None,
-    references: tuple[str, ...] = (),
-    reply_token: str | None = None,
-    parameters: tuple[str, ...] = (),
+    message: Message, conversation: Conversation, to: Identity, *, now: datetime, **answered: Unpack[Answered]
 ) -> OutboxRow:
-    """The outbox row that carries a message out; `parameters` fill the message's template."""
-    automatic = message.author.kind is AuthorKind.SYSTEM
+    """The outbox row that carries a message out."""
     outbound = OutboundMessage(
         id=message.id,
         conversation=conversation.id,
@@ -133,15 +153,12 @@ def row_for(
         author_name=message.author.name,
         language=conversation.language,
         subject=_subject_of(conversation),
-        reply_to=reply_to,
-        references=references,
         attachments=message.attachments,
         created_at=now,
-        automatic=automatic,
+        automatic=message.author.kind is AuthorKind.SYSTEM,
         reply_until=to.reply_until,
-        reply_token=reply_token,
         template=message.template,
-        parameters=parameters,
+        **answered,
     )
     return OutboxRow(
         id=new_id(),

@@ -359,11 +359,9 @@ class Batch:
         link = plan.link(conversation.id) if plan is not None else None
         if link is None:
             return
-        hints = self._rulebook.channels.get(event.channel)
         values = {"link": link, "reference": conversation.reference}
-        text = call_words.said_of(
-            self._rulebook, call_words.OFFER, decision.language, hints.kind if hints else "", values
-        )
+        kind = self._rulebook.kind_of(event.channel)
+        text = call_words.said_of(self._rulebook, call_words.OFFER, decision.language, kind, values)
         self._say(call_words.OFFER, text, conversation, event, known.identity)
 
     def _say(

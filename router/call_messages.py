@@ -49,14 +49,8 @@ async def tell(
     to = await _written_from(work, conversation, cans)
     if to is None:
         return False
-    hints = rulebook.channels.get(to.channel)
-    text = said_of(
-        rulebook,
-        name,
-        conversation.language,
-        hints.kind if hints else "",
-        _values(conversation, callback, cans, now, rulebook),
-    )
+    values = _values(conversation, callback, cans, now, rulebook)
+    text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
     draft = automatic.system_message(text, conversation, channel=to.channel, identity=to.id, now=now)
     feed = cans[to.channel].feed
     message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=feed)

@@ -60,16 +60,12 @@ def gather(
     asked, tongue = _asked(message, standing, rulebook), _tongue(message, standing)
     wish = understood.wish or (tongue[1] if tongue else None)
     issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not standing)
-    claims, held = not standing or _claims(issue, understood), _held(standing)
-    spoken = blend(
-        understood.languages,
-        chosen=wish or _wished(message, standing) or primary(message.language),
-        prior=primary(customer.language) or held,
-        hint=_hint(message, hints, rulebook),
-        default=rulebook.default_language,
-    )
+    chosen = wish or _wished(message, standing) or primary(message.language)
+    hint = _hint(message, hints, rulebook)
+    spoken = _spoken(understood, customer, standing, rulebook, chosen=chosen, hint=hint)
+    claims = not standing or _claims(issue, understood)
     if not claims:
-        spoken, claims = _settled(spoken, held, message)
+        spoken, claims = _settled(spoken, _held(standing), message)
     return Facts(
         now=now, channel=message.channel, kind=hints.kind, text=message.text, brand=hints.brand,
         language=spoken.language, language_confidence=spoken.confidence, language_source=spoken.source,
@@ -83,6 +79,25 @@ def gather(
         rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=wish,
         on_duty=on_duty,
     )  # fmt: skip
+
+
+def _spoken(
+    understood: Understood,
+    customer: Customer,
+    standing: Sequence[Conversation],
+    rulebook: RuleBook,
+    *,
+    chosen: str | None,
+    hint: str | None,
+) -> Spoken:
+    """The language of the text, blended with what the sender chose, spoke before, and their medium hints at."""
+    return blend(
+        understood.languages,
+        chosen=chosen,
+        prior=primary(customer.language) or _held(standing),
+        hint=hint,
+        default=rulebook.default_language,
+    )
 
 
 def matter_of(conversation: Conversation) -> Matter:

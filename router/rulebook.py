@@ -89,6 +89,11 @@ class RuleBook:
     asked: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     warnings: tuple[Fault, ...] = ()
 
+    def kind_of(self, channel: str) -> str:
+        """What kind of channel this account is; "" where the rules know none of this name."""
+        hints = self.channels.get(channel)
+        return hints.kind if hints else ""
+
     def served(self, language: str | None) -> str | None:
         """The language in which somebody who speaks `language` is served: its fallbacks, then the default, where it is not offered."""
         if language is None or language in self.offered:
@@ -129,8 +134,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
     replies = read_replies(reading)
     read = list(read_rules(reading))
     fallback = read_fallback(reading)
-    classifying, question = read_classifier(reading), read_question(reading)
-    language_question = read_language_question(reading)
+    classifying, question, tongue = read_classifier(reading), read_question(reading), read_language_question(reading)
     read_tests(reading)
     if faults.errors:
         raise RuleFaults(faults.found)
@@ -145,7 +149,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
         rules=tuple(_rule(*one, names, index.facts) for one, names in zip(read, named, strict=True)),
         fallback=fallback, index=index, issue_words=issue_words, intent_words=intent_words,
         offered=frozenset(languages), classifying=classifying, fallbacks=fallbacks, question=question,
-        language_question=language_question,
+        language_question=tongue,
         asked={name: titles(title) for name, title in document.asked.items()}, warnings=faults.warnings,
     )  # fmt: skip
 
