@@ -305,6 +305,10 @@ class ChannelState(Protocol):
         """Durable when it returns, and shared by all nodes: an access token, say."""
         ...
 
+    async def first(self, name: str, value: Mapping[str, object]) -> Mapping[str, object]:
+        """What is kept under this name: `value` where nothing was, whichever node comes first."""
+        ...
+
     async def lease(self, name: str, owner: str, span: timedelta) -> int | None:
         """Take or renew: the epoch, or None where another node holds it."""
         ...

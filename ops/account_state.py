@@ -28,6 +28,11 @@ class AccountState:
         async with self._storage.begin("remember") as work:
             await work.cursors.set(f"{self._account}/{name}", value)
 
+    async def first(self, name: str, value: Mapping[str, object]) -> Mapping[str, object]:
+        """What is kept under this name: `value` where nothing was, whichever node comes first."""
+        async with self._storage.begin("remember") as work:
+            return await work.cursors.first(f"{self._account}/{name}", value)
+
     async def lease(self, name: str, owner: str, span: timedelta) -> int | None:
         """Take or renew: the epoch, or None where another node holds it."""
         async with self._storage.begin("lease") as work:

@@ -83,14 +83,12 @@ class CallbackAccount:
 
     async def start(self) -> None:
         """The key of its links is made once, and kept with the account."""
-        kept = await self._tools.state.recall(_KEY)
-        if kept is None:
-            await self._tools.state.remember(_KEY, {"key": b64encode(secrets.token_bytes(32)).decode()})
-            kept = await self._tools.state.recall(_KEY) or {}
+        made = {"key": b64encode(secrets.token_bytes(32)).decode()}
+        kept = await self._tools.state.first(_KEY, made)
         try:
             self.links.use(b64decode(str(kept.get("key", "")), validate=True))
         except Base64Error:
-            await self._tools.state.remember(_KEY, {"key": b64encode(secrets.token_bytes(32)).decode()})
+            await self._tools.state.remember(_KEY, made)
             raise
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the site's routes

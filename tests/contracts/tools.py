@@ -29,6 +29,9 @@ class FakeState:
     async def remember(self, name: str, value: Mapping[str, object]) -> None:
         self.remembered[name] = value
 
+    async def first(self, name: str, value: Mapping[str, object]) -> Mapping[str, object]:
+        return self.remembered.setdefault(name, value)
+
     async def lease(self, name: str, owner: str, span: timedelta) -> int | None:
         return 1
 

@@ -1,5 +1,6 @@
 """The callback kind: the inherited suite, its settings, and links."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from conversation.calling import Outcome
 from conversation.errors import InboundError, PermanentFailure
 from conversation.message import CallbackRequested, InboundEvent
 from conversation.ports import Channel, Tools
+from ops.account_state import AccountState
+from storage.engine import Store
 from tests.contracts.channel import NOW, ChannelContract, outbound
 from tests.contracts.hostile import TEXTS
 from tests.contracts.tools import Bench
@@ -155,3 +158,10 @@ async def test_the_key_of_links_is_made_once_and_kept() -> None:
     assert isinstance(first, CallbackAccount)
     assert first.link("c") == second.link("c")
     assert (first.link("c") or "").startswith("http://127.0.0.1:8080/callback/phone?t=c.")
+
+
+async def test_two_nodes_that_start_at_once_have_one_key(store: Store) -> None:
+    tools = Bench(clock=FakeClock()).tools(state=AccountState(store, "phone"))
+    nodes = [create("phone", {}, tools) for _ in range(4)]
+    await asyncio.gather(*(node.start() for node in nodes))
+    assert len({node.link("c") for node in nodes if isinstance(node, CallbackAccount)}) == 1
