@@ -146,7 +146,8 @@ class CallbackRequested:
     """A customer asks to be called. `slot` (its beginning) None means as soon as possible.
 
     `number` is E.164, `extension` is dialed after it; `zones` are where the customer may be, the first is shown. `token` is a
-    conversation's id proven by a signature of ours. `external_id` names the place that is held in the slot.
+    conversation's id proven by a signature of ours; `proven`: a code that was sent to the number came back. `external_id` names
+    the place that is held in the slot.
     """
 
     channel: str
@@ -163,6 +164,7 @@ class CallbackRequested:
     zones: tuple[str, ...] = ("UTC",)
     locale: str | None = None
     token: str | None = None
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ _FORGET: tuple[tuple[str, TextClause], ...] = tuple(
         ("decisions", "id", "decisions WHERE id < :decisions_id ORDER BY id LIMIT :limit"),
         ("audit", "id", "audit WHERE id < :audit_id ORDER BY id LIMIT :limit"),
         ("visitor_sessions", "digest", "visitor_sessions WHERE until < :now LIMIT :limit"),
+        ("call_codes", "id", "call_codes WHERE until < :tokens LIMIT :limit"),
         ("agent_tokens", "digest", "agent_tokens WHERE until < :tokens OR used_at < :tokens LIMIT :limit"),
     )
 )

@@ -722,6 +722,23 @@ Index(
     sqlite_where=text("ended_at IS NULL"),
 )
 
+# requests that wait for a one-time code; forgotten a day after it ended
+call_codes = Table(
+    "call_codes",
+    metadata,
+    Column("id", Id, primary_key=True),  # the request's
+    Column("number", Name, nullable=False),  # E.164
+    Column("request", Json, nullable=False),  # the CallbackRequested
+    Column("carrier", Name),  # the account that carried it to the number; None: said in the conversation
+    Column("digest", Name, nullable=False),
+    Column("sent_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("sendings", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("callback_id", Id),  # once the code came back
+)
+Index("ix_call_codes_number", call_codes.c.number, call_codes.c.sent_at)
+
 do_not_call = Table(
     "do_not_call",
     metadata,

@@ -7,6 +7,7 @@ from typing import Protocol
 from conversation.events import Hint
 from conversation.remembering.agents import Agents
 from conversation.remembering.attachments import Attachments
+from conversation.remembering.call_codes import CallCodes
 from conversation.remembering.callbacks import Callbacks
 from conversation.remembering.conversations import Conversations
 from conversation.remembering.cursors import Cursors
@@ -68,6 +69,8 @@ class Work(Protocol):
     def follow_ups(self) -> FollowUps: ...
     @property
     def callbacks(self) -> Callbacks: ...
+    @property
+    def call_codes(self) -> CallCodes: ...
     @property
     def leases(self) -> Leases: ...
     @property

@@ -1,12 +1,14 @@
 """What the house forgets, and what it does not."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
+from conversation.call_codes import LIFE
 from conversation.errors import NotFound
 from conversation.events import EventType, NewEvent
 from conversation.ids import new_id
@@ -22,6 +24,7 @@ from storage.engine import Store
 from storage.tables import (
     agent_tokens,
     audit,
+    call_codes,
     decisions,
     early_marks,
     early_reports,
@@ -32,6 +35,7 @@ from storage.tables import (
     visitor_sessions,
 )
 from tests.fakes import FakeClock
+from tests.storage.test_call_codes import pending
 
 WEEK = timedelta(days=7)
 MONTH = timedelta(days=30)
@@ -40,7 +44,7 @@ KEEP = Keep(quarantine=MONTH, decisions=MONTH, audit=MONTH)
 
 def _counts(c: Connection) -> dict[str, int]:
     early = (early_reports, early_marks, fetches)
-    tables = (events, outbox, visitor_sessions, agent_tokens, *early, quarantine, decisions, audit)
+    tables = (events, outbox, visitor_sessions, agent_tokens, call_codes, *early, quarantine, decisions, audit)
     return {table.name: c.execute(select(func.count()).select_from(table)).scalar_one() for table in tables}
 
 
@@ -61,6 +65,7 @@ async def _fill(store: Store, clock: FakeClock) -> None:
         await work.agents.add_token(agent.id, digest=new_id(), kind="session", prefix="p", until=now + WEEK)
         await work.agents.add_token(agent.id, digest=new_id(), kind="bearer", prefix="p", until=None)
         await work.sessions.add(session, digest=new_id(), now=now)
+        await work.call_codes.add(replace(pending(), sent_at=now, until=now + LIFE), now=now)
         await work.intake.report([report])
         await work.intake.tell([MessageRetracted(channel="text", external_id=new_id(), received_at=now)])
         await work._run(lambda c: c.execute(insert(fetches).values(_settled_fetch(clock))))
@@ -103,6 +108,7 @@ async def test_what_is_old_is_forgotten_and_what_still_counts_is_kept(store: Sto
         left = await work._run(_counts)
         assert (await work.events.oldest(), await work.events.head()) == (2, 2)
     assert left == {
+        "call_codes": 1,
         "events": 1,
         "outbox": 3,
         "visitor_sessions": 1,

@@ -1,0 +1,38 @@
+"""Requests to be called that wait for a one-time code."""
+
+from datetime import datetime
+from typing import Protocol
+
+from conversation.call_codes import PendingCall
+
+
+class CallCodes(Protocol):
+    """Kept by the request's own id. Nothing of them is work before the code came back."""
+
+    async def add(self, pending: PendingCall, *, now: datetime) -> bool:
+        """False, and nothing written, where this request waits already, or was settled."""
+        ...
+
+    async def again(self, pending: PendingCall) -> None:
+        """Another code, in place of the one that left before."""
+        ...
+
+    async def find(self, request: str) -> PendingCall | None:
+        """By the request's id."""
+        ...
+
+    async def lock(self, request: str) -> PendingCall | None:
+        """By the request's id, locked."""
+        ...
+
+    async def tried(self, request: str, *, now: datetime) -> PendingCall | None:
+        """Somebody typed a code: counted, and committed whatever it was. None where no code is good any more."""
+        ...
+
+    async def settled(self, request: str, callback: str) -> None:
+        """Its code came back, and this is what became of the request."""
+        ...
+
+    async def sent_to(self, number: str, *, since: datetime) -> int:
+        """How many codes left for requests of this number (E.164) since then."""
+        ...
