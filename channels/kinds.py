@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ValidationError
 
+from conversation.call_codes import IN_CONVERSATION
 from conversation.ports import Channel, Tools
 
 GROUP = "huntgroup.channels"
@@ -106,6 +107,12 @@ def settings_warnings(settings: Mapping[str, object]) -> list[SettingFault]:
     return [SettingFault(path=(key,), message=words) for key, words in (told() if told is not None else ())]
 
 
+def faults_between(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> list[SettingFault]:
+    """What is wrong with how this account names others of the configuration."""
+    told = (follow_up_fault(settings, accounts), others_fault(settings, accounts), code_fault(settings, accounts))
+    return [fault for fault in told if fault is not None]
+
+
 def follow_up_fault(
     settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]
 ) -> SettingFault | None:
@@ -119,6 +126,24 @@ def follow_up_fault(
     senders = [name for name, one in accounts.items() if one.get("kind") == "email"]
     message = f"'follow_up': there is no e-mail account '{named}' with an 'smtp'{_meant(named, senders)}"
     return SettingFault(path=("follow_up",), message=message)
+
+
+def code_fault(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> SettingFault | None:
+    """An account that asks for one-time codes names one that sends text messages, or "conversation"."""
+    named = settings.get("code")
+    if not isinstance(named, str) or named == IN_CONVERSATION:
+        return None
+    by_text = [name for name, one in accounts.items() if one.get("kind") == "sms" and not _is_whatsapp(one)]
+    if named in by_text:
+        return None
+    message = (
+        f"'code': there is no account '{named}' of the kind 'sms' that sends text messages{_meant(named, by_text)}"
+    )
+    return SettingFault(path=("code",), message=message)
+
+
+def _is_whatsapp(settings: Mapping[str, object]) -> bool:
+    return str(settings.get("number", "")).startswith("whatsapp:")
 
 
 def others_fault(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> SettingFault | None:

@@ -99,7 +99,10 @@ class Plan:
 
     `lawful` are spans of minutes of the customer's local day, by weekday (0 is Monday). A slot lasts `slot`, and the grid of slots
     is the same in all zones; `per_slot` bounds what agents could take together. `link` is an address at which whoever has this
-    conversation may ask for a call, None while there is none.
+    conversation may ask for a call, None while there is none; `arrange` one for agents, of whom no code is asked.
+
+    `code` names the account that carries a one-time code to the number before a request is taken, or is "conversation": then the
+    code is said where the customer wrote. A number gets `codes` of them in an hour at most.
     """
 
     queue: str | None = None
@@ -115,6 +118,9 @@ class Plan:
     ring: timedelta = timedelta(seconds=40)
     dialer: str = "manual"
     link: Callable[[str], str | None] = _no_link
+    arrange: Callable[[str], str | None] = _no_link
+    code: str | None = None
+    codes: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,7 +363,8 @@ class CallRefused(Exception):
     """This request cannot be taken.
 
     `code`: slot_taken (`free` are the next slots), do_not_call, on_the_line, closed, asked_already (there is an open request,
-    and nothing proves that it is theirs).
+    and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often), code_no_way (nobody can be
+    sent one), code_soon (after the one before), too_many (codes).
     """
 
     def __init__(self, code: str, free: Sequence[Slot] = ()) -> None:

@@ -93,7 +93,7 @@ async def get_link(call: Call[None, None]) -> LinkOut:
         known = await work.customers.identities(conversation.customer)
     cans = {name: one.can for name, one in call.services.channels().items()}
     plan = offered_plan(cans, conversation.queue)
-    url = plan.link(conversation.id) if plan is not None else None
+    url = plan.arrange(conversation.id) if plan is not None else None
     if url is None:
         raise Problem(404, "no_callback", "no account of this house calls back")
     phone = next((one.phone for one in known if one.phone), None)

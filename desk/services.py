@@ -7,7 +7,8 @@ from aiohttp import web
 
 from channels.supervisor import AccountHealth
 from conversation.decision import StoredDecision
-from conversation.ports import Channel, Clock, Inbox, Signals, Uploads
+from conversation.doors import Uploads
+from conversation.ports import Channel, Clock, Inbox, Signals
 from conversation.remembering import Storage
 from conversation.remembering.attachments import StoredAttachment
 from router.agent_calls import AgentCalls

@@ -16,8 +16,9 @@ from channels import kinds, media, signatures
 from channels.outgoing import OutgoingHttp
 from channels.supervisor import Supervisor
 from conversation.decision import StoredDecision
+from conversation.doors import Doors
 from conversation.errors import HuntgroupError
-from conversation.ports import Can, Channel, Clock, Dialer, Doors, Signals, Tools
+from conversation.ports import Can, Channel, Clock, Dialer, Signals, Tools
 from desk.services import Services
 from desk.web import make_app
 from ops.account_files import StoredFiles

@@ -218,9 +218,8 @@ def _channels(source: Source, vault: Vault) -> dict[str, Mapping[str, object]]:
         else:
             found[name] = _account(source, vault, name, settings)
     for name, settings in found.items():
-        for fault in (kinds.follow_up_fault(settings, found), kinds.others_fault(settings, found)):
-            if fault is not None:
-                source.fault(("channels", name, *fault.path), fault.message)
+        for fault in kinds.faults_between(settings, found):
+            source.fault(("channels", name, *fault.path), fault.message)
     return found
 
 

@@ -4,9 +4,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from conversation.decision import Understood
+from conversation.doors import Availability
 from conversation.message import MessageReceived
 from conversation.people import Customer, Identity
-from conversation.ports import Availability, Clock
+from conversation.ports import Clock
 from conversation.remembering import Storage, Work
 from conversation.remembering.distribution import Asked
 from conversation.thread import Conversation, State

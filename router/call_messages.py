@@ -45,11 +45,25 @@ async def tell(
     cans: Cans,
     now: datetime,
 ) -> bool:
-    """A message to the customer, where they wrote over a medium that can answer; whether there is one. Under the lock."""
+    """A message to the customer about their call, where they wrote over a medium that can answer. Under the lock."""
+    values = _values(conversation, callback, cans, now, rulebook)
+    return await say(work, conversation, name, values, rulebook=rulebook, cans=cans, now=now)
+
+
+async def say(
+    work: Work,
+    conversation: Conversation,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    rulebook: RuleBook,
+    cans: Cans,
+    now: datetime,
+) -> bool:
+    """One of the house's sentences to the customer; whether there is a medium that can answer them. Under the lock."""
     to = await _written_from(work, conversation, cans)
     if to is None:
         return False
-    values = _values(conversation, callback, cans, now, rulebook)
     text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
     draft = automatic.system_message(text, conversation, channel=to.channel, identity=to.id, now=now)
     feed = cans[to.channel].feed

@@ -42,6 +42,8 @@ class Asking:
         booked = await work.callbacks.confirm(asked.external_id, callback.id)
         if booked is None:
             await work.callbacks.unbook(callback.id)
+        if callback.conversation != found.id:  # asked for elsewhere before, and proven by a code: it stays there
+            found = await work.conversations.lock(callback.conversation)
         queue = booked[0] if booked else plan.queue or found.queue
         callback = self.timed(callback, plan, queue, booked[1] if booked else None)
         if before is None:
@@ -126,9 +128,10 @@ class Asking:
 def proves(asked: CallbackRequested, callback: Callback) -> bool:
     """Whether who asks may change this request: it is the same one again, or they hold a signed link of its conversation.
 
-    A number proves nothing: whoever knows it can type it.
+    A number proves nothing, for whoever knows it can type it; a code that was sent to it does.
     """
-    return callback.id == asked.external_id or callback.conversation == asked.token
+    theirs = asked.proven and (callback.number, callback.extension) == (asked.number, asked.extension)
+    return theirs or callback.id == asked.external_id or callback.conversation == asked.token
 
 
 def stands_for(callback: Callback, asked: CallbackRequested) -> bool:

@@ -12,8 +12,9 @@ OFFER = "callback_offer"
 REMINDER = "callback_reminder"
 FAILED = "callback_failed"
 MOVED = "callback_moved"
+CODE = "callback_code"
 
-# where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}
+# where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}, and {code} in the last
 WORDS: Mapping[str, Mapping[str, str]] = {
     OFFER: {
         "en": "Would you rather be called? Choose a time: {link}",
@@ -38,6 +39,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "de": "Unsere Zeiten haben sich geändert. Wir rufen Sie stattdessen {time} unter {number} an. Andere Zeit: {link}",
         "fr": "Nos horaires ont changé. Nous vous appellerons au {number} {time}. Pour choisir une autre heure : {link}",
         "zh": "我们的服务时间有变,将改为{time}致电 {number}。选择其他时间:{link}",
+    },
+    CODE: {
+        "en": "{code} is your code to be called at {number}. If you did not ask for a call, do nothing.",
+        "de": "{code} ist Ihr Code für den Anruf unter {number}. Haben Sie keinen Anruf gewünscht, müssen Sie nichts tun.",
+        "fr": "{code} est votre code pour être appelé au {number}. Si vous n'avez pas demandé d'appel, ne faites rien.",
+        "zh": "{code} 是您预约致电 {number} 的验证码。如非本人操作,请忽略。",
     },
 }
 # what became of a try, as agents read it
@@ -64,9 +71,8 @@ def said_of(rulebook: RuleBook, name: str, language: str | None, kind: str, valu
     """The operator's reply of that name, else the house's own words."""
     if name in rulebook.replies:
         return rulebook.reply_text(name, language=language, kind=kind, values=values)
-    return _in(WORDS[name], rulebook, language).format_map(
-        {"time": "", "number": "", "link": "", "reference": "", **values}
-    )
+    blank = {"time": "", "number": "", "link": "", "reference": "", "code": ""}
+    return _in(WORDS[name], rulebook, language).format_map({**blank, **values})
 
 
 def note_of(rulebook: RuleBook, callback: Callback, now: datetime, text: str | None) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from conversation import calling, thread
+from conversation.call_codes import LIFE, CodeSent
 from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing, fits
 from conversation.decision import Understood
 from conversation.errors import NotFound
@@ -16,6 +17,7 @@ from conversation.ports import Clock, Inbox
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, State
 from router import announce
+from router.call_codes import CallCodes, draw
 from router.call_ends import CallEnds
 from router.call_plan import Cans, plan_of, queue_of, team, times_of, tongue
 from router.call_requests import Asking, proves, stands_for
@@ -42,6 +44,7 @@ class CustomerCalls:
         *,
         cans: Callable[[], Cans],
         ends: CallEnds,
+        draw: Callable[[], str] = draw,
     ) -> None:
         self._storage = storage
         self._rules = rules
@@ -49,6 +52,7 @@ class CustomerCalls:
         self._clock = clock
         self._cans = cans
         self._ends = ends
+        self._codes = CallCodes(storage, rules, clock, cans=cans, draw=draw)
 
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         """The next free slots."""
@@ -66,29 +70,50 @@ class CustomerCalls:
 
         Who does not prove that an open request is theirs is refused, and learns nothing of it but that.
         """
-        wish = CallWish(
-            channel=asked.channel,
-            zones=asked.zones,
-            language=asked.language,
-            issue=asked.issue,
-            conversation=asked.token,
-        )
         async with self._storage.begin("call_hold") as work:
-            if await work.callbacks.is_blocked(asked.number):
-                raise CallRefused("do_not_call")
+            await self._prepare(work, asked, _HELD)
             for one in await work.callbacks.open_with(asked.number, asked.extension):
                 if stands_for(one, asked) and not proves(asked, one):
                     raise CallRefused("asked_already")
-            if asked.slot is not None:
-                await self._hold(work, asked.external_id, wish, await self._queue(work, wish), asked.slot)
         accepted = (await self._inbox.accept([asked]))[0]
         async with self._storage.read("call_standing") as work:
-            found = await work.callbacks.of_conversation(accepted.conversation or "")
+            found = await self._kept(work, asked, accepted.conversation or "")
             if found is None:
                 raise NotFound("this request was put aside")
             if not proves(asked, found):  # two asked at the same moment
                 raise CallRefused("asked_already")
             return await self._standing(work, found)
+
+    async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
+        """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
+        plan = self._plan(asked.channel)
+        if plan.code is None:
+            return await self.request(asked)
+        async with self._storage.begin("call_code") as work:
+            known = await work.call_codes.find(asked.external_id)
+            if known is not None and known.callback is not None:
+                return await self._standing(work, await work.callbacks.get(known.callback))
+            if await self._codes.is_needed(work, asked, plan):
+                await self._prepare(work, asked, LIFE)
+                return await self._codes.send(work, asked, plan)
+        return await self.request(asked)
+
+    async def confirm(self, request: str, code: str) -> Standing:
+        """The code came back: what waited for it is taken. The same code again tells how it stands."""
+        found = await self._codes.came_back(request, code)
+        if found.callback is not None:
+            return await self.standing(found.callback)
+        told = await self.request(replace(found.asked, proven=found.carrier is not None))
+        await self._codes.settled(request, told.callback.id)
+        return told
+
+    async def another_code(self, request: str) -> CodeSent:
+        """In place of the one that did not arrive."""
+        return await self._codes.again(request, self._plan)
+
+    async def code_sent(self, request: str) -> CodeSent:
+        """Where the code went. Raises `NotFound`."""
+        return await self._codes.pending(request)
 
     async def standing(self, callback: str) -> Standing:
         """Raises `NotFound`."""
@@ -109,7 +134,7 @@ class CustomerCalls:
             else:
                 wish = CallWish(channel=found.channel, zones=found.zones, language=found.language)
                 request = new_id()  # a place beside the one it has
-                await self._hold(work, request, wish, conversation.queue, slot)
+                await self._hold(work, request, wish, conversation.queue, slot, span=_HELD)
                 await work.callbacks.confirm(request, found.id)
             moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
             await asking.settle_down(work, conversation, moved, conversation.queue)
@@ -137,6 +162,29 @@ class CustomerCalls:
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
+    async def _prepare(self, work: Work, asked: CallbackRequested, span: timedelta) -> None:
+        """What can be refused is refused at once, and a slot keeps a place."""
+        if await work.callbacks.is_blocked(asked.number):
+            raise CallRefused("do_not_call")
+        if asked.slot is None:
+            return
+        wish = CallWish(
+            channel=asked.channel,
+            zones=asked.zones,
+            language=asked.language,
+            issue=asked.issue,
+            conversation=asked.token,
+        )
+        await self._hold(work, asked.external_id, wish, await self._queue(work, wish), asked.slot, span=span)
+
+    async def _kept(self, work: Work, asked: CallbackRequested, conversation: str) -> Callback | None:
+        """What became of it: in the conversation that its words went to, or the open one elsewhere that a code proved theirs."""
+        here = await work.callbacks.of_conversation(conversation)
+        if here is not None and proves(asked, here):
+            return here
+        opened = await work.callbacks.open_with(asked.number, asked.extension) if asked.proven else ()
+        return next((one for one in opened if stands_for(one, asked)), here)
+
     async def _locked(self, work: Work, callback: str) -> tuple[Callback, Conversation]:
         conversation = await work.conversations.lock((await work.callbacks.get(callback)).conversation)
         return await work.callbacks.lock(callback), conversation
@@ -151,7 +199,9 @@ class CustomerCalls:
         told = announce.told(EventType.CLOSED, after, was=before, agent=before.offered_to, callback="cancelled")
         await work.events.add([told], now=now)
 
-    async def _hold(self, work: Work, request: str, wish: CallWish, queue: str, slot: datetime) -> None:
+    async def _hold(
+        self, work: Work, request: str, wish: CallWish, queue: str, slot: datetime, *, span: timedelta
+    ) -> None:
         now, rulebook = self._clock.now(), self._rules.rulebook
         plan, times = self._plan(wish.channel), self._times(wish, queue)
         within = now + plan.lead <= slot <= now + plan.horizon
@@ -165,7 +215,7 @@ class CustomerCalls:
                 language=tongue(rulebook, place, wish.language),
                 hands=team(await work.agents.all(), place),
                 per_slot=plan.per_slot,
-                until=now + _HELD,
+                until=now + span,
                 now=now,
             )
         if not held:

@@ -271,6 +271,8 @@ class Dispatcher:
 
     async def _tell(self, work: Work, row: OutboxRow, outcome: Outcome) -> None:
         assert row.message is not None  # noqa: S101 the caller looked
+        if row.conversation is None:  # a code: nobody is shown it
+            return
         moved: Message | None = await work.messages.set_status(
             row.message.id, outcome.status, external_ids=outcome.external_ids, error=outcome.error, at=outcome.began
         )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
 from conversation.message import Status
-from conversation.outbound import OutboxRow, OutboxState, Receipt
+from conversation.outbound import Effect, OutboxRow, OutboxState, Receipt
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -83,7 +83,12 @@ def back_off(attempts: int, draw: Callable[[], float]) -> timedelta:
 
 
 def _doubted(row: OutboxRow, words: str, sent: tuple[str, ...], *, now: datetime, second_try: bool) -> Outcome:
-    """It may have arrived. Where the channel allows, it is sent once more under the same id; then a person must look."""
+    """It may have arrived. Where the channel allows, it is sent once more under the same id; then a person must look.
+
+    What stands in no conversation, a code, nobody can look at: whoever waits for it asks for another.
+    """
+    if row.effect is Effect.MESSAGE and row.conversation is None:
+        return Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=words, sent=sent)
     tried = row.message.sent if row.message else ()
     if second_try and sent and not tried:
         return Outcome(

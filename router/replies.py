@@ -8,7 +8,7 @@ from router.parts import Reply
 from router.reading import Reading
 
 PLACEHOLDERS = ("next_opening", "queue", "reference", "name", "missing", "state", "position", "due")
-OF_CALLS = ("time", "number", "link")  # in the replies whose names begin with `callback_`
+OF_CALLS = ("time", "number", "link", "code")  # in the replies whose names begin with `callback_`
 _SCRIPTS = ("Hans", "Hant")
 
 

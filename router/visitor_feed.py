@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from conversation.doors import Visitor
 from conversation.errors import NotFound, Refused
 from conversation.events import Hint, Topic
 from conversation.ids import new_id
 from conversation.message import Attachment, Message
 from conversation.people import Customer, Identity
-from conversation.ports import Blobs, Can, Clock, Signals, Visitor
+from conversation.ports import Blobs, Can, Clock, Signals
 from conversation.remembering import Storage, Work
 from conversation.remembering.attachments import StoredAttachment
 from conversation.remembering.conversations import ConversationFilter

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from conversation.call_codes import CodeSent
 from conversation.calling import CallWish, Outcome, Slot, Standing
 from conversation.errors import NotFound
 from conversation.message import Accepted, CallbackRequested, InboundEvent, MessageReceived
@@ -80,6 +81,18 @@ class NoCalls:
 
     async def request(self, asked: CallbackRequested) -> Standing:
         raise NotFound(asked.external_id)
+
+    async def ask(self, asked: CallbackRequested) -> Standing:
+        raise NotFound(asked.external_id)
+
+    async def confirm(self, request: str, code: str) -> Standing:
+        raise NotFound(request)
+
+    async def another_code(self, request: str) -> CodeSent:
+        raise NotFound(request)
+
+    async def code_sent(self, request: str) -> CodeSent:
+        raise NotFound(request)
 
     async def standing(self, callback: str) -> Standing:
         raise NotFound(callback)

@@ -16,7 +16,9 @@ from conversation.people import WorkKind
 from conversation.ports import Can, Inbox, Tools
 
 ASK = "ask"  # a link for a conversation
+ARRANGE = "arrange"  # the same for an agent, who vouches for whoever is to be called
 CHANGE = "change"  # a link for a request
+CONFIRM = "confirm"  # a link for typing the code of a request that waits for it
 _KEY = "links"
 
 
@@ -64,6 +66,9 @@ class CallbackAccount:
             ring=written.ring,
             dialer=written.dialer,
             link=self.link,
+            arrange=self.arrange,
+            code=written.code,
+            codes=written.per_number,
         )
 
     @property
@@ -78,7 +83,21 @@ class CallbackAccount:
 
     def link(self, conversation: str) -> str | None:
         """Where whoever has this conversation may ask for a call."""
-        token = self.links.make(ASK, conversation)
+        return self._page(ASK, conversation)
+
+    def arrange(self, conversation: str) -> str | None:
+        """The same for an agent: no code is asked for."""
+        return self._page(ARRANGE, conversation)
+
+    def conversation(self, token: str) -> tuple[str, bool] | None:
+        """Which conversation a link of either kind is for, and whether an agent vouches; None: we did not make it."""
+        for purpose in (ASK, ARRANGE):
+            if (found := self.links.subject(purpose, token)) is not None:
+                return found, purpose == ARRANGE
+        return None
+
+    def _page(self, purpose: str, conversation: str) -> str | None:
+        token = self.links.make(purpose, conversation)
         return f"{self._tools.public_url}/callback/{self._name}?t={token}" if token else None
 
     async def start(self) -> None:

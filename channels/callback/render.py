@@ -10,6 +10,7 @@ from channels.callback.normalize import Fault
 from channels.callback.settings import Settings
 from channels.callback.words import DAYS, MONTHS, NAMES, words_of
 from channels.callback.zones import zones_by_country
+from conversation.call_codes import CodeSent
 from conversation.calling import FINAL, ON_THE_LINE, CallState, Slot, Standing
 
 _EXAMPLES = {"fr": "+33 1 99 00 12 34", "de": "+49 30 23125 000", "zh": "+86 10 5550 0000"}
@@ -79,6 +80,21 @@ def standing(told: Standing, *, channel: str, language: str, token: str, slots: 
     return _document(channel, language, words["title"], body)
 
 
+def code(told: CodeSent, *, channel: str, language: str, token: str, fault: str | None = None) -> str:
+    """Where the code that was sent is typed. It can be asked for again."""
+    words = words_of(language)
+    base = f"/callback/{escape(channel)}/{escape(told.request)}/code?language={escape(language)}"
+    sent = words["code_sent"].format(number=told.number) if told.number else words["code_said"]
+    hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
+    marks, said = _fault("code", words[fault]) if fault else ("", "")
+    body = f"""<h1>{escape(words["code_title"])}</h1><p role="status">{escape(sent)}</p>
+<form method="post" action="{base}" novalidate>{hidden}<label for="code">{escape(words["code"])}</label>
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="40" autofocus{marks}>{said}
+<button type="submit">{escape(words["confirm"])}</button></form>
+<form method="post" action="{base}">{hidden}<button type="submit" class="plain" name="again" value="1">{escape(words["code_again"])}</button></form>"""
+    return _document(channel, language, words["code_title"], body)
+
+
 def sentence(told: Standing, language: str) -> str:
     """How a request stands, in one sentence."""
     words, one = words_of(language), told.callback
@@ -95,11 +111,12 @@ def sentence(told: Standing, language: str) -> str:
 
 
 def message(channel: str, language: str, code: str) -> str:
-    """A page that says one thing."""
+    """A page that says one thing, and leads back to the form."""
     words = words_of(language)
-    return _document(
-        channel, language, words["title"], f'<h1>{escape(words["title"])}</h1><p role="alert">{escape(words[code])}</p>'
-    )
+    title = escape(words["title"])
+    back = f'<a href="/callback/{escape(channel)}?language={escape(language)}">{title}</a>'
+    body = f'<h1>{title}</h1><p role="alert">{escape(words[code])}</p><p>{back}</p>'
+    return _document(channel, language, words["title"], body)
 
 
 def as_json(told: Standing, token: str | None) -> dict[str, object]:
@@ -117,6 +134,11 @@ def as_json(told: Standing, token: str | None) -> dict[str, object]:
         "wait": told.wait,
         **({"token": token} if token else {}),
     }
+
+
+def code_json(told: CodeSent, token: str) -> dict[str, object]:
+    """The answer to an application whose request waits for a code; `token` is good for typing it."""
+    return {"id": told.request, "code": {"to": told.number, "until": told.until.isoformat()}, "token": token}
 
 
 def slots_json(free: Sequence[Slot]) -> list[dict[str, str]]:
@@ -148,7 +170,7 @@ def _summary(form: Form, words: Mapping[str, str]) -> str:
 
 
 def _hidden(form: Form) -> str:
-    kept = {"t": form.told.get("t"), "country": form.settings.country}
+    kept = {"t": form.told.get("t"), "id": form.told.get("id"), "country": form.settings.country}
     return "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in kept.items() if value
     )
@@ -159,10 +181,13 @@ def _marks(form: Form, name: str, words: Mapping[str, str]) -> tuple[str, str]:
     found = next((one for one in form.faults if one.field == name), None)
     if found is None:
         return "", ""
-    said = escape(words.get(found.code, words["later"]))
+    return _fault(name, words.get(found.code, words["later"]))
+
+
+def _fault(name: str, said: str) -> tuple[str, str]:
     return (
         f' aria-invalid="true" aria-describedby="{name}-fault"',
-        f'<span class="fault" id="{name}-fault">{said}</span>',
+        f'<span class="fault" id="{name}-fault">{escape(said)}</span>',
     )
 
 

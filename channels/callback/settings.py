@@ -182,6 +182,11 @@ class Settings(_Part):
     )
     per_number: PositiveInt = Field(default=5, description="requests for one number in an hour")
     per_address: PositiveInt = Field(default=20, description="requests from one network address in an hour")
+    code: Words | None = Field(
+        default=None,
+        description="a one-time code before a request is taken: the account of text messages that carries it to the number, "
+        "or 'conversation'",
+    )
     dialer: Literal["manual", "twilio", "asterisk"] = Field(default="manual", description="who dials")
     twilio: Twilio | None = Field(default=None, description="an account with Twilio; also for calls that come in")
     asterisk: Asterisk | None = Field(default=None, description="an Asterisk, reached over ARI")

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,34 +10,28 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from channels import strict_json
-from channels.callback import normalize, render, twilio
-from channels.callback.account import ASK, CHANGE, CallbackAccount
+from channels.callback import exchange, normalize, render
+from channels.callback.account import CHANGE, CONFIRM, CallbackAccount
 from channels.callback.normalize import Fault, FieldsAtFault, Offered, Wish
 from channels.callback.numbers import NumberRefused, read
-from channels.callback.words import words_of
+from channels.callback.place import BODY_LIMIT, Place
+from channels.callback.problems import Problem, as_faults, of
 from channels.callback.zones import zones_by_country
 from channels.throttle import Buckets
-from conversation.calling import CallRefused, CallWish, Slot, Standing
-from conversation.errors import MalformedPayload, NotFound, Refused, StoreError
-from conversation.ports import Doors
+from conversation.call_codes import CodeSent
+from conversation.calling import CallRefused, CallWish, Standing
+from conversation.doors import Doors
+from conversation.errors import MalformedPayload, StoreError
+from conversation.ids import new_id
 
 log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "page"
 _TYPES = {"callback.css": "text/css", "callback.js": "text/javascript"}
-_BODY_LIMIT = 32 * 1024
 _SHOWN = 60
 _TOLD = 200
 _HOUR = 3_600
-_STATUS = {
-    "slot_taken": 409,
-    "do_not_call": 422,
-    "asked_already": 409,
-    "on_the_line": 409,
-    "closed": 409,
-    "too_many": 429,
-    "link_bad": 403,
-}
+_TRY_AGAIN = ("code_wrong", "code_soon", "too_many")  # said on the page where the code is typed
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
@@ -48,30 +41,8 @@ _HEADERS = {
 }
 
 
-class Problem(Exception):
-    """An answer that is not the one hoped for."""
-
-    def __init__(self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[Slot, ...] = ()) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.faults = faults
-        self.free = free
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One account as its door needs it."""
-
-    channel: str
-    account: CallbackAccount
-    per_number: Buckets
-    per_address: Buckets
-
-
 # `ValueError` is also what a form's fields, its letters and its instants raise
 _UNREADABLE = (MalformedPayload, web.RequestPayloadError, HttpProcessingError, ValueError)
-Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
 
 
 def routes(accounts: Mapping[str, CallbackAccount], doors: Doors) -> list[web.RouteDef]:
@@ -97,23 +68,24 @@ class _Site:
     def routes(self) -> list[web.RouteDef]:
         """In the order in which they are tried."""
         base = "/callback/{channel}"
-        table: list[tuple[str, str, Handler]] = [
+        table: list[exchange.Route] = [
             (hdrs.METH_GET, "", self._page),
             (hdrs.METH_GET, "/page/{file}", self._file),
             (hdrs.METH_GET, "/slots", self._slots),
             (hdrs.METH_POST, "", self._ask),
-            (hdrs.METH_POST, "/calls/{attempt}", self._call_status),
-            (hdrs.METH_POST, "/voice", self._call_came),
+            *exchange.handlers(self._doors),
             (hdrs.METH_GET, "/{id}", self._look),
             (hdrs.METH_DELETE, "/{id}", self._cancel),
             (hdrs.METH_POST, "/{id}/cancel", self._cancel),
             (hdrs.METH_POST, "/{id}/slot", self._reschedule),
+            (hdrs.METH_GET, "/{id}/code", self._code),
+            (hdrs.METH_POST, "/{id}/code", self._typed),
         ]
         return [web.route(method, base + path, self._answering(handler)) for method, path, handler in table]
 
     # -- around every handler ------------------------------------------------------------------------------------------
 
-    def _answering(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _answering(self, handler: exchange.Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def answered(request: web.Request) -> web.StreamResponse:
             place = self._places.get(request.match_info["channel"])
             if place is None:
@@ -128,39 +100,26 @@ class _Site:
 
         return answered
 
-    async def _attempt(self, handler: Handler, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _attempt(self, handler: exchange.Handler, request: web.Request, place: Place) -> web.StreamResponse:
         if request.method != hdrs.METH_GET and not _origin_allowed(request, place):
             return self._problem(request, place, Problem(403, "origin"))
         try:
             return await handler(request, place)
         except StoreError as error:
             log.info("callback_door", extra={"error": type(error).__name__})
-            return self._problem(request, place, _of_store(error))
+            return self._problem(request, place, of(error))
         except (Problem, CallRefused, *_UNREADABLE) as error:
-            return self._problem(request, place, _of(error))
+            return self._problem(request, place, of(error))
 
     def _problem(self, request: web.Request, place: Place | None, problem: Problem) -> web.Response:
         """For a browser a page in its language, for an application a problem document."""
         language = self._language(request)
-        words = words_of(language)
         headers = {hdrs.RETRY_AFTER: "60"} if problem.status in (429, 503) else {}
         if place is not None and _wants_page(request):
-            code = problem.code if problem.code in words else "link_bad" if problem.status in (403, 404) else "later"
-            text = render.message(place.channel, language, code)
-            return web.Response(status=problem.status, text=text, content_type="text/html", headers=headers)
-        body = {
-            "type": "about:blank",
-            "status": problem.status,
-            "code": problem.code,
-            "title": words.get(problem.code, problem.code.replace("_", " ")),
-            "errors": [
-                {"field": one.field, "code": one.code, "message": words.get(one.code, one.code)}
-                for one in problem.faults
-            ],
-            **({"items": render.slots_json(problem.free)} if problem.code == "slot_taken" else {}),
-        }
-        text = json.dumps(body, ensure_ascii=False)
-        return web.Response(status=problem.status, text=text, content_type="application/problem+json", headers=headers)
+            text, kind = render.message(place.channel, language, problem.sentence), "text/html"
+        else:
+            text, kind = json.dumps(problem.as_json(language), ensure_ascii=False), "application/problem+json"
+        return web.Response(status=problem.status, text=text, content_type=kind, headers=headers)
 
     # -- the page ------------------------------------------------------------------------------------------------------
 
@@ -177,6 +136,7 @@ class _Site:
         status: int = 200,
         faults: tuple[Fault, ...] = (),
     ) -> web.Response:
+        told = {"id": new_id(), **told}  # sent twice, it is one request
         language = self._language(request)
         zone = self._zone(place, told)
         wish = self._wish(place, told, (zone,), told.get("language") or language)
@@ -222,27 +182,33 @@ class _Site:
         except (FieldsAtFault, CallRefused, Problem) as wrong:
             if not _is_form(request):
                 raise
-            status, faults = _as_faults(wrong)
+            status, faults = as_faults(wrong)
             return await self._form(request, place, told, status=status, faults=faults)
+        if isinstance(found, CodeSent):
+            return self._awaited(request, place, found, status=202)
+        return await self._taken(request, place, found)
+
+    async def _taken(self, request: web.Request, place: Place, found: Standing) -> web.StreamResponse:
         token = place.account.links.make(CHANGE, found.callback.id)
         if not _is_form(request):
             return _json(render.as_json(found, token), status=201)
         return await self._told(request, place, found, token or "", status=201)
 
-    async def _asked(self, request: web.Request, place: Place, told: Mapping[str, str]) -> Standing:
+    async def _asked(self, request: web.Request, place: Place, told: Mapping[str, str]) -> Standing | CodeSent:
         offered = Offered(languages=self._doors.languages, issues=tuple(self._doors.issues()))
         asked = normalize.wish(told, place.account.settings, offered)
         if self._doors.draining():
             raise Problem(503, "later")
         self._check_pace(request, place, asked)
+        conversation, vouched = self._proven(place, asked.token)
         event = normalize.request(
             asked,
             channel=place.channel,
             received_at=self._doors.clock.now(),
-            conversation=self._proven(place, asked.token),
+            conversation=conversation,
             locale=self._language(request),
         )
-        return await self._doors.calls.request(event)
+        return await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
 
     def _check_pace(self, request: web.Request, place: Place, asked: Wish) -> None:
         """Against call bombing: a number and a network address may ask so often in an hour."""
@@ -250,59 +216,47 @@ class _Site:
         if not place.per_number.allow(asked.number.e164) or not (_is_local(remote) or place.per_address.allow(remote)):
             raise Problem(429, "too_many")
 
-    def _proven(self, place: Place, token: str | None) -> str | None:
+    def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:
+        """The conversation that a link proves, and whether it is an agent's."""
         if token is None:
-            return None
-        conversation = place.account.links.subject(ASK, token)
-        if conversation is None:
+            return None, False
+        found = place.account.conversation(token)
+        if found is None:
             raise Problem(403, "link_bad")
-        return conversation
+        return found
 
-    # -- an exchange that calls us (Twilio) ----------------------------------------------------------------------------
+    # -- a code that was sent ------------------------------------------------------------------------------------------
 
-    async def _call_status(self, request: web.Request, place: Place) -> web.StreamResponse:
-        """What became of a call; known by its signature, answered after the commit."""
-        form = await self._signed(request, place, place.account.status_url + f"/{request.match_info['attempt']}")
-        told = twilio.report(request.match_info["attempt"], form, leg=request.query.get("leg", "customer"))
-        await self._doors.calls.progressed(
-            told.attempt, provider_id=told.provider_id, connected=told.connected, outcome=told.outcome
-        )
-        return web.Response(status=204)
+    async def _code(self, request: web.Request, place: Place) -> web.StreamResponse:
+        self._authorised(request, place, _token_of(request, {}), CONFIRM)
+        return self._awaited(request, place, await self._doors.calls.code_sent(request.match_info["id"]))
 
-    async def _call_came(self, request: web.Request, place: Place) -> web.StreamResponse:
-        """A call that came in while nobody takes calls: a key may say language and matter, then it becomes a wish."""
-        url = f"{self._doors.public_url}/callback/{place.channel}/voice"
-        form = await self._signed(request, place, url)
-        settings = place.account.settings
-        line = settings.twilio
-        if line is None:
-            raise Problem(404, "not_found")
-        language, step = self._doors.default_language, f"{url}?step=keyed"
-        if line.menu and request.query.get("step") != "keyed":
-            return _twiml(twilio.menu(line, step, words_of(language)["intro"], language))
-        choice = line.menu.get(form.get("Digits", ""))
-        language = choice.language if choice and choice.language else language
+    async def _typed(self, request: web.Request, place: Place) -> web.StreamResponse:
+        told = await _link_fields(request)
+        wanted = self._authorised(request, place, _token_of(request, told), CONFIRM)
+        calls, code = self._doors.calls, told.get("code", "").strip()
         try:
-            asked = normalize.missed_call(
-                form, settings, channel=place.channel, received_at=self._doors.clock.now(), choice=choice
-            )
-            await self._doors.calls.request(asked)
+            if told.get("again"):
+                return self._awaited(request, place, await calls.another_code(wanted), status=202)
+            if code:
+                return await self._taken(request, place, await calls.confirm(wanted, code))
+            fault = Problem(422, "code_missing")
         except CallRefused as refused:
-            said = "asked_already" if refused.code == "asked_already" else "later"
-            return _twiml(twilio.goodbye(words_of(language)[said], language))
-        except MalformedPayload:
-            return _twiml(twilio.goodbye(words_of(language)["later"], language))
-        return _twiml(twilio.goodbye(words_of(language)["done_asap"], language))
+            fault = of(refused)
+            if fault.code not in _TRY_AGAIN:
+                raise
+        if not _is_form(request):
+            raise fault
+        return self._awaited(request, place, await calls.code_sent(wanted), status=fault.status, fault=fault.code)
 
-    async def _signed(self, request: web.Request, place: Place, url: str) -> dict[str, str]:
-        """The form, if Twilio signed it for the address under which the outside knows this one."""
-        line = place.account.settings.twilio
-        raw = await request.content.read(_BODY_LIMIT)
-        form = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100)
-        whole = f"{url}?{request.query_string}" if request.query_string else url
-        if line is None or not twilio.is_signed(line, whole, form, request.headers.get("X-Twilio-Signature")):
-            raise Problem(403, "signature")
-        return dict(form)
+    def _awaited(
+        self, request: web.Request, place: Place, sent: CodeSent, *, status: int = 200, fault: str | None = None
+    ) -> web.Response:
+        token = place.account.links.make(CONFIRM, sent.request) or ""
+        if not _wants_page(request):
+            return _json(render.code_json(sent, token), status=status)
+        text = render.code(sent, channel=place.channel, language=self._language(request), token=token, fault=fault)
+        return web.Response(status=status, text=text, content_type="text/html")
 
     # -- what a link changes -------------------------------------------------------------------------------------------
 
@@ -333,11 +287,11 @@ class _Site:
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
-    def _authorised(self, request: web.Request, place: Place, token: str) -> str:
-        callback = request.match_info["id"]
-        if place.account.links.subject(CHANGE, token) != callback:
+    def _authorised(self, request: web.Request, place: Place, token: str, purpose: str = CHANGE) -> str:
+        subject = request.match_info["id"]
+        if place.account.links.subject(purpose, token) != subject:
             raise Problem(403, "link_bad")
-        return callback
+        return subject
 
     async def _told(
         self, request: web.Request, place: Place, found: Standing, token: str, *, status: int = 200
@@ -353,7 +307,7 @@ class _Site:
     def _wish(self, place: Place, told: Mapping[str, str], zones: tuple[str, ...], language: str | None) -> CallWish:
         known = language if language in self._doors.languages else None
         issue = told.get("issue") if told.get("issue") in self._doors.issues() else None
-        conversation = place.account.links.subject(ASK, told["t"]) if told.get("t") else None
+        conversation, _ = place.account.conversation(told.get("t", "")) or (None, False)
         return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
 
     def _zone(self, place: Place, told: Mapping[str, str]) -> str:
@@ -377,27 +331,11 @@ class _Site:
         return next((one for one in tongues if one in offered), self._doors.default_language)
 
 
-def _of_store(error: StoreError) -> Problem:
-    if isinstance(error, NotFound):
-        return Problem(404, "not_found")
-    return Problem(422, "refused") if isinstance(error, Refused) else Problem(503, "later")
-
-
-def _of(error: Exception) -> Problem:
-    if isinstance(error, Problem):
-        return error
-    if isinstance(error, FieldsAtFault):
-        return Problem(422, "invalid", faults=error.faults)
-    if isinstance(error, CallRefused):
-        return Problem(_STATUS[error.code], error.code, free=error.free)
-    return Problem(400, "bad_body")
-
-
 async def _fields(request: web.Request) -> dict[str, str]:
-    if request.content_length is not None and request.content_length > _BODY_LIMIT:
+    if request.content_length is not None and request.content_length > BODY_LIMIT:
         raise Problem(413, "too_large")
-    raw = await request.content.read(_BODY_LIMIT + 1)
-    if len(raw) > _BODY_LIMIT:
+    raw = await request.content.read(BODY_LIMIT + 1)
+    if len(raw) > BODY_LIMIT:
         raise Problem(413, "too_large")
     if _is_form(request):
         return _form_fields(raw)
@@ -416,7 +354,7 @@ def _form_fields(raw: bytes) -> dict[str, str]:
 
 async def _link_fields(request: web.Request) -> dict[str, str]:
     """A token and a slot, of a form or of JSON."""
-    raw = await request.content.read(_BODY_LIMIT)
+    raw = await request.content.read(BODY_LIMIT)
     if _is_form(request):
         return dict(parse_qsl(raw.decode(), max_num_fields=10))
     data = strict_json.loads(raw) if raw else {}
@@ -428,19 +366,6 @@ async def _link_fields(request: web.Request) -> dict[str, str]:
 def _token_of(request: web.Request, told: Mapping[str, str]) -> str:
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     return bearer.strip() if scheme.lower() == "bearer" else told.get("token") or request.query.get("token", "")
-
-
-def _as_faults(wrong: FieldsAtFault | CallRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
-    if isinstance(wrong, FieldsAtFault):
-        return 422, wrong.faults
-    if isinstance(wrong, CallRefused):
-        name = "slot" if wrong.code == "slot_taken" else "number"
-        return _STATUS[wrong.code], (Fault(field=name, code=wrong.code),)
-    return wrong.status, (Fault(field="number", code=wrong.code),)
-
-
-def _twiml(text: str) -> web.Response:
-    return web.Response(text=text, content_type="text/xml")
 
 
 def _is_form(request: web.Request) -> bool:

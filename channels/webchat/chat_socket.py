@@ -12,8 +12,8 @@ from channels.sockets import SocketWriter
 from channels.webchat import normalize, render
 from channels.webchat.guards import Guards, Place
 from channels.webchat.visitors import Seat, Visitors
+from conversation.doors import Doors, Visitor
 from conversation.errors import HuntgroupError, MalformedPayload, Overloaded, Refused, StoreError
-from conversation.ports import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from channels import fields, strict_json
+from conversation.doors import Visitor
 from conversation.errors import InboundError, MalformedPayload
 from conversation.message import Attachment, MessageReceived
-from conversation.ports import Visitor
 
 T = TypeVar("T")
 

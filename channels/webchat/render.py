@@ -10,8 +10,8 @@ from typing import Any
 
 from channels.webchat.normalize import FieldFault, external_id
 from conversation.choices import choices_of
+from conversation.doors import Availability
 from conversation.message import Attachment, AuthorKind, Direction, Message
-from conversation.ports import Availability
 
 
 def message(one: Message, *, channel: str, address: str) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from channels.webchat.answers import (
 )
 from channels.webchat.chat_socket import ChatSockets
 from channels.webchat.guards import Guards, Place
+from conversation.doors import Doors, Visitor
 from conversation.errors import MalformedPayload, Overloaded, Refused, SignatureRejected, StoreError
-from conversation.ports import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from itertools import islice
 
 from channels.sockets import SocketWriter
 from channels.webchat import render
+from conversation.doors import Doors, Visitor
 from conversation.errors import StoreError
 from conversation.events import Hint, Topic
 from conversation.message import AuthorKind
-from conversation.ports import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from tests.desk.conftest import Account, House
 def calling(house: House) -> None:
     """The account `phone` calls back."""
     account = Account("phone")
-    plan = Plan(link=lambda conversation: f"https://wallet.example/callback/phone?t={conversation}.SIGNED")
+    plan = Plan(arrange=lambda conversation: f"https://wallet.example/callback/phone?t={conversation}.SIGNED")
     account.can = replace(account.can, calls=plan)
     accounts = house.services.channels()
     assert isinstance(accounts, dict)

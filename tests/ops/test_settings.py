@@ -102,6 +102,12 @@ BROKEN = [
         "did you mean 'topup'",
     ),
     ("mail by nobody", ('kind = "webchat"', 'kind = "webchat"\nfollow_up = "mail"'), 22, "no e-mail account 'mail'"),
+    (
+        "codes by nobody",
+        ('kind = "webchat"', 'kind = "callback"\ncode = "site"'),
+        22,
+        "no account 'site' of the kind 'sms'",
+    ),
     ("mail at once", ('kind = "webchat"', 'kind = "webchat"\nfollow_up_after = "5s"'), 22, "at least '60s'"),
     ("an unknown key of a channel", ('kind = "webchat"', 'kind = "webchat"\norigin = []'), 22, "'origins'"),
     ("a rule without a name", '[[rules]]\nthen = { queue = "general" }\n', 22, "'name' is missing"),

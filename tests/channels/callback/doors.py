@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 from channels.callback import CallbackAccount, create
 from channels.callback.site import routes
+from conversation.call_codes import CodeSent
 from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
+from conversation.doors import Doors
 from conversation.errors import NotFound
 from conversation.message import CallbackRequested
-from conversation.ports import Doors
 from tests.channels.webchat.doors import Cards
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock
@@ -31,6 +32,9 @@ class FakeCalls:
     kept: dict[str, Standing] = field(default_factory=dict)
     told: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     failure: Exception | None = None
+    code: str | None = None  # what must come back before a request is taken
+    waiting: dict[str, CallbackRequested] = field(default_factory=dict)
+    codes: int = 0
 
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         self.wishes.append(wish)
@@ -65,6 +69,30 @@ class FakeCalls:
             callback=callback, reference="7K3M-9QFX", next_at=asked.slot or self.open_at, position=2, wait=600
         )
         return self.kept[callback.id]
+
+    async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
+        if self.code is None or self.failure is not None:
+            return await self.request(asked)
+        self.codes += asked.external_id not in self.waiting
+        self.waiting[asked.external_id] = asked
+        return await self.code_sent(asked.external_id)
+
+    async def confirm(self, request: str, code: str) -> Standing:
+        if self.code is None:
+            raise CallRefused("code_over")
+        if code != self.code:
+            raise CallRefused("code_wrong")
+        return await self.request(self.waiting[request])
+
+    async def another_code(self, request: str) -> CodeSent:
+        self.codes += 1
+        return await self.code_sent(request)
+
+    async def code_sent(self, request: str) -> CodeSent:
+        if request not in self.waiting:
+            raise NotFound(request)
+        number = self.waiting[request].number
+        return CodeSent(request=request, number=number, until=self.clock.now() + timedelta(minutes=10))
 
     async def standing(self, callback: str) -> Standing:
         if callback not in self.kept:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import unescape
 from typing import Any
 
 import pytest
@@ -235,3 +236,88 @@ async def test_two_thousand_hostile_forms_are_refused_in_words_and_nothing_is_as
 
     assert set(statuses) <= {400, 403, 422}, statuses
     assert calls.requests == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_a_form_whose_request_needs_a_code_asks_for_it_without_a_script(calls: FakeCalls, language: str) -> None:
+    calls.code, words, query = "123456", WORDS[language], f"?language={language}"
+    async with serving(calls) as client:
+        form = await (await client.get(f"/callback/phone{query}", headers=HTML)).text()
+        hidden = _hidden(form, "id")
+        sent = await client.post(f"/callback/phone{query}", data={**GOOD, "id": hidden}, headers=HTML)
+        page = await sent.text()
+        await client.post(f"/callback/phone{query}", data={**GOOD, "id": hidden}, headers=HTML)  # the page loaded again
+        (one,) = calls.waiting
+        token, where = _hidden(page, "token"), f"/callback/phone/{one}/code"
+        other = await client.post(where + query, data={"token": token, "again": "1"})
+        wrong = await client.post(where + query, data={"token": token, "code": "1"})
+        missing = await client.post(where + query, data={"token": token, "code": " "})
+        looked = await client.get(where + query, params={"token": token}, headers=HTML)
+        stranger = await client.post(where + query, data={"token": token[:-1], "code": "123456"})
+        nothing_yet = list(calls.kept)
+        taken = await client.post(where + query, data={"token": token, "code": "123456"})
+
+        assert (sent.status, other.status, looked.status, calls.codes) == (202, 202, 200, 2)
+        assert words["code_sent"].format(number="+33199001234") in unescape(page)
+        assert 'autocomplete="one-time-code"' in page
+        assert f'<html lang="{language}">' in page
+        for answer, said in ((wrong, "code_wrong"), (missing, "code_missing")):
+            assert (answer.status, words[said] in unescape(await answer.text())) == (422, True)
+        assert (stranger.status, nothing_yet) == (403, [])
+        assert (taken.status, list(calls.kept)) == (201, [one])
+        assert words["done"] in await taken.text()
+
+
+async def test_an_application_hands_the_code_in(calls: FakeCalls) -> None:
+    calls.code = "123456"
+    async with serving(calls) as client:
+        answer = await client.post("/callback/phone", json={"number": "+33199001234"})
+        told = await answer.json()
+        where, bearer = f"/callback/phone/{told['id']}/code", {"Authorization": f"Bearer {told['token']}"}
+        again = await client.post(where, json={"again": "yes"}, headers=bearer)
+        wrong = await client.post(where, json={"code": "1"}, headers=bearer)
+        taken = await client.post(where, json={"code": "123456"}, headers=bearer)
+        calls.code = None
+        over = await client.post(where, json={"code": "123456"}, headers=bearer)
+        change = await client.get(f"/callback/phone/{told['id']}", headers=bearer)
+
+        assert (answer.status, told["code"]["to"]) == (202, "+33199001234")
+        assert (again.status, await again.json()) == (202, told)
+        assert (wrong.status, (await wrong.json())["code"]) == (422, "code_wrong")
+        assert (taken.status, (await taken.json())["state"]) == (201, "requested")
+        assert (over.status, (await over.json())["code"]) == (410, "code_over")
+        assert change.status == 403  # the code's token is good for the code only
+
+
+async def test_a_code_that_is_over_leads_back_to_the_form(calls: FakeCalls) -> None:
+    calls.code = "123456"
+    async with serving(calls) as client:
+        page = await (await client.post("/callback/phone?language=de", data=GOOD, headers=HTML)).text()
+        (one,) = calls.waiting
+        calls.code = None
+        answer = await client.post(
+            f"/callback/phone/{one}/code?language=de", data={"token": _hidden(page, "token"), "code": "123456"}
+        )
+        text = await answer.text()
+    assert answer.status == 410
+    assert WORDS["de"]["code_over"] in text
+    assert 'href="/callback/phone?language=de"' in text
+
+
+async def test_an_agents_link_vouches_for_the_customer_and_a_customers_does_not(calls: FakeCalls) -> None:
+    calls.code = "123456"
+    place = await account(calls.clock)
+    app = web.Application()
+    app.add_routes(routes({"phone": place}, doors(calls.clock, calls)))
+    async with TestClient(TestServer(app)) as client:
+        status = []
+        for link in (place.link("c1"), place.arrange("c1")):
+            token = (link or "").partition("?t=")[2]
+            answer = await client.post("/callback/phone", json={"number": "+33199001234", "t": token})
+            status.append(answer.status)
+    assert status == [202, 201]
+    assert [one.token for one in calls.requests] == ["c1"]
+
+
+def _hidden(page: str, name: str) -> str:
+    return page.partition(f'name="{name}" value="')[2].partition('"')[0]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from conversation.doors import Availability, Doors, Visitor
 from conversation.errors import NotFound, Refused
 from conversation.events import Hint, Topic
 from conversation.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
 from conversation.people import Identity
-from conversation.ports import Availability, Doors, Visitor
 from ops.tasks import TaskKeeper
 from tests.contracts.tools import FakeSignals
 from tests.fakes import FakeClock, NoCalls

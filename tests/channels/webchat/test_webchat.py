@@ -8,10 +8,11 @@ import pytest
 
 from channels import kinds
 from channels.webchat import create, normalize
+from conversation.doors import Visitor
 from conversation.errors import MalformedPayload
 from conversation.message import InboundEvent
 from conversation.people import Identity
-from conversation.ports import Channel, Tools, Visitor
+from conversation.ports import Channel, Tools
 from tests.contracts.channel import NOW, ChannelContract, outbound
 
 VISITOR = Visitor(session="s", channel="account", identity=Identity(channel="account", address="v1", id="i1"))

@@ -1,0 +1,83 @@
+"""A telephone exchange that calls us (Twilio): what becomes of calls, and calls that come in. Known by its signature."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+from aiohttp import hdrs, web
+
+from channels.callback import normalize, twilio
+from channels.callback.place import BODY_LIMIT, Place
+from channels.callback.problems import Problem
+from channels.callback.settings import Choice
+from channels.callback.words import words_of
+from conversation.calling import CallRefused
+from conversation.doors import Doors
+from conversation.errors import MalformedPayload
+
+Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
+Route = tuple[str, str, Handler]
+
+
+def handlers(doors: Doors) -> list[Route]:
+    """Method, path below the account's own, and who answers."""
+    one = _Exchange(doors)
+    return [(hdrs.METH_POST, "/calls/{attempt}", one.status), (hdrs.METH_POST, "/voice", one.incoming)]
+
+
+class _Exchange:
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def status(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """What became of a call; answered after the commit."""
+        attempt = request.match_info["attempt"]
+        form = await _signed(request, place, place.account.status_url + f"/{attempt}")
+        told = twilio.report(attempt, form, leg=request.query.get("leg", "customer"))
+        await self._doors.calls.progressed(
+            told.attempt, provider_id=told.provider_id, connected=told.connected, outcome=told.outcome
+        )
+        return web.Response(status=204)
+
+    async def incoming(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """A call that came in while nobody takes calls: a key may say language and matter, then it becomes a wish."""
+        url = f"{self._doors.public_url}/callback/{place.channel}/voice"
+        form = await _signed(request, place, url)
+        settings = place.account.settings
+        line = settings.twilio
+        if line is None:
+            raise Problem(404, "not_found")
+        language, step = self._doors.default_language, f"{url}?step=keyed"
+        if line.menu and request.query.get("step") != "keyed":
+            return _twiml(twilio.menu(line, step, words_of(language)["intro"], language))
+        choice = line.menu.get(form.get("Digits", ""))
+        language = choice.language if choice and choice.language else language
+        return _twiml(twilio.goodbye(words_of(language)[await self._wished(form, place, choice)], language))
+
+    async def _wished(self, form: dict[str, str], place: Place, choice: Choice | None) -> str:
+        """Which sentence the caller hears. Their call is their consent, and comes from their number: no code is asked."""
+        now = self._doors.clock.now()
+        try:
+            asked = normalize.missed_call(
+                form, place.account.settings, channel=place.channel, received_at=now, choice=choice
+            )
+            await self._doors.calls.request(asked)
+        except CallRefused as refused:
+            return "asked_already" if refused.code == "asked_already" else "later"
+        except MalformedPayload:
+            return "later"
+        return "done_asap"
+
+
+async def _signed(request: web.Request, place: Place, url: str) -> dict[str, str]:
+    """The form, if Twilio signed it for the address under which the outside knows this one."""
+    line = place.account.settings.twilio
+    raw = await request.content.read(BODY_LIMIT)
+    form = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100)
+    whole = f"{url}?{request.query_string}" if request.query_string else url
+    if line is None or not twilio.is_signed(line, whole, form, request.headers.get("X-Twilio-Signature")):
+        raise Problem(403, "signature")
+    return dict(form)
+
+
+def _twiml(text: str) -> web.Response:
+    return web.Response(text=text, content_type="text/xml")

@@ -1,0 +1,18 @@
+"""One account as its door needs it."""
+
+from dataclasses import dataclass
+
+from channels.callback.account import CallbackAccount
+from channels.throttle import Buckets
+
+BODY_LIMIT = 32 * 1024  # of whatever is posted there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The account under `/callback/{channel}`, and how often a number and a network address may ask there."""
+
+    channel: str
+    account: CallbackAccount
+    per_number: Buckets
+    per_address: Buckets

@@ -1,0 +1,79 @@
+"""Answers that are not the ones hoped for, as a browser and as an application are told them. Pure."""
+
+from collections.abc import Mapping
+
+from channels.callback.normalize import Fault, FieldsAtFault
+from channels.callback.render import slots_json
+from channels.callback.words import words_of
+from conversation.calling import CallRefused, Slot
+from conversation.errors import NotFound, Refused, StoreError
+
+_STATUS = {
+    "slot_taken": 409,
+    "do_not_call": 422,
+    "asked_already": 409,
+    "on_the_line": 409,
+    "closed": 409,
+    "too_many": 429,
+    "link_bad": 403,
+    "code_wrong": 422,
+    "code_soon": 429,
+    "code_over": 410,
+    "code_no_way": 422,
+}
+_FIELD = {"slot_taken": "slot", "code_wrong": "code"}  # else the number's
+
+
+class Problem(Exception):
+    """An answer that is not the one hoped for."""
+
+    def __init__(self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[Slot, ...] = ()) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.faults = faults
+        self.free = free
+
+    @property
+    def sentence(self) -> str:
+        """Which of the page's sentences says it."""
+        if self.code in words_of("en"):
+            return self.code
+        return "link_bad" if self.status in (403, 404) else "later"
+
+    def as_json(self, language: str) -> Mapping[str, object]:
+        """A problem document (RFC 9457)."""
+        words = words_of(language)
+        return {
+            "type": "about:blank",
+            "status": self.status,
+            "code": self.code,
+            "title": words.get(self.code, self.code.replace("_", " ")),
+            "errors": [
+                {"field": one.field, "code": one.code, "message": words.get(one.code, one.code)} for one in self.faults
+            ],
+            **({"items": slots_json(self.free)} if self.code == "slot_taken" else {}),
+        }
+
+
+def of(error: Exception) -> Problem:
+    """What an error of a door or of the store is to a customer."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, FieldsAtFault):
+        return Problem(422, "invalid", faults=error.faults)
+    if isinstance(error, CallRefused):
+        return Problem(_STATUS[error.code], error.code, free=error.free)
+    return _of_store(error) if isinstance(error, StoreError) else Problem(400, "bad_body")
+
+
+def _of_store(error: StoreError) -> Problem:
+    if isinstance(error, NotFound):
+        return Problem(404, "not_found")
+    return Problem(422, "refused") if isinstance(error, Refused) else Problem(503, "later")
+
+
+def as_faults(wrong: FieldsAtFault | CallRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
+    """The status of the answer, and what stands beside which field of the form."""
+    found = of(wrong)
+    return found.status, found.faults or (Fault(field=_FIELD.get(found.code, "number"), code=found.code),)
