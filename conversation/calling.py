@@ -338,7 +338,7 @@ def _calls(group: Sequence[str], hands: Sequence[Hands]) -> int:
 class Standing:
     """How a request stands, as the customer is told. `next_at`: when a call is next possible, None while one is on its way.
 
-    `position` and `wait` (seconds) are for those who asked for a call as soon as possible.
+    `position` and `wait` (seconds from now) are for those who asked for a call as soon as possible.
     """
 
     callback: Callback

@@ -258,10 +258,13 @@ class CustomerCalls:
         told = Standing(callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None)
         if found.slot_at is not None or found.state not in (CallState.REQUESTED, CallState.DUE):
             return told
-        position = await work.callbacks.position(found)
+        position = await work.callbacks.position(found, conversation.queue)
         hands = team(await work.agents.all(), queue_of(self._rules.rulebook, conversation.queue))
         calls = sum(one.calls for one in hands)
-        return replace(told, position=position, wait=position * _FIRST_GUESS // calls if calls else None)
+        if not calls:
+            return replace(told, position=position)
+        closed = max(found.due_at - self._clock.now(), timedelta(0)) if found.due_at is not None else timedelta(0)
+        return replace(told, position=position, wait=int(closed.total_seconds()) + position * _FIRST_GUESS // calls)
 
 
 def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:

@@ -11,7 +11,7 @@ from conversation.errors import Conflict, NotFound
 from conversation.remembering.callbacks import BlockedNumber
 from storage import callback_slots
 from storage.run import Run
-from storage.tables import callback_attempts, callbacks, do_not_call
+from storage.tables import callback_attempts, callbacks, conversations, do_not_call
 from storage.upsert import insert_into
 
 _row = callbacks.c
@@ -99,10 +99,11 @@ def _of_conversation(c: Connection, conversation: str) -> Callback | None:
     return None if row is None else _callback(row)
 
 
-def _position(c: Connection, one: Callback) -> int:
+def _position(c: Connection, one: Callback, queue: str) -> int:
+    there = (_row.conversation_id == conversations.c.id, conversations.c.queue == queue)
     earlier = or_(_row.asked_at < one.asked_at, (_row.asked_at == one.asked_at) & (_row.id < one.id))
     asap = _row.state.in_([CallState.REQUESTED.value, CallState.DUE.value]) & _row.slot_at.is_(None)
-    ahead = select(func.count()).where(_OPEN, _row.channel == one.channel, asap, earlier)
+    ahead = select(func.count()).select_from(callbacks, conversations).where(_OPEN, *there, asap, earlier)
     return int(c.execute(ahead).scalar_one()) + 1
 
 
@@ -187,9 +188,9 @@ class Callbacks(callback_slots.Slots):
         """The newest request in this conversation; an open one before those that are settled."""
         return await self._run(lambda c: _of_conversation(c, conversation))
 
-    async def position(self, callback: Callback) -> int:
-        """Its place among the open requests of its account that wait for a call as soon as possible; 1 is next."""
-        return await self._run(lambda c: _position(c, callback))
+    async def position(self, callback: Callback, queue: str) -> int:
+        """Its place among the open requests of this queue that wait for a call as soon as possible; 1 is next."""
+        return await self._run(lambda c: _position(c, callback, queue))
 
     async def due(self, now: datetime, limit: int) -> list[Callback]:
         """Those that sleep and whose time has come, oldest first."""

@@ -70,7 +70,7 @@ def standing(told: Standing, *, channel: str, language: str, token: str, slots: 
     lines = [sentence(told, language)]
     if told.position:
         lines.append(words["position"].format(position=told.position))
-    if told.wait:
+    if told.wait and told.next_at is None:  # else they were told the time
         lines.append(words["wait"].format(minutes=max(1, round(told.wait / _MINUTE))))
     lines.append(words["reference"].format(reference=told.reference))
     state = told.callback.state

@@ -48,8 +48,8 @@ class Callbacks(Protocol):
         """The newest request in this conversation; an open one before those that are settled."""
         ...
 
-    async def position(self, callback: Callback) -> int:
-        """Its place among the open requests of its account that wait for a call as soon as possible; 1 is next."""
+    async def position(self, callback: Callback, queue: str) -> int:
+        """Its place among the open requests of this queue that wait for a call as soon as possible; 1 is next."""
         ...
 
     async def due(self, now: datetime, limit: int) -> list[Callback]:

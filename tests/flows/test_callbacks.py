@@ -20,6 +20,7 @@ from tests.flows.stage import CANS, RULES, Stage, rulebook
 PARIS = ("Europe/Paris",)
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # ten o'clock in Paris, and Shanghai is open until 13:00 UTC
 HALF = timedelta(minutes=30)
+LINE = ("topup", "unauthorised", "topup", "unauthorised")
 
 
 def asked(**values: Any) -> CallbackRequested:
@@ -90,11 +91,19 @@ async def test_while_closed_it_means_the_next_opening_that_is_lawful_there_and_i
 
     opening = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # nine in Paris, and Shanghai is back from lunch
     assert (told.callback.state, told.next_at) == (CallState.REQUESTED, opening)
+    assert (told.position, told.wait) == (1, (opening - stage.clock.now()).total_seconds() + 100)  # of three at a time
     await tick(stage, opening - stage.clock.now() - timedelta(seconds=1))
     assert (await stage.conversation(told.callback.conversation)).state is State.SNOOZED
     stage.clock.advance(timedelta(seconds=1))
     await stage.ticker.once(stage.clock.now())
     await offered(stage, agent, told)
+
+
+async def test_a_place_is_counted_in_its_own_queue(stage: Stage) -> None:
+    await stage.agent(skills={"payments": 4, "safety": 4}, capacity=1)
+    async with door(stage) as calls:
+        told = [await calls.request(asked(number=f"+3349112345{n}", issue=issue)) for n, issue in enumerate(LINE)]
+    assert [(one.position, one.wait) for one in told] == [(1, 300), (1, 300), (2, 600), (2, 600)]
 
 
 async def test_a_slot_is_booked_once_for_each_who_can_call_and_the_next_free_ones_are_told(stage: Stage) -> None:

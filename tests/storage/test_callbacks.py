@@ -121,7 +121,7 @@ async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store
             await work.callbacks.old(NOW, 10, now=NOW)
             await work.callbacks.open_of("+33142685300", "", "")
             await work.callbacks.open_with("+33142685300", "")
-            await work.callbacks.position(asked())
+            await work.callbacks.position(asked(), "q")
     finally:
         event.remove(Engine, "before_cursor_execute", listen)
     wanted = [one for one in asked_for if "FROM callbacks" in one[0]]
