@@ -14,7 +14,7 @@ _WORDS: dict[str, tuple[str, str, str, str]] = {
     ),
     "handled_never": (
         "Nothing is known of offers: the event feed is empty.",
-        "没有派单记录:事件流为空。",
+        "没有派单记录：事件流为空。",
         "Le sort des propositions est inconnu : le flux d’événements est vide.",
         "Was aus Angeboten wurde, ist nicht bekannt: Es liegen keine Ereignisse vor.",
     ),

@@ -10,7 +10,7 @@ _AROUND = " \t\r\n.()#。、!"
 ASKED: Mapping[str, Mapping[str, str]] = {
     "account": {
         "en": "your account (phone number or e-mail)",
-        "zh": "您的账户(手机号或邮箱)",
+        "zh": "您的账户（手机号或邮箱）",
         "fr": "votre compte (numéro de téléphone ou e-mail)",
         "de": "Ihr Konto (Telefonnummer oder E-Mail)",
     },

@@ -20,31 +20,31 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "Would you rather be called? Choose a time: {link}",
         "de": "Sollen wir Sie lieber anrufen? Wählen Sie eine Zeit: {link}",
         "fr": "Préférez-vous être appelé ? Choisissez une heure : {link}",
-        "zh": "需要我们给您打电话吗?请选择时间:{link}",
+        "zh": "需要我们给您打电话吗？请选择时间：{link}",
     },
     REMINDER: {
         "en": "We will call you at {number} {time}. To change or cancel: {link}",
         "de": "Wir rufen Sie {time} unter {number} an. Ändern oder absagen: {link}",
         "fr": "Nous vous appellerons au {number} {time}. Modifier ou annuler : {link}",
-        "zh": "我们将在{time}致电 {number}。更改或取消:{link}",
+        "zh": "我们将在{time}致电 {number}。更改或取消：{link}",
     },
     FAILED: {
         "en": "We could not reach you at {number}. Write to us here, or ask for another call: {link}",
         "de": "Wir haben Sie unter {number} nicht erreicht. Schreiben Sie uns hier, oder wünschen Sie einen neuen Anruf: {link}",
         "fr": "Nous n'avons pas pu vous joindre au {number}. Écrivez-nous ici, ou demandez un autre appel : {link}",
-        "zh": "我们未能通过 {number} 联系到您。请在此留言,或重新预约来电:{link}",
+        "zh": "我们未能通过 {number} 联系到您。请在此留言，或重新预约来电：{link}",
     },
     MOVED: {
         "en": "Our hours have changed. We will call you at {number} {time} instead. To choose another time: {link}",
         "de": "Unsere Zeiten haben sich geändert. Wir rufen Sie stattdessen {time} unter {number} an. Andere Zeit: {link}",
         "fr": "Nos horaires ont changé. Nous vous appellerons au {number} {time}. Pour choisir une autre heure : {link}",
-        "zh": "我们的服务时间有变,将改为{time}致电 {number}。选择其他时间:{link}",
+        "zh": "我们的服务时间有变，将改为{time}致电 {number}。选择其他时间：{link}",
     },
     CODE: {
         "en": "{code} is your code to be called at {number}. If you did not ask for a call, do nothing.",
         "de": "{code} ist Ihr Code für den Anruf unter {number}. Haben Sie keinen Anruf gewünscht, müssen Sie nichts tun.",
         "fr": "{code} est votre code pour être appelé au {number}. Si vous n'avez pas demandé d'appel, ne faites rien.",
-        "zh": "{code} 是您预约致电 {number} 的验证码。如非本人操作,请忽略。",
+        "zh": "{code} 是您预约致电 {number} 的验证码。如非本人操作，请忽略。",
     },
 }
 # what became of a try, as agents read it
@@ -62,7 +62,7 @@ _TRY = {
     "en": "Call {n}: {outcome}.",
     "de": "Anruf {n}: {outcome}.",
     "fr": "Appel {n} : {outcome}.",
-    "zh": "第 {n} 次通话:{outcome}。",
+    "zh": "第 {n} 次通话：{outcome}。",
 }
 _AGAIN = {"en": " Again {time}.", "de": " Wieder {time}.", "fr": " Nouvel essai {time}.", "zh": "{time}再试。"}
 

@@ -8,7 +8,7 @@ _Words = Mapping[str, str]
 
 _PLACED: _Words = {
     "en": "waiting in the queue {queue}, number {position} in line",
-    "zh": "在“{queue}”队列中等待,排第 {position} 位",
+    "zh": "在“{queue}”队列中等待，排第 {position} 位",
     "fr": "en attente dans la file « {queue} », en position {position}",
     "de": "in der Warteschlange „{queue}“ an Stelle {position}",
 }
@@ -26,7 +26,7 @@ _HELD: _Words = {
 }
 _ASLEEP: _Words = {
     "en": "put aside until we have news; we will come back to you",
-    "zh": "暂时搁置,有消息后会联系您",
+    "zh": "暂时搁置，有消息后会联系您",
     "fr": "mise de côté jusqu'à ce que nous ayons du nouveau ; nous reviendrons vers vous",
     "de": "zurückgestellt, bis es etwas Neues gibt; wir melden uns",
 }

@@ -20,7 +20,7 @@ async def test_a_rule_offers_a_call_once_in_the_customers_language(stage: Stage)
 
     sent = [m.text for m in await stage.messages(accepted.conversation) if m.direction is Direction.OUT]
     offers = [text for text in sent if "https://call.example/" in text]
-    assert offers == [f"需要我们给您打电话吗?请选择时间:https://call.example/{accepted.conversation}"]
+    assert offers == [f"需要我们给您打电话吗？请选择时间：https://call.example/{accepted.conversation}"]
 
 
 async def test_the_operators_own_words_win(stage: Stage) -> None:
@@ -35,7 +35,7 @@ async def test_the_operators_own_words_win(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("zh", "需要我们给您打电话吗?请选择时间:{link}"),
+        ("zh", "需要我们给您打电话吗？请选择时间：{link}"),
         ("en", "Would you rather be called? Choose a time: {link}"),
         ("fr", "Préférez-vous être appelé ? Choisissez une heure : {link}"),
         ("de", "Sollen wir Sie lieber anrufen? Wählen Sie eine Zeit: {link}"),
