@@ -106,6 +106,11 @@ COMMANDS = {
         "everything that is known of one customer, with their files, as a zip",
         "huntgroup export 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup export hilfe-mail:anna@example.com --out anna.zip",
     ),
+    "erase": Command(
+        "ops.erase",
+        "one customer's words, files, addresses and numbers, gone for good",
+        "huntgroup erase 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup erase hilfe-mail:anna@example.com --yes --json",
+    ),
     "migrate": Command("ops.migrate", "bring the database's schema up to date", "huntgroup migrate"),
     "demo": Command(
         "ops.demo",

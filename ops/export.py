@@ -70,9 +70,7 @@ def _archive(path: Path) -> Iterator[ZipFile]:
 async def _customer(store: Store, wanted: str) -> str:
     """The id of whom `wanted` names; from here on the audit says that their data went out. Raises `NotFound`."""
     async with store.begin("export.find") as work:
-        channel, colon, address = wanted.partition(":")
-        by_address = await work.exports.customer_of(channel, address) if colon else None
-        customer = (await work.customers.get(by_address or wanted)).id
+        customer = (await work.customers.get(await work.exports.named(wanted))).id
         now = SystemClock().now()
         await work.rulebooks.audit(actor=actor(), action="customer.export", subject=customer, data={}, now=now)
     return customer

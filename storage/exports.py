@@ -89,9 +89,11 @@ class Exports:
     def __init__(self, run: Run, dialect: str) -> None:  # noqa: ARG002 every repository is made alike
         self._run = run
 
-    async def customer_of(self, channel: str, address: str) -> str | None:
-        """The customer whom that channel account knows by this address, also by a further one."""
-        return await self._run(lambda c: _customer_of(c, channel, address))
+    async def named(self, wanted: str) -> str:
+        """The customer whom people name so: CHANNEL:ADDRESS, also a further address, or else an id, as it is."""
+        channel, colon, address = wanted.partition(":")
+        found = await self._run(lambda c: _customer_of(c, channel, address)) if colon else None
+        return found or wanted
 
     def kinds(self) -> Sequence[str]:
         """The names of the tables that tell of a customer."""

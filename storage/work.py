@@ -17,6 +17,7 @@ from storage.cursors import Cursors
 from storage.customers import Customers
 from storage.decisions import Decisions
 from storage.distribution import Distribution
+from storage.erasure import Erasure
 from storage.events import EventFeed
 from storage.exports import Exports
 from storage.fetches import Fetches
@@ -140,6 +141,10 @@ class StoreWork:
     @cached_property
     def exports(self) -> Exports:
         return Exports(self._run, self._dialect)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(self._run, self._dialect)
 
     @cached_property
     def figures(self) -> Figures:

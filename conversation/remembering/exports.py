@@ -9,8 +9,8 @@ Record = Mapping[str, object]  # a row as stored, by column: instants are aware 
 class Exports(Protocol):
     """One customer's rows, a bounded number in each transaction."""
 
-    async def customer_of(self, channel: str, address: str) -> str | None:
-        """The customer whom that channel account knows by this address, also by a further one."""
+    async def named(self, wanted: str) -> str:
+        """The customer whom people name so: CHANNEL:ADDRESS, also a further address, or else an id, as it is."""
         ...
 
     def kinds(self) -> Sequence[str]:

@@ -14,6 +14,7 @@ from conversation.remembering.cursors import Cursors
 from conversation.remembering.customers import Customers
 from conversation.remembering.decisions import Decisions
 from conversation.remembering.distribution import Distribution
+from conversation.remembering.erasure import Erasure
 from conversation.remembering.events import Events
 from conversation.remembering.exports import Exports
 from conversation.remembering.fetches import Fetches
@@ -81,6 +82,8 @@ class Work(Protocol):
     def retention(self) -> Retention: ...
     @property
     def exports(self) -> Exports: ...
+    @property
+    def erasure(self) -> Erasure: ...
     @property
     def figures(self) -> Figures: ...
 
