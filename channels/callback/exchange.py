@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 
 from channels.callback import normalize, twilio
-from channels.callback.place import BODY_LIMIT, Place
+from channels.callback.place import Place
 from channels.callback.problems import Problem
+from channels.callback.reading import body_of
 from channels.callback.settings import Choice
 from channels.callback.words import words_of
 from conversation.calling import CallRefused
@@ -71,7 +72,7 @@ class _Exchange:
 async def _signed(request: web.Request, place: Place, url: str) -> dict[str, str]:
     """The form, if Twilio signed it for the address under which the outside knows this one."""
     line = place.account.settings.twilio
-    raw = await request.content.read(BODY_LIMIT)
+    raw = await body_of(request)
     form = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100)
     whole = f"{url}?{request.query_string}" if request.query_string else url
     if line is None or not twilio.is_signed(line, whole, form, request.headers.get("X-Twilio-Signature")):

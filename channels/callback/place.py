@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from channels.callback.account import CallbackAccount
 from channels.throttle import Buckets
 
-BODY_LIMIT = 32 * 1024  # of whatever is posted there
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -39,6 +39,8 @@ class Problem(Exception):
         """Which of the page's sentences says it."""
         if self.code in words_of("en"):
             return self.code
+        if self.status == 413:  # noqa: PLR2004 the body's size
+            return "too_long"
         return "link_bad" if self.status in (403, 404) else "later"
 
     def as_json(self, language: str) -> Mapping[str, object]:

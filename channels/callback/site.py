@@ -4,18 +4,17 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-from channels import strict_json
 from channels.callback import exchange, normalize, render
 from channels.callback.account import CHANGE, CONFIRM, CallbackAccount
 from channels.callback.normalize import Fault, FieldsAtFault, Offered, Wish
 from channels.callback.numbers import NumberRefused, read
-from channels.callback.place import BODY_LIMIT, Place
+from channels.callback.place import Place
 from channels.callback.problems import Problem, as_faults, of
+from channels.callback.reading import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
 from channels.callback.zones import zones_by_country
 from channels.throttle import Buckets
 from conversation.call_codes import CodeSent
@@ -101,7 +100,7 @@ class _Site:
         return answered
 
     async def _attempt(self, handler: exchange.Handler, request: web.Request, place: Place) -> web.StreamResponse:
-        if request.method != hdrs.METH_GET and not _origin_allowed(request, place):
+        if request.method != hdrs.METH_GET and not origin_allowed(request, place):
             return self._problem(request, place, Problem(403, "origin"))
         try:
             return await handler(request, place)
@@ -115,7 +114,7 @@ class _Site:
         """For a browser a page in its language, for an application a problem document."""
         language = self._language(request)
         headers = {hdrs.RETRY_AFTER: "60"} if problem.status in (429, 503) else {}
-        if place is not None and _wants_page(request):
+        if place is not None and wants_page(request):
             text, kind = render.message(place.channel, language, problem.sentence), "text/html"
         else:
             text, kind = json.dumps(problem.as_json(language), ensure_ascii=False), "application/problem+json"
@@ -173,14 +172,14 @@ class _Site:
         return _json({"items": render.slots_json(free), "timezone": zone})
 
     async def _ask(self, request: web.Request, place: Place) -> web.StreamResponse:
-        told = await _fields(request)
+        told = await fields_of(request)
         shows = told.pop("show", None)
         if shows:
             return await self._form(request, place, told)
         try:
             found = await self._asked(request, place, told)
         except (FieldsAtFault, CallRefused, Problem) as wrong:
-            if not _is_form(request):
+            if not is_form(request):
                 raise
             status, faults = as_faults(wrong)
             return await self._form(request, place, told, status=status, faults=faults)
@@ -190,7 +189,7 @@ class _Site:
 
     async def _taken(self, request: web.Request, place: Place, found: Standing) -> web.StreamResponse:
         token = place.account.links.make(CHANGE, found.callback.id)
-        if not _is_form(request):
+        if not is_form(request):
             return _json(render.as_json(found, token), status=201)
         return await self._told(request, place, found, token or "", status=201)
 
@@ -228,12 +227,12 @@ class _Site:
     # -- a code that was sent ------------------------------------------------------------------------------------------
 
     async def _code(self, request: web.Request, place: Place) -> web.StreamResponse:
-        self._authorised(request, place, _token_of(request, {}), CONFIRM)
+        self._authorised(request, place, token_of(request, {}), CONFIRM)
         return self._awaited(request, place, await self._doors.calls.code_sent(request.match_info["id"]))
 
     async def _typed(self, request: web.Request, place: Place) -> web.StreamResponse:
-        told = await _link_fields(request)
-        wanted = self._authorised(request, place, _token_of(request, told), CONFIRM)
+        told = await link_fields_of(request)
+        wanted = self._authorised(request, place, token_of(request, told), CONFIRM)
         calls, code = self._doors.calls, told.get("code", "").strip()
         try:
             if told.get("again"):
@@ -245,7 +244,7 @@ class _Site:
             fault = of(refused)
             if fault.code not in _TRY_AGAIN:
                 raise
-        if not _is_form(request):
+        if not is_form(request):
             raise fault
         return self._awaited(request, place, await calls.code_sent(wanted), status=fault.status, fault=fault.code)
 
@@ -253,7 +252,7 @@ class _Site:
         self, request: web.Request, place: Place, sent: CodeSent, *, status: int = 200, fault: str | None = None
     ) -> web.Response:
         token = place.account.links.make(CONFIRM, sent.request) or ""
-        if not _wants_page(request):
+        if not wants_page(request):
             return _json(render.code_json(sent, token), status=status)
         text = render.code(sent, channel=place.channel, language=self._language(request), token=token, fault=fault)
         return web.Response(status=status, text=text, content_type="text/html")
@@ -261,29 +260,29 @@ class _Site:
     # -- what a link changes -------------------------------------------------------------------------------------------
 
     async def _look(self, request: web.Request, place: Place) -> web.StreamResponse:
-        token = _token_of(request, {})
+        token = token_of(request, {})
         callback = self._authorised(request, place, token)
         found = await self._doors.calls.standing(callback)
-        if _wants_page(request):
+        if wants_page(request):
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
     async def _cancel(self, request: web.Request, place: Place) -> web.StreamResponse:
-        told = await _link_fields(request) if request.method == hdrs.METH_POST else {}
-        token = _token_of(request, told)
+        told = await link_fields_of(request) if request.method == hdrs.METH_POST else {}
+        token = token_of(request, told)
         callback = self._authorised(request, place, token)
         found = await self._doors.calls.cancel(callback)
-        if _wants_page(request):
+        if wants_page(request):
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
     async def _reschedule(self, request: web.Request, place: Place) -> web.StreamResponse:
-        told = await _link_fields(request)
-        token = _token_of(request, told)
+        told = await link_fields_of(request)
+        token = token_of(request, told)
         callback = self._authorised(request, place, token)
         slot = normalize.instant(told["slot"]) if told.get("slot") else None
         found = await self._doors.calls.reschedule(callback, slot)
-        if _wants_page(request):
+        if wants_page(request):
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
@@ -329,61 +328,6 @@ class _Site:
         asked += [part.partition(";")[0] for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(",")[:10]]
         tongues = [one.strip().lower().partition("-")[0] for one in asked]
         return next((one for one in tongues if one in offered), self._doors.default_language)
-
-
-async def _fields(request: web.Request) -> dict[str, str]:
-    if request.content_length is not None and request.content_length > BODY_LIMIT:
-        raise Problem(413, "too_large")
-    raw = await request.content.read(BODY_LIMIT + 1)
-    if len(raw) > BODY_LIMIT:
-        raise Problem(413, "too_large")
-    if _is_form(request):
-        return _form_fields(raw)
-    data = strict_json.loads(raw)
-    if not isinstance(data, Mapping):
-        raise Problem(400, "bad_body")
-    key = request.headers.get("Idempotency-Key")
-    return normalize.fields({**({"id": key} if key else {}), **data})
-
-
-def _form_fields(raw: bytes) -> dict[str, str]:
-    pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=50)
-    told = {name: value for name, value in pairs if name != "show"}
-    return normalize.fields(told) | ({"show": "1"} if any(name == "show" for name, _ in pairs) else {})
-
-
-async def _link_fields(request: web.Request) -> dict[str, str]:
-    """A token and a slot, of a form or of JSON."""
-    raw = await request.content.read(BODY_LIMIT)
-    if _is_form(request):
-        return dict(parse_qsl(raw.decode(), max_num_fields=10))
-    data = strict_json.loads(raw) if raw else {}
-    return (
-        {str(name): value for name, value in data.items() if isinstance(value, str)} if isinstance(data, dict) else {}
-    )
-
-
-def _token_of(request: web.Request, told: Mapping[str, str]) -> str:
-    scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return bearer.strip() if scheme.lower() == "bearer" else told.get("token") or request.query.get("token", "")
-
-
-def _is_form(request: web.Request) -> bool:
-    return request.content_type == "application/x-www-form-urlencoded"
-
-
-def _wants_page(request: web.Request) -> bool:
-    return "text/html" in request.headers.get(hdrs.ACCEPT, "") or _is_form(request)
-
-
-def _origin_allowed(request: web.Request, place: Place) -> bool:
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is None or origin in place.account.settings.origins:
-        return True
-    try:
-        return urlsplit(origin).netloc == request.host
-    except ValueError:
-        return False
 
 
 def _is_local(remote: str) -> bool:
