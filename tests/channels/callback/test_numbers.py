@@ -113,3 +113,12 @@ def test_the_zone_they_state_wins_and_else_any_zone_of_the_country_may_be_theirs
     assert "Pacific/Honolulu" in zones_of("US", stated=None)
     assert zones_of(None, stated=None) == ("UTC",)
     assert [known(name) for name in ("../etc/passwd", "", None, "Europe/Berlin\x00", "中")] == [None] * 5
+    assert [known(name) for name in ("Europe/Berlin", "UTC", "US/Pacific")] == ["Europe/Berlin", "UTC", "US/Pacific"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Factory", "localtime", "posixrules", "posix/Europe/Paris", "right/Europe/Paris", "Europe", "zone.tab"]
+)
+def test_what_only_a_machines_folder_calls_a_zone_is_none(name: str) -> None:
+    assert known(name) is None
+    assert zones_of("FR", stated=name) == ("Europe/Paris",)
