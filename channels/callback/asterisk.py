@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from channels.callback.settings import Asterisk
 from conversation.calling import CallReport, Outcome, PhoneCall
 
+_LISTENS = 2_000  # milliseconds, after which a switchboard that answered hears tones
 _CAUSES = {
     1: Outcome.INVALID,
     3: Outcome.INVALID,
@@ -38,7 +39,7 @@ def originate(call: PhoneCall, settings: Asterisk) -> str:
     wanted = {
         "endpoint": settings.endpoint.replace("{number}", call.number),
         "app": settings.app,
-        "appArgs": f"{call.attempt},{call.agent or ''}",
+        "appArgs": f"{call.attempt},{call.agent or ''},{call.extension}",
         "channelId": call.attempt,
         "timeout": str(int(call.ring.total_seconds())),
         **({"callerId": settings.caller} if settings.caller else {}),
@@ -54,6 +55,12 @@ def goes_on(channel: str, agent: str, settings: Asterisk) -> str:
         "priority": "1",
     }
     return f"{settings.url.rstrip('/')}/ari/channels/{quote(channel, safe='')}/continue?{urlencode(wanted)}"
+
+
+def tones(channel: str, extension: str, settings: Asterisk) -> str:
+    """The extension as tones to whoever answered. Asterisk does what it is asked for on one channel in order."""
+    wanted = {"dtmf": extension, "before": str(_LISTENS)}
+    return f"{settings.url.rstrip('/')}/ari/channels/{quote(channel, safe='')}/dtmf?{urlencode(wanted)}"
 
 
 def events_url(settings: Asterisk) -> str:
@@ -76,6 +83,15 @@ def report(event: Mapping[str, object]) -> CallReport | None:
 
 def agent_of(event: Mapping[str, object]) -> str:
     """The agent that a call was asked for by, as its arguments carry it."""
+    return _argument(event, 1)
+
+
+def extension_of(event: Mapping[str, object]) -> str:
+    """Whom to reach behind the switchboard, as its arguments carry it."""
+    return _argument(event, 2)
+
+
+def _argument(event: Mapping[str, object], place: int) -> str:
     arguments = event.get("args")
-    given = arguments[1] if isinstance(arguments, list) and len(arguments) > 1 else ""
+    given = arguments[place] if isinstance(arguments, list) and len(arguments) > place else ""
     return given if isinstance(given, str) else ""

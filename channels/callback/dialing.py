@@ -92,6 +92,9 @@ class AsteriskDialer:
             return
         await self._told.put(told)
         if told.connected:
+            extension = asterisk.extension_of(event)
+            if extension:
+                await self._post(asterisk.tones(told.attempt, extension, self._settings))
             await self._post(asterisk.goes_on(told.attempt, asterisk.agent_of(event), self._settings))
 
     async def _post(self, url: str) -> Answer:

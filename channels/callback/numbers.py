@@ -49,7 +49,7 @@ class Number:
 
 
 class NumberRefused(ValueError):
-    """This number is not called. `code`: unreadable, incomplete, emergency, premium, shared_cost, special, denied, too_long."""
+    """This number is not called. `code`: unreadable, incomplete, emergency, premium, shared_cost, special, denied, too_long, extension_too_long."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -81,7 +81,9 @@ def read(written: str, policy: Policy, *, country: str | None = None) -> Number:
         raise NumberRefused("incomplete" if phonenumbers.is_possible_number(parsed) else "unreadable")
     if not named:
         _refuse_kind(parsed, policy)
-    extension = (parsed.extension or "")[:LONGEST_EXTENSION]
+    extension = parsed.extension or ""
+    if len(extension) > LONGEST_EXTENSION:
+        raise NumberRefused("extension_too_long")  # cut, it would be another person's
     return Number(e164=e164, extension=extension, region=_region(parsed))
 
 

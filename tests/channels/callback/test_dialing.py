@@ -207,20 +207,21 @@ async def test_asterisk_is_asked_under_the_trys_own_id_and_a_second_time_is_no_s
         dialer = AsteriskDialer(Asterisk.model_validate(ARI | {"url": url}), http)
         assert [await dialer.dial(CALL), await dialer.dial(CALL)] == ["try-1", "try-1"]
     assert living == {"try-1"}
-    assert (asked[0]["endpoint"], asked[0]["appArgs"]) == ("PJSIP/+33199001234@trunk", "try-1,mei@example.com")
+    assert (asked[0]["endpoint"], asked[0]["appArgs"]) == ("PJSIP/+33199001234@trunk", "try-1,mei@example.com,44")
 
 
-async def test_events_of_asterisk_are_heard_and_an_answered_customer_goes_on_to_the_agent() -> None:
+async def test_an_answered_customer_hears_the_extension_as_tones_and_goes_on_to_the_agent() -> None:
     went_on: list[str] = []
 
     async def everything(request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("/continue"):
+        if request.path.endswith(("/continue", "/dtmf")):
             went_on.append(request.path + "?" + request.query_string)
             return web.Response(status=204)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         await socket.send_str("no json")
         await socket.send_json({"type": "StasisStart", "args": ["try-1", "mei"], "channel": {"id": "try-1"}})
+        await socket.send_json({"type": "StasisStart", "args": ["try-3", "li", "44"], "channel": {"id": "try-3"}})
         await socket.send_json({"type": "ChannelDestroyed", "cause": 17, "channel": {"id": "try-2"}})
         await socket.close()
         return socket
@@ -232,13 +233,18 @@ async def test_events_of_asterisk_are_heard_and_an_answered_customer_goes_on_to_
             await account.listen(FakeInbox())
         heard = account.reports()
         async with asyncio.timeout(60):
-            told = [await anext(heard), await anext(heard)]
+            told = [await anext(heard), await anext(heard), await anext(heard)]
 
     assert [(one.attempt, one.connected, one.outcome) for one in told] == [
         ("try-1", True, None),
+        ("try-3", True, None),
         ("try-2", False, Outcome.BUSY),
     ]
-    assert went_on == ["/ari/channels/try-1/continue?context=callback&extension=mei&priority=1"]
+    assert went_on == [
+        "/ari/channels/try-1/continue?context=callback&extension=mei&priority=1",
+        "/ari/channels/try-3/dtmf?dtmf=44&before=2000",
+        "/ari/channels/try-3/continue?context=callback&extension=li&priority=1",
+    ]
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ PARIS = "+33142685300"
         ("tel:+33-1-42-68-53-00", None, PARIS, ""),
         ("+49 30 12345678 ext. 44", None, "+493012345678", "44"),
         ("+33 1 42 68 53 00;ext=12", None, PARIS, "12"),
+        ("+33 1 42 68 53 00 ext. 1234567890", None, PARIS, "1234567890"),
         ("138 1234 5678", "CN", "+8613812345678", ""),
         ("+39 06 698 12345", None, "+390669812345", ""),
         ("(202) 555-0143", "US", "+12025550143", ""),
@@ -58,6 +59,8 @@ def test_the_accounts_country_helps_where_the_form_names_none() -> None:
         ("+882 16 1234 5678", None, "special"),
         ("+33\x001 42 68 53 00", None, "unreadable"),
         ("+33142685300" * 10, None, "too_long"),
+        ("+49 30 12345678 ext. 12345678901", None, "extension_too_long"),
+        ("+49 30 12345678;ext=123456789012345678", None, "extension_too_long"),
     ],
 )
 def test_a_number_that_is_not_called_is_refused_with_a_reason(written: str, country: str | None, code: str) -> None:
