@@ -71,11 +71,12 @@ class Moves:
         return after
 
     async def close(self, agent: Agent, conversation: str) -> Conversation:
-        """The matter is done; closing twice is harmless."""
+        """The matter is done; closing twice is harmless. Raises `Conflict` "call_open" while a call is asked for here."""
         async with self._locked("close", agent, conversation) as (work, before):
             if before.state is State.CLOSED:
                 return before
             self._needs_say(agent, before)
+            await self._needs_no_call(work, before)
             after = thread.close(with_last_owner(before), self._clock.now())
             await self._move(work, before, after, EventType.CLOSED, agent)
         return after
@@ -151,6 +152,13 @@ class Moves:
         """What nobody holds is everybody's who sees it; what somebody holds is theirs and the leads'."""
         if conversation.owner is not None or conversation.offered_to is not None:
             self._needs_holder(agent, conversation)
+
+    async def _needs_no_call(self, work: Work, conversation: Conversation) -> None:
+        """What is closed is offered to nobody: a call that is still asked for would never be made."""
+        call = await work.callbacks.of_conversation(conversation.id)
+        if call is not None and call.open:
+            words = "a call is still asked for here: say what came of it, or cancel it"
+            raise Conflict(words, code="call_open")
 
     def _known_queue(self, queue: str | None) -> str:
         if queue is None or queue not in self._rules.rulebook.queues:
