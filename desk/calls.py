@@ -1,12 +1,14 @@
 """Calls that customers asked for, as agents see and make them."""
 
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.remembering import Work
 from conversation.thread import Conversation, State
 from desk.access import Who, visible
 from desk.answers import ConversationOut, Output
@@ -43,7 +45,9 @@ class CallOut(Output):
     )
     number: str = Field(description="E.164")
     extension: str
-    tel: str = Field(description="a link that dials, RFC 3966")
+    tel: str | None = Field(
+        description="a link that dials, RFC 3966, while a try by hand is written down; null else: what is not written is not dialed"
+    )
     name: str | None
     note: str | None
     language: str | None
@@ -63,19 +67,14 @@ class Result(Input):
 
     outcome: Outcome
     note: str | None = Field(None, min_length=1, max_length=5_000)
-    never: bool = Field(False, description="they asked never to be called again")
+    never: bool = Field(False, description="they asked never to be called again: no further try, whatever the outcome")
 
 
 @routes.add("GET", "/conversations/{id}/callback", who=Who.AGENT)
 async def get_callback(call: Call[None, None]) -> CallOut:
     """The newest call asked for in this conversation, with its tries."""
     async with call.services.storage.read("desk.call") as work:
-        conversation = await visible(call.services, work, call.agent, call.path("id"))
-        found = await work.callbacks.of_conversation(conversation.id)
-        if found is None:
-            raise Problem(404, "no_callback", "nobody asked to be called here")
-        attempts = await work.callbacks.attempts(found.id)
-    return _told(call, found, conversation, attempts)
+        return await _newest(call, work, await visible(call.services, work, call.agent, call.path("id")))
 
 
 class LinkOut(Output):
@@ -120,7 +119,68 @@ async def outcome(call: Call[Result, None]) -> ConversationOut:
     return conversation_out(moved, names)
 
 
-def _told(call: Call[None, None], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
+# -- another time, or none ---------------------------------------------------------------------------------------------
+
+
+class SlotsQuery(Input):
+    """How many."""
+
+    limit: int = Field(50, ge=1, le=500)
+
+
+class SlotOut(Output):
+    """A time at which a call may begin; `local` is the wall clock where the customer is, without an offset."""
+
+    start: datetime
+    end: datetime
+    local: str
+
+
+class SlotsOut(Output):
+    """The next free slots, the soonest first."""
+
+    timezone: str = Field(description="where the customer is")
+    items: list[SlotOut]
+
+
+class NewSlot(Input):
+    """When to call instead."""
+
+    slot: AwareDatetime | None = Field(description="the start of a free slot; null: as soon as possible")
+
+
+@routes.add("GET", "/conversations/{id}/callback/slots", who=Who.AGENT, faults=(409,))
+async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
+    """The next free slots for the call asked for here, as its customer is shown them."""
+    one, free = await call.services.calls.slots(call.agent, call.path("id"), limit=call.query.limit)
+    items = [SlotOut(start=slot.start, end=slot.end, local=slot.local) for slot in free]
+    return SlotsOut(timezone=one.zone, items=items)
+
+
+@routes.add("POST", "/conversations/{id}/callback/slot", who=Who.AGENT, faults=(409,))
+async def move_call(call: Call[NewSlot, None]) -> CallOut:
+    """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) tells the next free ones."""
+    moved = await call.services.calls.reschedule(call.agent, call.path("id"), call.body.slot)
+    async with call.services.storage.read("desk.call") as work:
+        return await _newest(call, work, moved)
+
+
+@routes.add("POST", "/conversations/{id}/callback/cancel", who=Who.AGENT, faults=(409,))
+async def cancel_call(call: Call[None, None]) -> CallOut:
+    """Nobody is to call any more; whoever is on the line is not cut off (409, `on_the_line`)."""
+    gone = await call.services.calls.cancel(call.agent, call.path("id"))
+    async with call.services.storage.read("desk.call") as work:
+        return await _newest(call, work, gone)
+
+
+async def _newest(call: Call[Any, Any], work: Work, conversation: Conversation) -> CallOut:
+    found = await work.callbacks.of_conversation(conversation.id)
+    if found is None:
+        raise Problem(404, "no_callback", "nobody asked to be called here")
+    return _told(call, found, conversation, await work.callbacks.attempts(found.id))
+
+
+def _told(call: Call[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
     offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
     now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
     account = call.services.channels().get(one.channel)
@@ -130,7 +190,7 @@ def _told(call: Call[None, None], one: Callback, conversation: Conversation, att
         state=CallState.OFFERED.value if offered else one.state.value,
         number=one.number,
         extension=one.extension,
-        tel=f"tel:{one.number};ext={one.extension}" if one.extension else f"tel:{one.number}",
+        tel=_tel(one) if any(each.ended_at is None and each.dialer == "manual" for each in attempts) else None,
         name=one.name,
         note=one.note,
         language=one.language,
@@ -144,6 +204,10 @@ def _told(call: Call[None, None], one: Callback, conversation: Conversation, att
         dialer=plan.dialer if plan else "manual",
         attempts=[_attempt(attempt) for attempt in attempts],
     )
+
+
+def _tel(one: Callback) -> str:
+    return f"tel:{one.number};ext={one.extension}" if one.extension else f"tel:{one.number}"
 
 
 def _attempt(one: Attempt) -> AttemptOut:

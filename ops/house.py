@@ -199,9 +199,21 @@ def _call_ends(ground: Ground, channels: Mapping[str, Channel]) -> CallEnds:
     return CallEnds(ground.store, ground.rules, ground.clock, cans=_cans(channels), dialers=lambda: dialers)
 
 
-def _agent_calls(ground: Ground, channels: Mapping[str, Channel]) -> AgentCalls:
+def _customer_calls(ground: Ground, channels: Mapping[str, Channel], inbox: IntakeFlow) -> CustomerCalls:
     ends = _call_ends(ground, channels)
-    return AgentCalls(ground.store, ground.rules, ground.signals, ground.clock, cans=_cans(channels), ends=ends)
+    return CustomerCalls(ground.store, ground.rules, inbox, ground.clock, cans=_cans(channels), ends=ends)
+
+
+def _agent_calls(ground: Ground, channels: Mapping[str, Channel], inbox: IntakeFlow) -> AgentCalls:
+    return AgentCalls(
+        ground.store,
+        ground.rules,
+        ground.signals,
+        ground.clock,
+        cans=_cans(channels),
+        ends=_call_ends(ground, channels),
+        customers=_customer_calls(ground, channels, inbox),
+    )
 
 
 def _call_duties(ground: Ground, channels: Mapping[str, Channel]) -> Sequence[Callable[[datetime], Awaitable[int]]]:
@@ -310,7 +322,7 @@ def _services(
         storage=ground.store,
         rules=ground.rules,
         replies=Replies(ground.store, ground.rules, ground.signals, ground.clock, cans=_cans(channels)),
-        calls=_agent_calls(ground, channels),
+        calls=_agent_calls(ground, channels, inbox),
         inbox=inbox,
         channels=lambda: channels,
         health=supervisor.health,
@@ -344,9 +356,7 @@ def _doors(ground: Ground, channels: Mapping[str, Channel], inbox: IntakeFlow, f
         feed=Feed(ground.store, ground.signals, ground.clock, cans=_cans(channels)),
         availability=Availabilities(ground.store, ground.rules, ground.clock),
         uploads=files,
-        calls=CustomerCalls(
-            ground.store, ground.rules, inbox, ground.clock, cans=_cans(channels), ends=_call_ends(ground, channels)
-        ),
+        calls=_customer_calls(ground, channels, inbox),
         signals=ground.signals,
         clock=ground.clock,
         public_url=ground.public_url,

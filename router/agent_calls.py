@@ -1,20 +1,24 @@
-"""What agents do with a call that a customer asked for: look at it, dial, say what came of it."""
+"""What agents do with a call that a customer asked for: look at it, dial, say what came of it, move it, cancel it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from conversation import calling, thread
-from conversation.calling import Attempt, Callback, Outcome
-from conversation.errors import Conflict
+from conversation.calling import Attempt, Callback, CallRefused, Outcome, Slot
+from conversation.errors import Conflict, NotFound
 from conversation.events import EventType
 from conversation.ids import new_id
 from conversation.people import Agent
 from conversation.ports import Can, Clock, Signals
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, State
-from router import announce
+from router import access, announce
 from router.call_ends import CallEnds
+from router.call_messages import note
 from router.call_plan import times_of
+from router.call_words import change_of
+from router.calls import CustomerCalls
 from router.moves import Moves
 from router.rules_in_force import RulesInForce
 
@@ -31,9 +35,11 @@ class AgentCalls(Moves):
         *,
         cans: Callable[[], Mapping[str, Can]],
         ends: CallEnds,
+        customers: CustomerCalls,
     ) -> None:
         super().__init__(storage, rules, signals, clock, cans=cans)
         self._ends = ends
+        self._customers = customers
 
     async def dial(self, agent: Agent, conversation: str) -> Attempt:
         """Written down, committed, and only then dialed, where the account has a dialer; else the agent dials by hand.
@@ -64,7 +70,7 @@ class AgentCalls(Moves):
     ) -> Conversation:
         """What came of the call; without a try before, the agent dialed by hand and says so now. Raises `Conflict`.
 
-        `never`: they asked never to be called again.
+        `never`: they asked never to be called again, so this is over whatever the outcome.
         """
         async with self._locked("call_outcome", agent, conversation) as (work, before):
             callback = await self._open(work, before)
@@ -74,15 +80,60 @@ class AgentCalls(Moves):
             attempt = await self._living(work, callback)
             if attempt is None:
                 attempt, callback = await self._by_hand(work, agent, callback)
-            return await self._ends.settle(work, before, callback, attempt, outcome, agent=agent, text=text)
+            return await self._ends.settle(
+                work, before, callback, attempt, outcome, agent=agent, text=text, never=never
+            )
+
+    async def slots(self, agent: Agent, conversation: str, *, limit: int) -> tuple[Callback, Sequence[Slot]]:
+        """The call asked for here and the next free slots for it. Raises `NotFound`, `Conflict` "no_callback" or "closed"."""
+        async with self._storage.read("call_slots") as work:
+            found = await work.conversations.get(conversation)
+            if not access.may_see(agent, found, self._rules.rulebook):
+                raise NotFound("there is no such conversation")
+            callback = await self._asked(work, found)
+            return callback, await self._customers.free_for(work, found, callback, limit=limit)
+
+    async def reschedule(self, agent: Agent, conversation: str, slot: datetime | None) -> Conversation:
+        """To another slot, or as soon as possible, as the customer could. Raises `Conflict`, with `items` for "slot_taken"."""
+        async with self._changed("call_move", agent, conversation) as (work, before, callback):
+            moved = await self._customers.put_on(work, before, callback, slot)
+            return await self._written(work, agent, moved)
+
+    async def cancel(self, agent: Agent, conversation: str) -> Conversation:
+        """Nobody is to call any more. Raises `Conflict` "not_owner", "no_callback", "closed", "on_the_line"."""
+        async with self._changed("call_cancel", agent, conversation) as (work, before, callback):
+            gone = await self._customers.call_off(work, before, callback)
+            return await self._written(work, agent, gone)
+
+    @asynccontextmanager
+    async def _changed(
+        self, move: str, agent: Agent, conversation: str
+    ) -> AsyncIterator[tuple[Work, Conversation, Callback]]:
+        """For who could close it otherwise: what nobody holds may be changed by whoever sees it."""
+        try:
+            async with self._locked(move, agent, conversation) as (work, before):
+                callback = await self._open(work, before)
+                self._needs_say(agent, before)
+                yield work, before, callback
+        except CallRefused as refused:
+            raise _conflict(refused) from refused
+
+    async def _written(self, work: Work, agent: Agent, callback: Callback) -> Conversation:
+        """Who did it stands in the conversation."""
+        after, now = await work.conversations.get(callback.conversation), self._clock.now()
+        await note(work, after, change_of(self._rules.rulebook, callback, now), agent=agent, now=now)
+        return after
 
     async def _open(self, work: Work, conversation: Conversation) -> Callback:
+        return await work.callbacks.lock((await self._asked(work, conversation)).id)
+
+    async def _asked(self, work: Work, conversation: Conversation) -> Callback:
         found = await work.callbacks.of_conversation(conversation.id)
         if found is None:
             raise Conflict("nobody asked to be called here", code="no_callback")
         if not found.open:
             raise Conflict("this request is settled", code="closed")
-        return await work.callbacks.lock(found.id)
+        return found
 
     async def _check(self, work: Work, conversation: Conversation, callback: Callback, now: datetime) -> None:
         if callback.state in calling.ON_THE_LINE:
@@ -115,3 +166,17 @@ class AgentCalls(Moves):
         )
         await work.callbacks.attempt(attempt)
         return attempt, await work.callbacks.move(callback, calling.dial(callback, now))
+
+
+_REFUSED = {
+    "slot_taken": "this slot is taken, or is none",
+    "on_the_line": "this customer is being called",
+    "closed": "this request is settled",
+}
+
+
+def _conflict(refused: CallRefused) -> Conflict:
+    """As the customers' door says it."""
+    free = [{"start": one.start.isoformat(), "end": one.end.isoformat(), "local": one.local} for one in refused.free]
+    more = {"items": free} if refused.code == "slot_taken" else None
+    return Conflict(_REFUSED.get(refused.code, refused.code), code=refused.code, more=more)

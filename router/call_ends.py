@@ -18,7 +18,7 @@ from router import announce
 from router.batch import with_last_owner
 from router.call_messages import note, tell
 from router.call_plan import Cans, is_held, plan_of, times_of
-from router.call_words import FAILED, note_of
+from router.call_words import FAILED, NEVER, note_of
 from router.rules_in_force import RulesInForce
 
 log = logging.getLogger(__name__)
@@ -135,18 +135,20 @@ class CallEnds:
         *,
         agent: Agent | None = None,
         text: str | None = None,
+        never: bool = False,
     ) -> Conversation:
-        """The try's end, the next one's time, the note, and where the conversation goes; under both locks."""
+        """The try's end, the next one's time (`never`: none), the note, and where the conversation goes; under both locks."""
         now = self._clock.now()
         if not await work.callbacks.end(attempt.id, outcome, now=now, note=text):
             raise NotFound("this try is over")
-        again = self._again(callback, conversation, outcome, now)
+        again = None if never else self._again(callback, conversation, outcome, now)
         moved = await work.callbacks.move(callback, calling.settle(callback, outcome, now, again=again))
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
         await note(work, conversation, note_of(rulebook, moved, now, text), agent=agent, now=now)
         if not moved.open and outcome is not Outcome.DONE:
-            await tell(work, conversation, moved, FAILED, rulebook=rulebook, cans=self._cans(), now=now)
+            words = NEVER if never else FAILED
+            await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
         return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
 
     def _again(

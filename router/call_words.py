@@ -13,8 +13,9 @@ REMINDER = "callback_reminder"
 FAILED = "callback_failed"
 MOVED = "callback_moved"
 CODE = "callback_code"
+NEVER = "callback_never"
 
-# where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}, and {code} in the last
+# where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}, and {code} where one is sent
 WORDS: Mapping[str, Mapping[str, str]] = {
     OFFER: {
         "en": "Would you rather be called? Choose a time: {link}",
@@ -46,6 +47,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "fr": "{code} est votre code pour être appelé au {number}. Si vous n'avez pas demandé d'appel, ne faites rien.",
         "zh": "{code} 是您预约致电 {number} 的验证码。如非本人操作，请忽略。",
     },
+    NEVER: {
+        "en": "We have noted that {number} is never to be called again. You can still write to us here.",
+        "de": "Wir haben vermerkt, dass {number} nie wieder angerufen werden soll. Schreiben können Sie uns hier weiterhin.",
+        "fr": "Nous avons noté que le {number} ne doit plus jamais être appelé. Vous pouvez toujours nous écrire ici.",
+        "zh": "我们已记录：今后不再致电 {number}。您仍可在此留言。",
+    },
 }
 # what became of a try, as agents read it
 NOTES: Mapping[str, Mapping[str, str]] = {
@@ -65,6 +72,19 @@ _TRY = {
     "zh": "第 {n} 次通话：{outcome}。",
 }
 _AGAIN = {"en": " Again {time}.", "de": " Wieder {time}.", "fr": " Nouvel essai {time}.", "zh": "{time}再试。"}
+_CANCELLED = {
+    "en": "The call was cancelled.",
+    "de": "Der Anruf wurde abgesagt.",
+    "fr": "L'appel a été annulé.",
+    "zh": "已取消回电。",
+}
+_MOVED = {
+    "en": "The call was moved: {time}.",
+    "de": "Der Anruf wurde verlegt: {time}.",
+    "fr": "L'appel a été déplacé : {time}.",
+    "zh": "回电时间已改为{time}。",
+}
+_SOON = {"en": "as soon as possible", "de": "so bald wie möglich", "fr": "dès que possible", "zh": "尽快"}
 
 
 def said_of(rulebook: RuleBook, name: str, language: str | None, kind: str, values: Mapping[str, str]) -> str:
@@ -84,6 +104,16 @@ def note_of(rulebook: RuleBook, callback: Callback, now: datetime, text: str | N
         again = say_opening(callback.due_at, now, ZoneInfo(callback.zone), tongue)
         line += _in(_AGAIN, rulebook, tongue).format(time=again)
     return f"{line}\n{text}" if text else line
+
+
+def change_of(rulebook: RuleBook, callback: Callback, now: datetime) -> str:
+    """That an agent cancelled a call, or moved it, and to when."""
+    tongue = rulebook.default_language
+    if not callback.open:
+        return _in(_CANCELLED, rulebook, tongue)
+    at = callback.due_at
+    time = say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else _in(_SOON, rulebook, tongue)
+    return _in(_MOVED, rulebook, tongue).format(time=time)
 
 
 def _in(words: Mapping[str, str], rulebook: RuleBook, language: str | None) -> str:

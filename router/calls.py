@@ -122,43 +122,55 @@ class CustomerCalls:
 
     async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
         """Another slot, or as soon as possible."""
-        now = self._clock.now()
-        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         async with self._storage.begin("call_reschedule") as work:
             found, conversation = await self._locked(work, callback)
-            if found.state not in (*calling.ASLEEP, CallState.DUE):
-                raise CallRefused("on_the_line" if found.open else "closed")
-            plan = self._plan(found.channel)
-            if slot is None:
-                await work.callbacks.unbook(found.id)
-            else:
-                wish = CallWish(channel=found.channel, zones=found.zones, language=found.language)
-                request = new_id()  # a place beside the one it has
-                await self._hold(work, request, wish, conversation.queue, slot, span=_HELD)
-                await work.callbacks.confirm(request, found.id)
-            moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
-            await asking.settle_down(work, conversation, moved, conversation.queue)
+            moved = await self.put_on(work, conversation, found, slot)
             return await self._standing(work, moved)
 
     async def cancel(self, callback: str) -> Standing:
         """Not wanted any more; harmless where it is over."""
-        now = self._clock.now()
         async with self._storage.begin("call_cancel") as work:
             found, conversation = await self._locked(work, callback)
-            if not found.open:
-                return await self._standing(work, found)
-            if found.state in calling.ON_THE_LINE:
-                raise CallRefused("on_the_line")
-            moved = await work.callbacks.move(found, calling.cancel(found, now))
-            await work.callbacks.unbook(found.id)
-            await self._laid_down(work, conversation, now)
-            return await self._standing(work, moved)
+            gone = await self.call_off(work, conversation, found) if found.open else found
+            return await self._standing(work, gone)
 
     async def progressed(
         self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
     ) -> None:
         """What a telephone exchange tells of a call."""
         await self._ends.progressed(attempt, provider_id=provider_id, connected=connected, outcome=outcome)
+
+    # -- the same for agents, under the locks of both ------------------------------------------------------------------
+
+    async def put_on(self, work: Work, conversation: Conversation, found: Callback, slot: datetime | None) -> Callback:
+        """To another slot, or as soon as possible. Raises `CallRefused`."""
+        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=self._clock.now())
+        if found.state not in (*calling.ASLEEP, CallState.DUE):
+            raise CallRefused("on_the_line" if found.open else "closed")
+        if slot is None:
+            await work.callbacks.unbook(found.id)
+        else:
+            request = new_id()  # a place beside the one it has
+            await self._hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD)
+            await work.callbacks.confirm(request, found.id)
+        plan = self._plan(found.channel)
+        moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
+        await asking.settle_down(work, conversation, moved, conversation.queue)
+        return moved
+
+    async def call_off(self, work: Work, conversation: Conversation, found: Callback) -> Callback:
+        """Not wanted any more. Raises `CallRefused`."""
+        now = self._clock.now()
+        if found.state in calling.ON_THE_LINE:
+            raise CallRefused("on_the_line")
+        gone = await work.callbacks.move(found, calling.cancel(found, now))
+        await work.callbacks.unbook(found.id)
+        await self._laid_down(work, conversation, now)
+        return gone
+
+    async def free_for(self, work: Work, conversation: Conversation, found: Callback, *, limit: int) -> list[Slot]:
+        """The next slots to which it could go."""
+        return await self._free(work, _wish_of(found), conversation.queue, limit)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -265,6 +277,10 @@ class CustomerCalls:
             return replace(told, position=position)
         closed = max(found.due_at - self._clock.now(), timedelta(0)) if found.due_at is not None else timedelta(0)
         return replace(told, position=position, wait=int(closed.total_seconds()) + position * _FIRST_GUESS // calls)
+
+
+def _wish_of(found: Callback) -> CallWish:
+    return CallWish(channel=found.channel, zones=found.zones, language=found.language)
 
 
 def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:

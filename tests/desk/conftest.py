@@ -27,6 +27,7 @@ from ops.shared_files import SharedFiles
 from ops.tasks import TaskKeeper
 from router.agent_calls import AgentCalls
 from router.call_ends import CallEnds
+from router.calls import CustomerCalls
 from router.document import Document
 from router.reply import Replies
 from router.rulebook import ChannelHints, compile_rules
@@ -120,7 +121,7 @@ class House:
 
     async def hire(self, name: str, **values: Any) -> Agent:
         """An agent with a bearer token."""
-        agent = await makers.hire(self.store, name, capacity={WorkKind.CHAT: 5}, **values)
+        agent = await makers.hire(self.store, name, **({"capacity": {WorkKind.CHAT: 5}} | values))
         token, digest, prefix = new_token("bearer")
         async with self.store.begin("test") as work:
             await work.agents.add_token(agent.id, digest=digest, kind="bearer", prefix=prefix, until=None)
@@ -191,11 +192,16 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
         def count(name: str) -> None:
             counted[name] = counted.get(name, 0) + 1
 
+        def cans() -> Mapping[str, Can]:
+            return {name: account.can for name, account in accounts.items()}
+
+        ends = CallEnds(store, rules, clock, cans=cans)
+        customers = CustomerCalls(store, rules, inbox, clock, cans=cans, ends=ends)
         services = Services(
             storage=store,
             rules=rules,
-            replies=Replies(store, rules, signals, clock, cans=lambda: {n: a.can for n, a in accounts.items()}),
-            calls=AgentCalls(store, rules, signals, clock, cans=dict, ends=CallEnds(store, rules, clock, cans=dict)),
+            replies=Replies(store, rules, signals, clock, cans=cans),
+            calls=AgentCalls(store, rules, signals, clock, cans=cans, ends=ends, customers=customers),
             inbox=inbox,
             channels=lambda: accounts,
             health=lambda: [

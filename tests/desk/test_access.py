@@ -24,6 +24,7 @@ BODIES: dict[str, object] = {
     "say": {"id": "one", "text": "hello"},
     "resolve": {"as": "sent"},
     "outcome": {"outcome": "done"},
+    "move_call": {"slot": None},
 }
 OF_A_CONVERSATION = [route for route in ROUTES if "/conversations/{id}" in route.path]
 

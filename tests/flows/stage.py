@@ -19,6 +19,7 @@ from conversation.thread import Conversation
 from router.agent_calls import AgentCalls
 from router.call_duties import CallDuties
 from router.call_ends import CallEnds
+from router.calls import CustomerCalls
 from router.dispatch import Dispatcher
 from router.distribute import Distributor
 from router.document import Document
@@ -28,7 +29,7 @@ from router.rulebook import ChannelHints, RuleBook, compile_rules
 from router.rules_in_force import RulesInForce
 from router.tick import Ticker
 from storage.engine import Store
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, FakeInbox
 
 RULES = """
 [languages]
@@ -170,12 +171,18 @@ class Stage:
         self.distributor = Distributor(storage, self.rules, signals, clock)
         self.replies = Replies(storage, self.rules, signals, clock, cans=lambda: self.cans)
         self.ends = CallEnds(storage, self.rules, clock, cans=lambda: self.cans)
-        self.calls = AgentCalls(storage, self.rules, signals, clock, cans=lambda: self.cans, ends=self.ends)
+        self.calls = self.agents_of(self.ends)
         duties = CallDuties(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
         self.ticker = Ticker(storage, self.rules, clock, more=duties.duties())
         self.cans: dict[str, Can] = dict(CANS)
         self.dispatcher = Dispatcher(storage, lambda: self.channels, self.webhooks, signals, clock, draw=lambda: 0.5)
         self.meters: dict[str, float] = {}
+
+    def agents_of(self, ends: CallEnds) -> AgentCalls:
+        """Agents' side of calls, which are made by these."""
+        how: Any = {"cans": lambda: self.cans, "ends": ends}
+        customers = CustomerCalls(self.storage, self.rules, FakeInbox(), self.clock, **how)
+        return AgentCalls(self.storage, self.rules, self.signals, self.clock, customers=customers, **how)
 
     # -- the inbox -----------------------------------------------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def ends(stage: Stage, dialer: CountingDialer, die: object = None) -> CallEnds:
 
 
 def agents(stage: Stage, by: CallEnds) -> AgentCalls:
-    return AgentCalls(stage.storage, stage.rules, stage.signals, stage.clock, cans=lambda: stage.cans, ends=by)
+    return stage.agents_of(by)
 
 
 async def tick(stage: Stage, by: CallEnds) -> None:
