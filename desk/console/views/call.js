@@ -68,7 +68,7 @@ export function CallPanel({ it }) {
   const number = `${known.number}${known.extension ? ` · ${known.extension}` : ""}`;
   const waiting = ["due", "offered", "requested", "scheduled"].includes(known.state);
   return html`<section class="call" aria-label=${say("call.title")}><h3>${say("call.title")}</h3>
-    <p class="number"><a href=${known.tel}><${Icon} name="callback" />${number}</a></p>
+    <p class="number"><${Icon} name="callback" />${known.tel ? html`<a href=${known.tel}>${number}</a>` : html`<span>${number}</span>`}</p>
     <dl>
       <dt>${say("call.state")}</dt><dd>${term("callstate", known.state)}${known.missed ? ` · ${say("call.missed")}` : ""}</dd>
       <dt>${say("call.there")}</dt><dd>${known.local_time.slice(11)} <span class="quiet">${known.timezone}</span></dd>
