@@ -95,8 +95,8 @@ def test_every_fault_of_a_form_has_words() -> None:
         "too_many",
         "link_bad",
     }
-    refused = ("unreadable", "incomplete", "emergency", "premium", "shared_cost", "special", "denied", "too_long")
-    refused += ("extension_too_long",)
+    refused = {"unreadable", "incomplete", "emergency", "premium", "shared_cost", "special", "denied", "too_long"}
+    refused.add("extension_too_long")
     assert (codes | {f"number_{code}" for code in refused}) <= set(words.EN)
 
 
