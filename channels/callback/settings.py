@@ -118,7 +118,8 @@ class Twilio(_Part):
     caller: OwnNumber = Field(description="the number that customers see")
     first: Literal["agent", "customer"] = Field(default="agent", description="who is rung first")
     bridge: OwnNumber | None = Field(
-        default=None, description="the agents' line that an answered customer is put through to"
+        default=None,
+        description="the agents' line, rung first or put through to an answered customer; a dialer needs it",
     )
     api: Url = Field(default="https://api.twilio.com", description="another address, for tests")
     menu: Mapping[str, Choice] = Field(default={}, description="keys of a call that comes in, and what they mean")
@@ -195,6 +196,8 @@ class Settings(_Part):
     def _dialer_is_set_up(self) -> Self:
         if self.dialer != "manual" and getattr(self, self.dialer) is None:
             raise ValueError(f"dialer = '{self.dialer}' needs a table '{self.dialer}'")
+        if self.dialer == "twilio" and self.twilio is not None and self.twilio.bridge is None:
+            raise ValueError("dialer = 'twilio' needs 'bridge', the agents' line: a call without it would be silent")
         return self
 
     @property

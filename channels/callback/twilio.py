@@ -40,11 +40,11 @@ def headers_of(settings: Twilio) -> dict[str, str]:
 
 def call_of(call: PhoneCall, settings: Twilio, status_url: str) -> bytes:
     """The form. Where the agents' line is rung first, the customer's leg tells its own status."""
-    first = settings.first == "agent" and settings.bridge is not None
+    first, line = settings.first == "agent", settings.bridge or ""  # which a dialer has: the settings hold it
     fields: list[tuple[str, str]] = [
-        ("To", settings.bridge if first and settings.bridge else call.number),
+        ("To", line if first else call.number),
         ("From", settings.caller),
-        ("Twiml", _customer(call, settings, status_url) if first else _bridge(settings)),
+        ("Twiml", _customer(call, settings, status_url) if first else _bridge(settings, line)),
         ("Timeout", str(int(call.ring.total_seconds()))),
         ("StatusCallback", f"{status_url}?leg=agent" if first else status_url),
         ("StatusCallbackMethod", "POST"),
@@ -64,10 +64,8 @@ def _customer(call: PhoneCall, settings: Twilio, status_url: str) -> str:
     )
 
 
-def _bridge(settings: Twilio) -> str:
-    if settings.bridge is None:
-        return '<Response><Pause length="60"/></Response>'
-    return f"<Response><Dial callerId={quoteattr(settings.caller)}><Number>{escape(settings.bridge)}</Number></Dial></Response>"
+def _bridge(settings: Twilio, line: str) -> str:
+    return f"<Response><Dial callerId={quoteattr(settings.caller)}><Number>{escape(line)}</Number></Dial></Response>"
 
 
 def _tones(extension: str) -> str:

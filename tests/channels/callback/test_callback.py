@@ -25,6 +25,7 @@ from tests.fakes import FakeClock
 
 TOKEN = "the auth token that nobody may see"
 TWILIO = {"account": "AC0123456789abcdef0123456789abcdef", "token": TOKEN, "caller": "+33199005678"}
+BRIDGED = TWILIO | {"bridge": "+33199009999"}
 
 
 class TestCallback(ChannelContract):
@@ -32,7 +33,7 @@ class TestCallback(ChannelContract):
     secrets = (TOKEN,)
 
     def build(self, tools: Tools) -> Channel:
-        return create("account", {"dialer": "twilio", "twilio": TWILIO}, tools)
+        return create("account", {"dialer": "twilio", "twilio": BRIDGED}, tools)
 
     def read(self, raw: bytes) -> Sequence[InboundEvent]:
         return normalize.events(raw, channel="account", received_at=NOW, settings=Settings())
@@ -123,6 +124,16 @@ def test_a_setting_that_makes_no_sense_is_a_fault_at_its_place(
 ) -> None:
     faults = kinds.settings_faults("callback", "phone", {"kind": "callback", **settings})
     assert [fault.path for fault in faults] == [path]
+
+
+@pytest.mark.parametrize("first", ["agent", "customer"])
+def test_a_call_over_twilio_without_a_line_of_the_agents_would_be_silent_and_is_a_fault(first: str) -> None:
+    settings = {"kind": "callback", "dialer": "twilio", "twilio": TWILIO | {"first": first}}
+    (fault,) = kinds.settings_faults("callback", "phone", settings)
+
+    assert "'bridge'" in fault.message
+    assert kinds.settings_faults("callback", "phone", settings | {"twilio": BRIDGED | {"first": first}}) == []
+    assert kinds.settings_faults("callback", "phone", settings | {"dialer": "manual"}) == []  # calls that come in
 
 
 def test_lawful_hours_name_days_and_the_narrower_range_wins() -> None:
