@@ -97,7 +97,7 @@ def wish(told: Mapping[str, str], settings: Settings, offered: Offered | None) -
         raise FieldsAtFault(faults)
     return Wish(
         number=number,
-        zones=zones(told, number.region, settings),
+        zones=_zones(told, number.region, settings),
         name=_line(told.get("name")),
         language=language,
         issue=issue,
@@ -109,8 +109,17 @@ def wish(told: Mapping[str, str], settings: Settings, offered: Offered | None) -
     )
 
 
-def zones(told: Mapping[str, str], region: str | None, settings: Settings) -> tuple[str, ...]:
-    """Where this customer may be: what they state, else the number's country, else the account's."""
+def zones(told: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
+    """Where this customer may be: what they state, else all zones of the number's country, else of the account's."""
+    country = told.get("country", "")
+    try:
+        region = read(told.get("number", ""), settings.policy, country=country if country.isascii() else None).region
+    except NumberRefused:
+        region = None
+    return _zones(told, region, settings)
+
+
+def _zones(told: Mapping[str, str], region: str | None, settings: Settings) -> tuple[str, ...]:
     return zones_of(region or settings.country, stated=told.get("tz") or told.get("timezone"))
 
 
@@ -161,7 +170,7 @@ def missed_call(
         raise MalformedPayload(f"this caller cannot be called back: {refused.code}", code=refused.code) from None
     asked = Wish(
         number=number,
-        zones=zones({}, number.region, settings),
+        zones=_zones({}, number.region, settings),
         language=choice.language if choice else None,
         issue=choice.issue if choice else None,
         consent=True,  # they called

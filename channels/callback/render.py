@@ -19,7 +19,10 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What the page is made of. `told` is what they wrote so far; `next_call` when as soon as possible would be."""
+    """What the page is made of. `told` is what they wrote so far; `next_call` when as soon as possible would be.
+
+    Times are shown by the clock of `zone`; `stated` is the zone that they chose, None where their number tells it.
+    """
 
     channel: str
     service: str
@@ -27,6 +30,7 @@ class Form:
     languages: Sequence[str]
     settings: Settings
     zone: str
+    stated: str | None
     now: datetime
     slots: Sequence[Slot]
     next_call: datetime | None
@@ -57,7 +61,7 @@ def page(form: Form) -> str:
     words = words_of(form.language)
     title = form.settings.title_in(form.language, words["title"])
     body = f"""<h1>{escape(title)}</h1><p>{escape(words["intro"])}</p>
-{_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback novalidate>
+{_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback="{escape(form.zone)}" novalidate>
 {_hidden(form)}{_number(form, words)}{_text(form, words, "name", "name")}{_issue(form, words)}{_note(form, words)}
 {_languages(form, words)}{_when(form, words)}{_consent(form, words)}
 <button type="submit">{escape(words["send"])}</button></form>"""
@@ -246,17 +250,15 @@ def _when(form: Form, words: Mapping[str, str]) -> str:
         if times
         else f"<p>{escape(words['no_slots'])}</p>"
     )
-    zones = {
-        name: name
-        for name in sorted({one for many in zones_by_country().values() for one in many} | {"UTC", form.zone})
-    }
+    listed = {one for many in zones_by_country().values() for one in many} | {"UTC", form.stated or "UTC"}
+    zones = {"": words["tz_number"], **{name: name for name in sorted(listed)}}
     return (
         f"<fieldset><legend>{escape(words['when'])}</legend>"
         f'<label class="choice"><input type="radio" name="when" value="asap"{_checked(asap)}> {escape(words["asap"])}</label>'
         f'<p class="hint" id="asap-hint">{escape(_asap(form, words))}</p>'
         f'<label class="choice"><input type="radio" name="when" value="slot"{_checked(not asap)}> {escape(words["at_slot"])}</label>'
         f'<label for="slot">{escape(words["slot"].format(zone=form.zone))}</label>{choice}{fault}'
-        f'<label for="tz">{escape(words["tz"])}</label><select id="tz" name="tz">{_options(zones, form.zone)}</select>'
+        f'<label for="tz">{escape(words["tz"])}</label><select id="tz" name="tz">{_options(zones, form.stated or "")}</select>'
         f'<button type="submit" class="plain" formmethod="post" name="show" value="1" formnovalidate>{escape(words["show"])}</button></fieldset>'
     )
 

@@ -11,11 +11,9 @@ from aiohttp.http import HttpProcessingError
 from channels.callback import exchange, normalize, render
 from channels.callback.account import CHANGE, CONFIRM, CallbackAccount
 from channels.callback.normalize import Fault, FieldsAtFault, Offered, Wish
-from channels.callback.numbers import NumberRefused, read
 from channels.callback.place import Place
 from channels.callback.problems import Problem, as_faults, of
 from channels.callback.reading import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
-from channels.callback.zones import zones_by_country
 from channels.throttle import Buckets
 from conversation.call_codes import CodeSent
 from conversation.calling import CallRefused, CallWish, Standing
@@ -137,15 +135,16 @@ class _Site:
     ) -> web.Response:
         told = {"id": new_id(), **told}  # sent twice, it is one request
         language = self._language(request)
-        zone = self._zone(place, told)
-        wish = self._wish(place, told, (zone,), told.get("language") or language)
+        zones = normalize.zones(told, place.account.settings)
+        wish = self._wish(place, told, zones, told.get("language") or language)
         form = render.Form(
             channel=place.channel,
             service=self._doors.service_name,
             language=language,
             languages=self._doors.languages,
             settings=place.account.settings,
-            zone=zone,
+            zone=zones[0],
+            stated=normalize.stated_zone(told),
             now=self._doors.clock.now(),
             slots=await self._doors.calls.slots(wish, limit=_SHOWN),
             next_call=await self._doors.calls.next_call(wish),
@@ -166,10 +165,10 @@ class _Site:
 
     async def _slots(self, request: web.Request, place: Place) -> web.StreamResponse:
         told = normalize.fields({name: value for name, value in request.query.items() if name != "limit"})
-        zone = self._zone(place, told)
-        wish = self._wish(place, told, (zone,), told.get("language"))
+        zones = normalize.zones(told, place.account.settings)
+        wish = self._wish(place, told, zones, told.get("language"))
         free = await self._doors.calls.slots(wish, limit=_TOLD)
-        return _json({"items": render.slots_json(free), "timezone": zone})
+        return _json({"items": render.slots_json(free), "timezone": zones[0]})
 
     async def _ask(self, request: web.Request, place: Place) -> web.StreamResponse:
         told = await fields_of(request)
@@ -308,18 +307,6 @@ class _Site:
         issue = told.get("issue") if told.get("issue") in self._doors.issues() else None
         conversation, _ = place.account.conversation(told.get("t", "")) or (None, False)
         return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
-
-    def _zone(self, place: Place, told: Mapping[str, str]) -> str:
-        """What they state, else the first zone of the number's country, else of the account's."""
-        stated = normalize.stated_zone(told)
-        if stated is not None:
-            return stated
-        settings = place.account.settings
-        try:
-            region = read(told.get("number", ""), settings.policy).region
-        except NumberRefused:
-            region = None
-        return zones_by_country().get(region or settings.country or "", ("UTC",))[0]
 
     def _language(self, request: web.Request) -> str:
         """What the address says, else the first of the browser's that this house speaks."""

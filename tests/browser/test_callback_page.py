@@ -39,6 +39,10 @@ async def test_a_call_is_asked_for_in_french_while_the_queue_is_closed(
             await page.select_option("#tz", "Asia/Tokyo")
             await expect(page.locator("label[for=slot]")).to_have_text("Heure (Asia/Tokyo)")
             await expect(page.locator("#slot option").first).to_have_text("lundi 23 novembre 2026 à 17:00")
+            await page.select_option("#tz", "")
+            await page.fill("#number", "+1 415 555 2671")
+            await page.press("#number", "Tab")
+            await expect(page.locator("label[for=slot]")).to_have_text("Heure (America/New_York)")
             await page.select_option("#tz", "Europe/Paris")
             await expect(page.locator("label[for=slot]")).to_have_text("Heure (Europe/Paris)")
             assert await violations(page) == []

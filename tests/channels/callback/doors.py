@@ -46,6 +46,7 @@ class FakeCalls:
         ]
 
     async def next_call(self, wish: CallWish) -> datetime | None:
+        self.wishes.append(wish)
         return self.open_at
 
     async def request(self, asked: CallbackRequested) -> Standing:

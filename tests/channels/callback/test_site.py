@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.site import routes
 from channels.callback.words import WORDS
+from channels.callback.zones import zones_of
 from conversation.calling import CallRefused
 from conversation.errors import Overloaded
 from tests.channels.callback.doors import MORNING, FakeCalls, account, doors
@@ -73,6 +74,37 @@ async def test_slots_are_told_in_the_zone_they_state_else_in_the_numbers(calls: 
     assert (number["timezone"], number["items"][0]["local"]) == ("Europe/Paris", "2026-11-23T09:00")
     assert calls.wishes[-1].issue == "card"
     assert bad.status == 422
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_without_a_stated_zone_the_page_goes_by_the_number(calls: FakeCalls, language: str) -> None:
+    query = f"?language={language}"
+    async with serving(calls, country="FR") as client:
+        fresh = unescape(await (await client.get(f"/callback/phone{query}")).text())
+        form = {"number": "+1 415 555 2671", "tz": _chosen(fresh, "tz")}
+        shown = unescape(await (await client.post(f"/callback/phone{query}", data={**form, "show": "1"})).text())
+        made = await client.post(f"/callback/phone{query}", data=form)
+        stated = await (await client.get(f"/callback/phone{query}&tz=Asia/Tokyo")).text()
+
+    assert f'<option value="" selected>{WORDS[language]["tz_number"]}</option>' in fresh
+    assert WORDS[language]["slot"].format(zone="Europe/Paris") in fresh  # the account's, while there is no number
+    assert WORDS[language]["slot"].format(zone="America/New_York") in shown
+    assert (_chosen(shown, "tz"), _chosen(stated, "tz"), made.status) == ("", "Asia/Tokyo", 201)
+    assert calls.requests[0].zones == zones_of("US", stated=None)
+
+
+async def test_times_are_offered_by_all_the_zones_that_a_request_would_have(calls: FakeCalls) -> None:
+    number = {"number": "(415) 555-2671", "country": "US"}
+    async with serving(calls) as client:
+        told = await (await client.get("/callback/phone/slots", params=number)).json()
+        await client.post("/callback/phone", data={**number, "show": "1"})
+        await client.post("/callback/phone", json={**number, "consent": True})
+
+    everywhere = zones_of("US", stated=None)
+    assert len(everywhere) > 20
+    assert [wish.zones for wish in calls.wishes] == [everywhere] * 3  # /slots, and the page's slots and next call
+    assert calls.requests[0].zones == everywhere
+    assert (told["timezone"], told["items"][0]["local"]) == ("America/New_York", "2026-11-23T03:00")
 
 
 async def test_an_application_asks_changes_and_cancels(calls: FakeCalls) -> None:
@@ -317,6 +349,11 @@ async def test_an_agents_link_vouches_for_the_customer_and_a_customers_does_not(
             status.append(answer.status)
     assert status == [202, 201]
     assert [one.token for one in calls.requests] == ["c1"]
+
+
+def _chosen(page: str, name: str) -> str:
+    options = page.partition(f'<select id="{name}"')[2].partition("</select>")[0]
+    return options.partition('" selected>')[0].rpartition('value="')[2]
 
 
 def _hidden(page: str, name: str) -> str:
