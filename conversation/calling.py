@@ -99,7 +99,8 @@ class Plan:
 
     `lawful` are spans of minutes of the customer's local day, by weekday (0 is Monday). A slot lasts `slot`, and the grid of slots
     is the same in all zones; `per_slot` bounds what agents could take together. `link` is an address at which whoever has this
-    conversation may ask for a call, None while there is none; `arrange` one for agents, of whom no code is asked.
+    conversation may ask for a call, None while there is none; `arrange` one for agents, of whom no code is asked; `change` an
+    address at which whoever has it looks at this request, moves and cancels it.
 
     `code` names the account that carries a one-time code to the number before a request is taken, or is "conversation": then the
     code is said where the customer wrote. A number gets `codes` of them in an hour at most.
@@ -119,6 +120,7 @@ class Plan:
     dialer: str = "manual"
     link: Callable[[str], str | None] = _no_link
     arrange: Callable[[str], str | None] = _no_link
+    change: Callable[[str], str | None] = _no_link
     code: str | None = None
     codes: int = 5
 
@@ -136,8 +138,8 @@ class Slot:
 class Callback:
     """One call that a customer asked for. `zones`: where the customer may be, the first is shown.
 
-    A slot is kept as instants and as `slot_local`, the wall time that was promised. `due_at` is when it next wakes; `asked_at`
-    keeps its place. `outcomes` are those of the tries so far, oldest first. `version` guards every change. `missed`: its slot
+    A slot is kept as instants and as `slot_local`, the wall time that was promised. `due_at` is when it next wakes, `due_since` when it
+    first did, None while it never has for this slot or try; `asked_at` keeps its place. `outcomes` are those of the tries so far, oldest first. `version` guards every change. `missed`: its slot
     passed with nobody on it. `remind_at` is when a reminder leaves, None for none.
     """
 
@@ -158,6 +160,7 @@ class Callback:
     slot_end: datetime | None = None
     slot_local: str | None = None
     due_at: datetime | None = None
+    due_since: datetime | None = None
     outcomes: tuple[Outcome, ...] = ()
     remind_at: datetime | None = None
     missed: bool = False
@@ -237,8 +240,8 @@ def _lawful(callback: Callback, move: str, *states: CallState) -> None:
 def wait_until(callback: Callback, at: datetime, now: datetime) -> Callback:
     """As soon as possible is at a later opening."""
     _lawful(callback, "wait", *ASLEEP, CallState.DUE)
-    cleared = replace(callback, slot_at=None, slot_end=None, slot_local=None, remind_at=None)
-    return replace(cleared, state=CallState.REQUESTED, due_at=at, updated_at=now)
+    cleared = replace(callback, slot_at=None, slot_end=None, slot_local=None, remind_at=None, missed=False)
+    return replace(cleared, state=CallState.REQUESTED, due_at=at, due_since=None, updated_at=now)
 
 
 def schedule(callback: Callback, slot: Slot, now: datetime, *, remind: timedelta | None = None) -> Callback:
@@ -252,6 +255,7 @@ def schedule(callback: Callback, slot: Slot, now: datetime, *, remind: timedelta
         slot_end=slot.end,
         slot_local=slot.local,
         due_at=slot.start,
+        due_since=None,
         remind_at=at if at is not None and at > now else None,
         missed=False,
         updated_at=now,
@@ -261,7 +265,8 @@ def schedule(callback: Callback, slot: Slot, now: datetime, *, remind: timedelta
 def fall_due(callback: Callback, now: datetime) -> Callback:
     """Its time has come: it wants an agent."""
     _lawful(callback, "fall due", *ASLEEP)
-    return replace(callback, state=CallState.DUE, due_at=None, remind_at=None, updated_at=now)
+    since = callback.due_since or now
+    return replace(callback, state=CallState.DUE, due_at=None, due_since=since, remind_at=None, updated_at=now)
 
 
 def miss(callback: Callback, now: datetime) -> Callback:
@@ -287,7 +292,7 @@ def settle(callback: Callback, outcome: Outcome, now: datetime, *, again: dateti
     _lawful(callback, "settle", *ON_THE_LINE)
     outcomes = (*callback.outcomes, outcome)
     if outcome is not Outcome.DONE and again is not None:
-        tried = replace(callback, slot_at=None, slot_end=None, slot_local=None, missed=False)
+        tried = replace(callback, slot_at=None, slot_end=None, slot_local=None, due_since=None, missed=False)
         return replace(tried, state=CallState.SCHEDULED, outcomes=outcomes, due_at=again, updated_at=now)
     return replace(callback, state=ENDS_AS[outcome], outcomes=outcomes, due_at=None, updated_at=now)
 
@@ -362,7 +367,7 @@ class CallWish:
 class CallRefused(Exception):
     """This request cannot be taken.
 
-    `code`: slot_taken (`free` are the next slots), do_not_call, on_the_line, closed, asked_already (there is an open request,
+    `code`: slot_taken (`free` are the next slots), no_time (nobody may ever call), do_not_call, on_the_line, closed, asked_already (there is an open request,
     and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often), code_no_way (nobody can be
     sent one), code_soon (after the one before), too_many (codes).
     """

@@ -80,9 +80,7 @@ class AgentCalls(Moves):
             attempt = await self._living(work, callback)
             if attempt is None:
                 attempt, callback = await self._by_hand(work, agent, callback)
-            return await self._ends.settle(
-                work, before, callback, attempt, outcome, agent=agent, text=text, never=never
-            )
+            return await self._ends.settle(work, before, callback, attempt, outcome, agent=agent, text=text)
 
     async def slots(self, agent: Agent, conversation: str, *, limit: int) -> tuple[Callback, Sequence[Slot]]:
         """The call asked for here and the next free slots for it. Raises `NotFound`, `Conflict` "no_callback" or "closed"."""

@@ -1,11 +1,13 @@
 """What time alone causes to calls: slots come, are missed, run out; reminders leave; tries that nobody dialed or ended are settled."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from conversation import calling, thread
 from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.errors import StoreUnavailable
 from conversation.events import EventType
 from conversation.people import WorkKind
 from conversation.ports import Clock
@@ -17,10 +19,14 @@ from router.call_messages import tell
 from router.call_plan import Cans, is_held, times_of
 from router.call_requests import Asking
 from router.call_words import FAILED, MOVED, REMINDER
+from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
 from router.slots import CallTimes
 
+log = logging.getLogger(__name__)
+
 _BATCH = 100
+_MINUTE = timedelta(minutes=1)
 _UNASKED = timedelta(seconds=5)
 _NEWS = timedelta(minutes=5)  # beyond the time of ringing: an exchange has told by then
 _LONGEST = timedelta(hours=2)  # a conversation on the telephone, or one that an agent forgot to end
@@ -37,11 +43,13 @@ class CallDuties:
         self._clock = clock
         self._cans = cans
         self._ends = ends
-        self._revision = rules.rulebook.revision
+        self._checked: RuleBook | None = None  # the rules, or an emergency's, under which every promise was looked at
+        self._night_at = datetime.min.replace(tzinfo=UTC)
 
     def duties(self) -> Sequence[Callable[[datetime], Awaitable[int]]]:
         """In the order in which they are done."""
-        return (self._revised, self._expired, self._due, self._missed, self._reminded, self._unasked, self._lost)
+        duties = (self._revised, self._due, self._night, self._expired, self._missed, self._reminded)
+        return (*duties, self._unasked, self._lost)
 
     # -- its time comes ------------------------------------------------------------------------------------------------
 
@@ -59,11 +67,35 @@ class CallDuties:
         await self._wake(work, before, callback, now)
         return True
 
+    async def _night(self, now: datetime) -> int:
+        """Once a minute: what is due and may not be called any more sleeps until the next opening, and is offered to nobody."""
+        if self._night_at + _MINUTE > now:
+            return 0
+        moved = 0
+        async for page in self._pages((CallState.DUE,)):
+            moved += sum([await self._each("call_night", one, now, self._sleep_on) for one in page])
+        self._night_at = now
+        return moved
+
+    async def _sleep_on(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        times = self._times(callback, before)
+        holds = before.state is State.ASSIGNED and before.kind is WorkKind.CALLBACK  # somebody is about to call
+        may = times.is_lawful(now) if holds else times.may_call(now)
+        if callback.state is not CallState.DUE or may:
+            return False
+        return await self._put_off(work, before, callback, now)
+
     async def _put_off(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        """Hours changed, or a try was late: the next lawful opening, and whoever was promised a slot is told."""
+        """The next lawful opening, if there is any; whoever was promised a slot that did not come yet is told."""
+        at, plan = self._times(callback, before).next_call(now), self._ends.plan(callback)
+        if at is None:
+            return await self._give_up(work, before, callback, now)
         asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
-        promised = callback.slot_at is not None
-        moved = asking.timed(callback, self._ends.plan(callback), before.queue, None)
+        promised = callback.slot_at is not None and callback.state is not CallState.DUE
+        moved = asking.timed(callback, plan, before.queue, None)
+        since = callback.due_since
+        if since is not None and at < since + plan.expires:  # else it would run out before anybody could call
+            moved = replace(moved, due_since=since)
         moved = await work.callbacks.move(callback, moved)
         await work.callbacks.unbook(callback.id)
         await asking.settle_down(work, before, moved, before.queue)
@@ -93,7 +125,7 @@ class CallDuties:
         if callback.state is not CallState.DUE or callback.missed:
             return False
         await work.callbacks.move(callback, calling.miss(callback, now))
-        after = before
+        after = _awake(before, now)
         if before.kind is WorkKind.CALLBACK and before.state in (State.OFFERED, State.ASSIGNED):
             holder = before.holder
             after = replace(thread.release(before, now), passed=(holder,) if holder else ())
@@ -107,13 +139,17 @@ class CallDuties:
         if not spans:
             return 0
         async with self._storage.read("calls_old") as work:
-            found = await work.callbacks.old(now - min(spans), _BATCH, now=now)
+            found = await work.callbacks.old(now - min(spans), _BATCH)
         return sum([await self._each("call_expired", one, now, self._expire) for one in found])
 
     async def _expire(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        since = callback.slot_end or callback.asked_at
-        if callback.state not in (*calling.ASLEEP, CallState.DUE) or since + self._ends.plan(callback).expires > now:
+        since = callback.due_since or callback.updated_at
+        if callback.state is not CallState.DUE or since + self._ends.plan(callback).expires > now:
             return False
+        return await self._give_up(work, before, callback, now)
+
+    async def _give_up(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        """Nobody called for too long, or nobody ever may."""
         moved = await work.callbacks.move(callback, calling.expire(callback, now))
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
@@ -136,24 +172,25 @@ class CallDuties:
         return True
 
     async def _revised(self, now: datetime) -> int:
-        """New rules may have new hours: what was promised outside of them is moved, and told at once."""
-        if self._rules.rulebook.revision == self._revision:
+        """At the start, and when rules or an emergency bring new hours: what was promised outside of them is moved and told."""
+        rulebook = self._rules.rulebook
+        if rulebook is self._checked:
             return 0
-        self._revision = self._rules.rulebook.revision
-        moved, after = 0, ""
-        while True:
-            async with self._storage.read("calls_promised") as work:
-                found = await work.callbacks.promised(after, _BATCH)
-            if not found:
-                return moved
-            after = found[-1].id
-            moved += sum([await self._each("call_revised", one, now, self._still_open) for one in found])
+        moved = 0
+        async for page in self._pages(calling.ASLEEP):
+            moved += sum([await self._each("call_revised", one, now, self._still_open) for one in page])
+        self._checked = rulebook
+        return moved
 
     async def _still_open(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        slot = callback.slot_at
-        if slot is None or callback.state is not CallState.SCHEDULED or self._times(callback, before).is_slot(slot):
+        times, slot = self._times(callback, before), callback.slot_at
+        if callback.state not in calling.ASLEEP:
             return False
-        return await self._put_off(work, before, callback, now)
+        if slot is not None:
+            return not times.is_slot(slot) and await self._put_off(work, before, callback, now)
+        first = times.next_call(now)
+        soon = callback.state is CallState.REQUESTED and first is not None and first != callback.due_at
+        return soon and await self._put_off(work, before, callback, now)
 
     # -- tries ---------------------------------------------------------------------------------------------------------
 
@@ -166,10 +203,17 @@ class CallDuties:
 
     async def _lost(self, now: datetime) -> int:
         """No exchange told what became of it, or no agent did."""
-        found = [one for one in await self._living(now - _NEWS) if _is_lost(one, now)]
+        found = [one for one in await self._living(now - _NEWS) if await self._is_lost(one, now)]
         for one in found:
             await self._ends.progressed(one.id, outcome=Outcome.LOST)
         return len(found)
+
+    async def _is_lost(self, attempt: Attempt, now: datetime) -> bool:
+        if attempt.dialer == "manual" or attempt.connected_at is not None:
+            return attempt.created_at + _LONGEST <= now
+        async with self._storage.read("call_lost") as work:
+            ring = self._ends.plan(await work.callbacks.get(attempt.callback)).ring
+        return attempt.dialed_at is not None and attempt.dialed_at + ring + _NEWS <= now
 
     async def _living(self, before: datetime) -> list[Attempt]:
         async with self._storage.read("calls_on_the_line") as work:
@@ -184,9 +228,25 @@ class CallDuties:
         now: datetime,
         move: Callable[[Work, Conversation, Callback, datetime], Awaitable[bool]],
     ) -> bool:
-        async with self._storage.begin(purpose) as work:
-            conversation, callback = await self._ends.locked(work, one.id)
-            return await move(work, conversation, callback, now)
+        try:
+            async with self._storage.begin(purpose) as work:
+                conversation, callback = await self._ends.locked(work, one.id)
+                return await move(work, conversation, callback, now)
+        except StoreUnavailable:
+            raise
+        except Exception:  # one that cannot be moved does not stop those behind it
+            log.exception("call_not_moved", extra={"callback": one.id, "purpose": purpose})
+            return False
+
+    async def _pages(self, states: Collection[CallState]) -> AsyncIterator[list[Callback]]:
+        after = ""
+        while True:
+            async with self._storage.read("calls_standing") as work:
+                found = await work.callbacks.standing_as(states, after, _BATCH)
+            if not found:
+                return
+            yield found
+            after = found[-1].id
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, state: str, now: datetime) -> None:
         await work.conversations.move(before, after)
@@ -202,12 +262,6 @@ class CallDuties:
             language=callback.language,
             zones=callback.zones,
         )
-
-
-def _is_lost(attempt: Attempt, now: datetime) -> bool:
-    if attempt.dialer == "manual" or attempt.connected_at is not None:
-        return attempt.created_at + _LONGEST <= now
-    return attempt.dialed_at is not None and attempt.dialed_at + _NEWS <= now
 
 
 def _awake(before: Conversation, now: datetime) -> Conversation:

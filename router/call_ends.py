@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from conversation import calling, thread
 from conversation.calling import Attempt, Callback, CallState, Outcome, PhoneCall, Plan
@@ -20,8 +20,11 @@ from router.call_messages import note, tell
 from router.call_plan import Cans, is_held, plan_of, times_of
 from router.call_words import FAILED, NEVER, note_of
 from router.rules_in_force import RulesInForce
+from router.slots import CallTimes
 
 log = logging.getLogger(__name__)
+
+_FRESH = timedelta(minutes=1)  # a try that was written down is asked for within this time, or not at all
 
 
 class CallEnds:
@@ -46,18 +49,27 @@ class CallEnds:
 
     async def ring(self, attempt: str) -> None:
         """Ask the exchange for it, unless somebody did. Whoever dies between the claim and the answer leaves it to `lose`."""
+        now = self._clock.now()
         async with self._storage.begin("call_claim") as work:
-            if not await work.callbacks.claim(attempt, now=self._clock.now()):
+            if not await work.callbacks.claim(attempt, now=now):
                 return
             found = await work.callbacks.find_attempt(attempt)
             callback = await work.callbacks.get(found.callback) if found else None
             agent = await work.agents.get(found.agent) if found and found.agent else None
+            may = found is not None and callback is not None and await self._may_still(work, found, callback, now)
         dialer = self._dialers().get(callback.channel) if callback else None
-        if callback is None or dialer is None:
+        if callback is None or dialer is None or not may:
             await self.progressed(attempt, outcome=Outcome.LOST)
             return
         self._checkpoint("claimed")
         await self._dial(dialer, attempt, callback, agent)
+
+    async def _may_still(self, work: Work, attempt: Attempt, callback: Callback, now: datetime) -> bool:
+        """Who wrote it down may have died: later nobody is beside the telephone, and the customer may not be called any more."""
+        if attempt.created_at + _FRESH < now or await work.callbacks.is_blocked(callback.number):
+            return False
+        conversation = await work.conversations.get(callback.conversation)
+        return self._times(callback, conversation).is_lawful(now)
 
     async def _dial(self, dialer: Dialer, attempt: str, callback: Callback, agent: Agent | None) -> None:
         call = PhoneCall(
@@ -135,12 +147,12 @@ class CallEnds:
         *,
         agent: Agent | None = None,
         text: str | None = None,
-        never: bool = False,
     ) -> Conversation:
-        """The try's end, the next one's time (`never`: none), the note, and where the conversation goes; under both locks."""
+        """The try's end, the next one's time (none where they asked never to be called), the note, and where the conversation goes; under both locks."""
         now = self._clock.now()
         if not await work.callbacks.end(attempt.id, outcome, now=now, note=text):
             raise NotFound("this try is over")
+        never = await work.callbacks.is_blocked(callback.number)
         again = None if never else self._again(callback, conversation, outcome, now)
         moved = await work.callbacks.move(callback, calling.settle(callback, outcome, now, again=again))
         await work.callbacks.unbook(callback.id)
@@ -159,9 +171,16 @@ class CallEnds:
         span = calling.distance((*callback.outcomes, outcome), plan)
         if span is None:
             return None
-        language, zones = callback.language, callback.zones
-        times = times_of(self._rules.rulebook, plan, queue=conversation.queue, language=language, zones=zones)
-        return times.next_call(now + span)
+        return self._times(callback, conversation).next_call(now + span)
+
+    def _times(self, callback: Callback, conversation: Conversation) -> CallTimes:
+        return times_of(
+            self._rules.rulebook,
+            self.plan(callback),
+            queue=conversation.queue,
+            language=callback.language,
+            zones=callback.zones,
+        )
 
     def plan(self, callback: Callback) -> Plan:
         """How its account calls back."""

@@ -46,7 +46,18 @@ async def tell(
     now: datetime,
 ) -> bool:
     """A message to the customer about their call, where they wrote over a medium that can answer. Under the lock."""
-    values = _values(conversation, callback, cans, now, rulebook)
+    plan = cans[callback.channel].calls if callback.channel in cans else None
+    at = callback.slot_at or callback.due_at
+    tongue = conversation.language or rulebook.default_language
+    link = None
+    if plan is not None:
+        link = plan.change(callback.id) if callback.open else plan.link(conversation.id)
+    values = {
+        "time": say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else "",
+        "number": callback.number,
+        "link": link or "",
+        "reference": conversation.reference,
+    }
     return await say(work, conversation, name, values, rulebook=rulebook, cans=cans, now=now)
 
 
@@ -79,17 +90,3 @@ async def _written_from(work: Work, conversation: Conversation, cans: Cans) -> I
     able = [one for one in conversation.channels if one in cans and cans[one].send and cans[one].calls is None]
     known = await work.customers.identities(conversation.customer)
     return next((one for channel in reversed(able) for one in known if one.channel == channel), None)
-
-
-def _values(
-    conversation: Conversation, callback: Callback, cans: Cans, now: datetime, rulebook: RuleBook
-) -> Mapping[str, str]:
-    plan = cans[callback.channel].calls if callback.channel in cans else None
-    at = callback.slot_at or callback.due_at
-    tongue = conversation.language or rulebook.default_language
-    return {
-        "time": say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else "",
-        "number": callback.number,
-        "link": (plan.link(conversation.id) if plan else None) or "",
-        "reference": conversation.reference,
-    }

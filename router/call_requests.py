@@ -39,18 +39,28 @@ class Asking:
         callback = self._changed(before, asked) if before else self._new(asked, found)
         if callback.state in calling.ON_THE_LINE:
             return  # they are being called this moment; their words stand in the conversation
-        booked = await work.callbacks.confirm(asked.external_id, callback.id)
-        if booked is None:
-            await work.callbacks.unbook(callback.id)
         if callback.conversation != found.id:  # asked for elsewhere before, and proven by a code: it stays there
             found = await work.conversations.lock(callback.conversation)
-        queue = booked[0] if booked else plan.queue or found.queue
-        callback = self.timed(callback, plan, queue, booked[1] if booked else None)
+        queue, slot = await self._place(work, asked, callback) or (plan.queue, None)
+        queue = queue or found.queue
+        callback = self.timed(callback, plan, queue, slot)
         if before is None:
             await work.callbacks.add(callback)
         else:
             await work.callbacks.move(before, callback)
         await self.settle_down(work, found, callback, queue)
+
+    async def _place(
+        self, work: Work, asked: CallbackRequested, callback: Callback
+    ) -> tuple[str | None, datetime] | None:
+        """The slot that was held for it, or that it has already: (queue, slot), the queue None where it stays; else no place is kept."""
+        booked = await work.callbacks.confirm(asked.external_id, callback.id)
+        if booked is not None:
+            return booked
+        if callback.state is CallState.SCHEDULED and asked.slot is not None and callback.slot_at == asked.slot:
+            return None, asked.slot
+        await work.callbacks.unbook(callback.id)
+        return None
 
     async def _known(self, work: Work, asked: CallbackRequested, found: Conversation) -> Callback | None:
         """The open request that this one changes: of the same number and matter, or of the same conversation."""

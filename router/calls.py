@@ -12,7 +12,7 @@ from conversation.errors import NotFound
 from conversation.events import EventType
 from conversation.ids import new_id
 from conversation.message import CallbackRequested, MessageReceived
-from conversation.people import Customer, Identity
+from conversation.people import Customer, Identity, WorkKind
 from conversation.ports import Clock, Inbox
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, State
@@ -147,13 +147,16 @@ class CustomerCalls:
         asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=self._clock.now())
         if found.state not in (*calling.ASLEEP, CallState.DUE):
             raise CallRefused("on_the_line" if found.open else "closed")
+        if slot is not None and slot == found.slot_at and found.state is CallState.SCHEDULED:
+            return found
+        plan, now = self._plan(found.channel), self._clock.now()
         if slot is None:
+            self._must_be_possible(found.zones, found.language, plan, conversation.queue)
             await work.callbacks.unbook(found.id)
         else:
             request = new_id()  # a place beside the one it has
-            await self._hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD)
+            await self._hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD, since=now)
             await work.callbacks.confirm(request, found.id)
-        plan = self._plan(found.channel)
         moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
         await asking.settle_down(work, conversation, moved, conversation.queue)
         return moved
@@ -178,8 +181,6 @@ class CustomerCalls:
         """What can be refused is refused at once, and a slot keeps a place."""
         if await work.callbacks.is_blocked(asked.number):
             raise CallRefused("do_not_call")
-        if asked.slot is None:
-            return
         wish = CallWish(
             channel=asked.channel,
             zones=asked.zones,
@@ -187,7 +188,27 @@ class CustomerCalls:
             issue=asked.issue,
             conversation=asked.token,
         )
-        await self._hold(work, asked.external_id, wish, await self._queue(work, wish), asked.slot, span=span)
+        if asked.slot is None:
+            plan, queue = self._plan(asked.channel), await self._queue(work, wish)
+            self._must_be_possible(asked.zones, asked.language, plan, queue)
+            return
+        if await self._has_it(work, asked):
+            return
+        since = min(asked.received_at, self._clock.now())
+        queue = await self._queue(work, wish)
+        await self._hold(work, asked.external_id, wish, queue, asked.slot, span=span, since=since)
+
+    def _must_be_possible(self, zones: tuple[str, ...], language: str | None, plan: Plan, queue: str) -> None:
+        """Nothing is promised that cannot be kept."""
+        times = times_of(self._rules.rulebook, plan, queue=queue, language=language, zones=zones)
+        if times.next_call(self._clock.now()) is None:
+            raise CallRefused("no_time")
+
+    async def _has_it(self, work: Work, asked: CallbackRequested) -> bool:
+        """Whether the open request that this one changes is booked for that very slot."""
+        opened = await work.callbacks.open_with(asked.number, asked.extension)
+        theirs = (one for one in opened if stands_for(one, asked) and proves(asked, one))
+        return any(one.slot_at == asked.slot and one.state is CallState.SCHEDULED for one in theirs)
 
     async def _kept(self, work: Work, asked: CallbackRequested, conversation: str) -> Callback | None:
         """What became of it: in the conversation that its words went to, or the open one elsewhere that a code proved theirs."""
@@ -202,21 +223,38 @@ class CustomerCalls:
         return await work.callbacks.lock(callback), conversation
 
     async def _laid_down(self, work: Work, before: Conversation, now: datetime) -> None:
-        """Nobody is to call any more; where nothing else was said, there is nothing to do either."""
-        only_calls = all(name in self._cans() and self._cans()[name].calls for name in before.channels)
-        if before.state is State.CLOSED or before.owner is not None or not only_calls:
+        """Nobody is to call any more: what was written besides waits again as what it was, and else there is nothing to do."""
+        if before.state is State.CLOSED or before.owner is not None:
             return
-        after = thread.close(before, now)
+        work_of = [
+            can.work for name in before.channels if (can := self._cans().get(name)) is not None and not can.calls
+        ]
+        if not work_of:
+            after, kind = thread.close(before, now), EventType.CLOSED
+        elif before.kind is WorkKind.CALLBACK:
+            after, kind = replace(_free(before, now), kind=work_of[-1]), EventType.UPDATED
+        else:
+            return
         await work.conversations.move(before, after)
-        told = announce.told(EventType.CLOSED, after, was=before, agent=before.offered_to, callback="cancelled")
+        told = announce.told(kind, after, was=before, agent=before.offered_to, callback="cancelled")
         await work.events.add([told], now=now)
+        work.hint(*announce.hints(queues=[after.queue]))
 
     async def _hold(
-        self, work: Work, request: str, wish: CallWish, queue: str, slot: datetime, *, span: timedelta
+        self,
+        work: Work,
+        request: str,
+        wish: CallWish,
+        queue: str,
+        slot: datetime,
+        *,
+        span: timedelta,
+        since: datetime,
     ) -> None:
+        """A place in this slot, which was soon enough and not too soon when it was asked for: a code takes its time."""
         now, rulebook = self._clock.now(), self._rules.rulebook
         plan, times = self._plan(wish.channel), self._times(wish, queue)
-        within = now + plan.lead <= slot <= now + plan.horizon
+        within = since + plan.lead <= slot <= since + plan.horizon and now <= slot
         held = within and times.is_slot(slot)
         if held:
             place = queue_of(rulebook, queue)
@@ -281,6 +319,16 @@ class CustomerCalls:
 
 def _wish_of(found: Callback) -> CallWish:
     return CallWish(channel=found.channel, zones=found.zones, language=found.language)
+
+
+def _free(before: Conversation, now: datetime) -> Conversation:
+    """It waits, with the place that it has by what was written last."""
+    free = before
+    if before.state is State.SNOOZED:
+        free = thread.wake(before, now)
+    elif before.state is State.OFFERED:
+        free = thread.release(before, now)
+    return replace(free, passed=(), waiting_since=before.last_inbound_at or free.waiting_since)
 
 
 def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:

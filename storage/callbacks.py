@@ -1,5 +1,6 @@
 """Calls that customers asked for. No slot is booked beyond its capacity, and nobody is called twice at a time: the tables hold it."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,6 @@ _try = callback_attempts.c
 # as the indexes of open requests say it: SQLite, which is told `open = 1` by a column of ours, would read every request there ever was
 _OPEN: ColumnElement[bool] = literal_column("callbacks.open")
 _ASLEEP = sorted(state.value for state in ASLEEP)
-_UNCALLED = sorted([*_ASLEEP, CallState.DUE.value])
 
 
 def _values(one: Callback) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def _values(one: Callback) -> dict[str, Any]:
         "slot_end": one.slot_end,
         "slot_local": one.slot_local,
         "due_at": one.due_at,
+        "due_since": one.due_since,
         "asked_at": one.asked_at,
         "outcomes": [outcome.value for outcome in one.outcomes],
         "remind_at": one.remind_at,
@@ -207,15 +208,15 @@ class Callbacks(callback_slots.Slots):
         late = (_OPEN, _row.state == CallState.DUE.value, _row.missed.is_(False), _row.slot_end <= before)
         return await self._run(lambda c: _read(c, *late, order=_row.asked_at, limit=limit))
 
-    async def old(self, before: datetime, limit: int, *, now: datetime) -> list[Callback]:
-        """Open ones that nobody is on the line with, asked for or promised before then, and that do not sleep any more."""
-        since, awake = func.coalesce(_row.slot_end, _row.asked_at), or_(_row.due_at.is_(None), _row.due_at <= now)
-        forgotten = (_OPEN, _row.state.in_(_UNCALLED), since <= literal(before, _row.asked_at.type), awake)
+    async def old(self, before: datetime, limit: int) -> list[Callback]:
+        """Those that have been due since then or longer."""
+        since = func.coalesce(_row.due_since, _row.updated_at)
+        forgotten = (_OPEN, _row.state == CallState.DUE.value, since <= literal(before, _row.asked_at.type))
         return await self._run(lambda c: _read(c, *forgotten, order=_row.asked_at, limit=limit))
 
-    async def promised(self, after: str, limit: int) -> list[Callback]:
-        """Those that sleep until a slot, by id, above this one."""
-        wanted = (_OPEN, _row.state == CallState.SCHEDULED.value, _row.slot_at.is_not(None), _row.id > after)
+    async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
+        """Open ones in these states, by id, above this one."""
+        wanted = (_OPEN, _row.state.in_(sorted(state.value for state in states)), _row.id > after)
         return await self._run(lambda c: _read(c, *wanted, limit=limit))
 
     async def attempt(self, attempt: Attempt) -> None:

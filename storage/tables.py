@@ -653,6 +653,7 @@ callbacks = Table(
     Column("slot_end", Instant),
     Column("slot_local", Name),  # the wall time that was promised
     Column("due_at", Instant),
+    Column("due_since", Instant),
     Column("asked_at", Instant, nullable=False),
     Column("outcomes", Json, nullable=False),
     Column("remind_at", Instant),

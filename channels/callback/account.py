@@ -67,6 +67,7 @@ class CallbackAccount:
             dialer=written.dialer,
             link=self.link,
             arrange=self.arrange,
+            change=self.change,
             code=written.code,
             codes=written.per_number,
         )
@@ -88,6 +89,11 @@ class CallbackAccount:
     def arrange(self, conversation: str) -> str | None:
         """The same for an agent: no code is asked for."""
         return self._page(ARRANGE, conversation)
+
+    def change(self, callback: str) -> str | None:
+        """Where whoever has this request looks at it, moves and cancels it."""
+        token = self.links.make(CHANGE, callback)
+        return f"{self._tools.public_url}/callback/{self._name}/{callback}?token={token}" if token else None
 
     def conversation(self, token: str) -> tuple[str, bool] | None:
         """Which conversation a link of either kind is for, and whether an agent vouches; None: we did not make it."""

@@ -10,6 +10,7 @@ from conversation.errors import NotFound, Refused, StoreError
 
 _STATUS = {
     "slot_taken": 409,
+    "no_time": 409,
     "do_not_call": 422,
     "asked_already": 409,
     "on_the_line": 409,

@@ -1,11 +1,11 @@
 """Calls that customers asked for: requests, booked slots, tries, and the numbers that are never called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from conversation.calling import Attempt, Callback, Hands, Outcome
+from conversation.calling import Attempt, Callback, CallState, Hands, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +64,12 @@ class Callbacks(Protocol):
         """Those that are due, not marked as missed, and whose slot was over before then; not locked."""
         ...
 
-    async def old(self, before: datetime, limit: int, *, now: datetime) -> list[Callback]:
-        """Open ones that nobody is on the line with, asked for or promised before then, and that do not sleep any more."""
+    async def old(self, before: datetime, limit: int) -> list[Callback]:
+        """Those that have been due since then or longer; not locked."""
         ...
 
-    async def promised(self, after: str, limit: int) -> list[Callback]:
-        """Those that sleep until a slot, by id, above this one; not locked."""
+    async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
+        """Open ones in these states, by id, above this one; not locked."""
         ...
 
     # -- slots ---------------------------------------------------------------------------------------------------------

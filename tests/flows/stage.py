@@ -84,7 +84,11 @@ zh = "我们已下班,{next_opening} 恢复服务。您的编号是 {reference}�
 en = "We are closed and open again {next_opening}. Your reference is {reference}."
 """
 
-PLAN = Plan(link=lambda conversation: f"https://call.example/{conversation}", remind=timedelta(hours=1))
+PLAN = Plan(
+    link=lambda conversation: f"https://call.example/{conversation}",
+    change=lambda callback: f"https://call.example/change/{callback}",
+    remind=timedelta(hours=1),
+)
 CHANNELS = {
     "site": ChannelHints(kind="webchat"),
     "app": ChannelHints(kind="webhook"),
