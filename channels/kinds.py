@@ -26,6 +26,15 @@ class SettingFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What an account's settings name of the rules: a `name` in their `section`, "queues", "issues" or "languages"."""
+
+    path: tuple[str | int, ...]
+    section: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
     """What any account may say about whatever arrives on it."""
 
@@ -105,6 +114,18 @@ def settings_warnings(settings: Mapping[str, object]) -> list[SettingFault]:
     read = model.model_validate(stripped(settings)) if model is not None else None
     told = getattr(read, "warnings", None)
     return [SettingFault(path=(key,), message=words) for key, words in (told() if told is not None else ())]
+
+
+def named_of_rules(settings: Mapping[str, object]) -> list[Named]:
+    """What must stand in the rules, too: a model may have `names() -> [(path, section, name)]`. Nothing of faulty settings."""
+    kind = str(settings["kind"])
+    model = settings_of(kind) if kind in _found() else None
+    try:
+        read = model.model_validate(stripped(settings)) if model is not None else None
+    except ValidationError:
+        return []
+    told = getattr(read, "names", None)
+    return [Named(path=path, section=section, name=name) for path, section, name in (told() if told else ())]
 
 
 def faults_between(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> list[SettingFault]:

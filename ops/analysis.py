@@ -43,11 +43,11 @@ def _unreached_queues(document: Document, rulebook: RuleBook) -> Iterator[Fault]
     reached |= {issue.queue for issue in document.issues.values() if issue.queue}
     reached |= {rule.then.queue for rule in document.rules if rule.then.queue}
     reached |= {step.queue for queue in rulebook.queues.values() for step in queue.overflow}
+    reached |= {hints.queue for hints in rulebook.channels.values() if hints.queue}
     for name in document.queues:
         if name not in reached:
-            yield _warning(
-                ("queues", name), f"nothing goes to queue '{name}': no issue, rule, overflow or fallback names it"
-            )
+            message = f"nothing goes to queue '{name}': no issue, rule, overflow, account or fallback names it"
+            yield _warning(("queues", name), message)
 
 
 def _silent_closing(document: Document) -> Iterator[Fault]:

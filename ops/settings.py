@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path as File
@@ -161,7 +161,7 @@ def load(
     channels = _channels(source, vault)
     rules = {key: value for key, value in source.data.items() if key not in ("service", "channels")}
     hints = {name: _hints(settings) for name, settings in channels.items()}
-    document = _document(source, rules, hints)
+    document = _document(source, rules, hints, channels)
     webhook_secrets = _webhook_secrets(source, vault)
     if source.faults or service is None or document is None:
         raise SettingsFaults(_in_order(source))
@@ -277,10 +277,16 @@ def _webhook_secrets(source: Source, vault: Vault) -> dict[str, Secret]:
 
 def _hints(settings: Mapping[str, object]) -> ChannelHints:
     hints = kinds.hints(settings)
-    return ChannelHints(kind=hints.kind, language=hints.language, issue=hints.issue, brand=hints.brand)
+    queue = next((one.name for one in kinds.named_of_rules(settings) if one.section == "queues"), None)
+    return ChannelHints(kind=hints.kind, language=hints.language, issue=hints.issue, brand=hints.brand, queue=queue)
 
 
-def _document(source: Source, rules: Mapping[str, Any], hints: Mapping[str, ChannelHints]) -> Document | None:
+def _document(
+    source: Source,
+    rules: Mapping[str, Any],
+    hints: Mapping[str, ChannelHints],
+    channels: Mapping[str, Mapping[str, object]],
+) -> Document | None:
     """The rules, checked for shape and for meaning. What is misshapen is left out and the rest is checked all the same."""
     seen: list[Fault] = []
     rest = json.loads(json.dumps(rules))
@@ -298,7 +304,9 @@ def _document(source: Source, rules: Mapping[str, Any], hints: Mapping[str, Chan
     for fault in seen:
         source.fault(fault.path, _section_meant(fault))
     if document is not None:
-        _meaning(source, document, hints, tuple(fault.path for fault in seen))
+        broken = tuple(fault.path for fault in seen)
+        _meaning(source, document, hints, broken)
+        _named(source, document, channels, broken)
     return document
 
 
@@ -334,6 +342,23 @@ def _meaning(source: Source, document: Document, hints: Mapping[str, ChannelHint
         for fault in faults.faults:
             if fault.severity == "error" and not any(_related(fault.path, path) for path in broken):
                 source.fault(fault.path, fault.message)
+
+
+def _named(
+    source: Source, document: Document, channels: Mapping[str, Mapping[str, object]], broken: tuple[Path, ...]
+) -> None:
+    """What accounts name of the rules is there, but for what was left out because it is misshapen."""
+    known: dict[str, tuple[str, Collection[str]]] = {
+        "queues": ("queue", document.queues),
+        "issues": ("issue", document.issues),
+        "languages": ("offered language", document.languages.offered),
+    }
+    for account, settings in channels.items():
+        for one in kinds.named_of_rules(settings):
+            what, names = known[one.section]
+            if one.name not in names and not any(_related((one.section, one.name), path) for path in broken):
+                message = f"there is no {what} '{one.name}'{did_you_mean(one.name, names)}"
+                source.fault(("channels", account, *one.path), message)
 
 
 def _related(one: Path, other: Path) -> bool:

@@ -13,12 +13,13 @@ CLASSIFIERS = "huntgroup.classifiers"  # the entry point group of classifiers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHints:
-    """What a channel account says of everything that arrives on it."""
+    """What a channel account says of everything that arrives on it. `queue`: one that it fills beside the rules, if any."""
 
     kind: str
     language: str | None = None
     issue: str | None = None
     brand: str | None = None
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -200,6 +200,14 @@ class Settings(_Part):
             raise ValueError("dialer = 'twilio' needs 'bridge', the agents' line: a call without it would be silent")
         return self
 
+    def names(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """What must stand in the rules, too: its path here, the section there, and the name."""
+        found: list[tuple[tuple[str, ...], str, str | None]] = [(("queue",), "queues", self.queue)]
+        for key, choice in (self.twilio.menu if self.twilio else {}).items():
+            path = ("twilio", "menu", key)
+            found += [((*path, "language"), "languages", choice.language), ((*path, "issue"), "issues", choice.issue)]
+        return [(path, section, name) for path, section, name in found if name is not None]
+
     @property
     def policy(self) -> Policy:
         """Which numbers are called."""

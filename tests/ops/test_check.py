@@ -194,6 +194,46 @@ def test_what_stands_below_a_rule_without_conditions_is_told(checked: Checked) -
     assert "rule 'late' settles nothing: 'all' has no conditions and stands before it" in messages
 
 
+PHONE = """\
+[channels.phone]
+kind = "callback"
+queue = "payments"
+[channels.phone.twilio]
+account = "AC0123456789abcdef0123456789abcdef"
+token = "the auth token"
+caller = "+33199005678"
+menu = { 1 = { language = "en", issue = "topup" }, 2 = {} }
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ('queue = "payments"\n[', 'queue = "payment"\n[', 3, "there is no queue 'payment' (did you mean 'payments'?)"),
+        ('issue = "topup"', 'issue = "topups"', 8, "there is no issue 'topups' (did you mean 'topup'?)"),
+        ('language = "en"', 'language = "it"', 8, "there is no offered language 'it'"),
+        ("2 = {}", '2 = { language = "en-GB" }', 8, "there is no offered language 'en-GB'"),
+    ],
+)
+def test_what_an_account_for_calls_names_must_stand_in_the_rules(
+    checked: Checked, before: str, after: str, line: int, words: str
+) -> None:
+    assert checked(PHONE + GOOD).faults == ()
+    (fault,) = checked(PHONE.replace(before, after, 1) + GOOD).faults
+    assert (fault.line, words in fault.message) == (line, True), fault
+
+
+def test_what_was_left_out_because_it_is_misshapen_is_not_called_missing_too(checked: Checked) -> None:
+    (fault,) = checked(PHONE + GOOD.replace("[queues.payments]", "[queues.payments]\nhour = 1", 1)).faults
+    assert "unknown key 'hour'" in fault.message
+
+
+def test_a_queue_that_an_account_fills_is_reached(checked: Checked) -> None:
+    lost = PHONE.replace('queue = "payments"', 'queue = "lost"') + GOOD + "[queues.lost]\n"
+    assert not [one for one in checked(lost).warnings if "nothing goes" in one.message]
+    assert [one for one in checked(GOOD + "[queues.lost]\n").warnings if "nothing goes" in one.message]
+
+
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
