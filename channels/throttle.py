@@ -75,6 +75,12 @@ class Buckets:
             self._levels.popitem(last=False)
         return allowed
 
+    def give_back(self, key: str) -> None:
+        """What the token was taken for did not come to be."""
+        if key in self._levels:
+            level, at = self._levels[key]
+            self._levels[key] = (min(self._burst, level + 1), at)
+
     def wait(self, key: str) -> int:
         """Whole seconds until the next token, at least 1."""
         level, _ = self._levels.get(key, (self._burst, 0.0))

@@ -197,8 +197,8 @@ class _Site:
         asked = normalize.wish(told, place.account.settings, offered)
         if self._doors.draining():
             raise Problem(503, "later")
-        self._check_pace(request, place, asked)
         conversation, vouched = self._proven(place, asked.token)
+        self._check_pace(request, place, asked)
         event = normalize.request(
             asked,
             channel=place.channel,
@@ -206,12 +206,17 @@ class _Site:
             conversation=conversation,
             locale=self._language(request),
         )
-        return await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
+        try:
+            return await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
+        except CallRefused as refused:
+            if refused.code == "slot_taken":  # they will choose another
+                place.per_number.give_back(asked.number.e164)
+            raise
 
     def _check_pace(self, request: web.Request, place: Place, asked: Wish) -> None:
         """Against call bombing: a number and a network address may ask so often in an hour."""
         remote = request.remote or ""
-        if not place.per_number.allow(asked.number.e164) or not (_is_local(remote) or place.per_address.allow(remote)):
+        if not (_is_local(remote) or place.per_address.allow(remote)) or not place.per_number.allow(asked.number.e164):
             raise Problem(429, "too_many")
 
     def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:

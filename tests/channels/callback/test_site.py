@@ -202,6 +202,16 @@ async def test_a_number_may_not_be_bombed_with_requests(calls: FakeCalls) -> Non
     assert other.status == 201
 
 
+async def test_a_time_that_was_taken_does_not_count_as_a_request_for_the_number(calls: FakeCalls) -> None:
+    asked = {"number": "+33199001234"}
+    taken = asked | {"slot": "2026-11-23T12:00:00Z"}
+    async with serving(calls, per_number=2) as client:
+        bodies = [taken, taken, taken, asked, {"number": "112"}, taken, asked, asked, taken]
+        codes = [(await client.post("/callback/phone", json=body)).status for body in bodies]
+
+    assert codes == [409, 409, 409, 201, 422, 409, 201, 429, 429]
+
+
 async def test_a_link_proves_its_conversation_and_a_made_up_one_does_not(calls: FakeCalls) -> None:
     made = await account(calls.clock)
     token = (made.link("c-1") or "").partition("?t=")[2]
