@@ -68,8 +68,16 @@ def page(form: Form) -> str:
     return _document(form.channel, form.language, f"{title} – {form.service}", body, script=True)
 
 
-def standing(told: Standing, *, channel: str, language: str, token: str, slots: Sequence[Slot] = ()) -> str:
-    """What became of a request, with the ways to change it."""
+def standing(
+    told: Standing,
+    *,
+    channel: str,
+    language: str,
+    token: str,
+    slots: Sequence[Slot] = (),
+    fault: str | None = None,
+) -> str:
+    """What became of a request, with the ways to change it. `fault` says why it could not be changed."""
     words = words_of(language)
     lines = [sentence(told, language)]
     if told.position:
@@ -79,8 +87,9 @@ def standing(told: Standing, *, channel: str, language: str, token: str, slots: 
     lines.append(words["reference"].format(reference=told.reference))
     state = told.callback.state
     changes = "" if state in FINAL or state in ON_THE_LINE else _changes(told, channel, language, token, slots)
+    alert = f'<p role="alert" class="fault">{escape(words.get(fault, words["later"]))}</p>' if fault else ""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    body = f'<h1>{escape(words["done"] if told.callback.open else words["title"])}</h1><div role="status">{paragraphs}</div>{changes}'
+    body = f'<h1>{escape(words["done"] if told.callback.open else words["title"])}</h1>{alert}<div role="status">{paragraphs}</div>{changes}'
     return _document(channel, language, words["title"], body)
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -275,17 +276,29 @@ class _Site:
         told = await link_fields_of(request) if request.method == hdrs.METH_POST else {}
         token = token_of(request, told)
         callback = self._authorised(request, place, token)
-        found = await self._doors.calls.cancel(callback)
-        if wants_page(request):
-            return await self._told(request, place, found, token)
-        return _json(render.as_json(found, None))
+        return await self._changed(request, place, token, lambda: self._doors.calls.cancel(callback))
 
     async def _reschedule(self, request: web.Request, place: Place) -> web.StreamResponse:
         told = await link_fields_of(request)
         token = token_of(request, told)
         callback = self._authorised(request, place, token)
-        slot = normalize.instant(told["slot"]) if told.get("slot") else None
-        found = await self._doors.calls.reschedule(callback, slot)
+
+        async def moved() -> Standing:
+            return await self._doors.calls.reschedule(callback, _slot_in(told))
+
+        return await self._changed(request, place, token, moved)
+
+    async def _changed(
+        self, request: web.Request, place: Place, token: str, change: Callable[[], Awaitable[Standing]]
+    ) -> web.StreamResponse:
+        """How the request stands now; where it could not be changed, its page says why and offers what is free."""
+        try:
+            found = await change()
+        except (CallRefused, Problem) as refused:
+            if not wants_page(request):
+                raise
+            fault, found = of(refused), await self._doors.calls.standing(request.match_info["id"])
+            return await self._told(request, place, found, token, status=fault.status, fault=fault.code)
         if wants_page(request):
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
@@ -297,12 +310,20 @@ class _Site:
         return subject
 
     async def _told(
-        self, request: web.Request, place: Place, found: Standing, token: str, *, status: int = 200
+        self,
+        request: web.Request,
+        place: Place,
+        found: Standing,
+        token: str,
+        *,
+        status: int = 200,
+        fault: str | None = None,
     ) -> web.Response:
         one = found.callback
         wish = CallWish(channel=place.channel, zones=one.zones, language=one.language, conversation=one.conversation)
         slots = await self._doors.calls.slots(wish, limit=_SHOWN) if one.open else []
-        text = render.standing(found, channel=place.channel, language=self._language(request), token=token, slots=slots)
+        language = self._language(request)
+        text = render.standing(found, channel=place.channel, language=language, token=token, slots=slots, fault=fault)
         return web.Response(status=status, text=text, content_type="text/html")
 
     # -- reading -------------------------------------------------------------------------------------------------------
@@ -320,6 +341,13 @@ class _Site:
         asked += [part.partition(";")[0] for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(",")[:10]]
         tongues = [one.strip().lower().partition("-")[0] for one in asked]
         return next((one for one in tongues if one in offered), self._doors.default_language)
+
+
+def _slot_in(told: Mapping[str, str]) -> datetime | None:
+    try:
+        return normalize.instant(told["slot"]) if told.get("slot") else None
+    except (ValueError, OverflowError):
+        raise Problem(422, "slot_unreadable") from None
 
 
 def _is_local(remote: str) -> bool:

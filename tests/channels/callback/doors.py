@@ -102,6 +102,8 @@ class FakeCalls:
 
     async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
         found = await self.standing(callback)
+        if slot is not None and slot not in (MORNING, MORNING + HALF):
+            raise CallRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=("UTC",)), limit=2))
         moved = replace(found.callback, slot_at=slot, state=CallState.SCHEDULED if slot else CallState.REQUESTED)
         self.kept[callback] = replace(found, callback=moved, next_at=slot or self.open_at, position=None)
         return self.kept[callback]

@@ -15,7 +15,7 @@ from channels.callback.words import WORDS
 from channels.callback.zones import zones_of
 from conversation.calling import CallRefused
 from conversation.errors import Overloaded
-from tests.channels.callback.doors import MORNING, FakeCalls, account, doors
+from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
 
 GOOD = {"number": "+33199001234", "consent": "yes"}
@@ -171,6 +171,31 @@ async def test_a_form_without_a_script_asks_and_its_page_changes_and_cancels(cal
         assert "Vous êtes le numéro 2." in text
         assert "lundi 23 novembre à 09:00" in changed_text
         assert "appel est annulé." in await cancelled.text()
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_a_change_that_is_refused_shows_the_request_with_the_reason_and_the_free_times(
+    calls: FakeCalls, language: str
+) -> None:
+    query = f"?language={language}"
+    async with serving(calls) as client:
+        made = await (await client.post(f"/callback/phone{query}", data={**GOOD, "tz": "Europe/Paris"})).text()
+        (one,), token = calls.kept, _hidden(made, "token")
+        where = f"/callback/phone/{one}/slot{query}"
+        taken = await client.post(where, data={"token": token, "slot": "2026-11-23T12:00:00+00:00"})
+        unreadable = await client.post(where, data={"token": token, "slot": "soon"})
+        application = await client.post(where, json={"token": token, "slot": "2026-11-23T12:00:00Z"})
+        again = await client.post(where, data={"token": token, "slot": (MORNING + HALF).isoformat()})
+
+        assert (taken.status, unreadable.status, application.status, again.status) == (409, 422, 409, 200)
+        assert len((await application.json())["items"]) == 2
+        for answer, fault in ((taken, "slot_taken"), (unreadable, "slot_unreadable")):
+            text = unescape(await answer.text())
+            assert f'role="alert" class="fault">{WORDS[language][fault]}' in text
+            assert WORDS[language]["reference"].format(reference="7K3M-9QFX") in text
+            assert (MORNING + HALF).isoformat() in text
+            assert _hidden(text, "token") == token
+    assert calls.kept[one].callback.slot_at == MORNING + HALF
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
