@@ -31,11 +31,12 @@ class Fault:
 
 
 class FieldsAtFault(ValueError):
-    """Everything wrong with a request, at once."""
+    """Everything wrong with a request, at once. `told` are the fields that can be read."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    def __init__(self, faults: Sequence[Fault], told: Mapping[str, str] | None = None) -> None:
         super().__init__(", ".join(f"{one.field}: {one.code}" for one in faults))
         self.faults = tuple(faults)
+        self.told = told or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +78,9 @@ def fields(data: Mapping[str, object]) -> dict[str, str]:
         elif len(value) > _LONGEST[name]:
             faults.append(Fault(field=name, code="too_long"))
         else:
-            told[name] = value.strip()
+            told[name] = strict_json.clean(value).strip()
     if faults:
-        raise FieldsAtFault(faults)
+        raise FieldsAtFault(faults, told)
     return told
 
 

@@ -172,17 +172,18 @@ class _Site:
         return _json({"items": render.slots_json(free), "timezone": zones[0]})
 
     async def _ask(self, request: web.Request, place: Place) -> web.StreamResponse:
-        told = await fields_of(request)
-        shows = told.pop("show", None)
-        if shows:
-            return await self._form(request, place, told)
+        told: Mapping[str, str] = {}
         try:
+            told = await fields_of(request)
+            if "show" in told:
+                return await self._form(request, place, told)
             found = await self._asked(request, place, told)
         except (FieldsAtFault, CallRefused, Problem) as wrong:
             if not is_form(request):
                 raise
             status, faults = as_faults(wrong)
-            return await self._form(request, place, told, status=status, faults=faults)
+            kept = wrong.told if isinstance(wrong, FieldsAtFault) and wrong.told else told
+            return await self._form(request, place, kept, status=status, faults=faults)
         if isinstance(found, CodeSent):
             return self._awaited(request, place, found, status=202)
         return await self._taken(request, place, found)
