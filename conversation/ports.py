@@ -169,6 +169,19 @@ class Dialer(Protocol):
         ...
 
 
+@runtime_checkable
+class Proves(Protocol):
+    """In addition, where an account can ask its provider who it is."""
+
+    async def prove(self) -> str | None:
+        """In words what was proven, without a secret; None where nothing can be asked without an effect.
+
+        MUST change nothing, here or at the provider, and touch no state: it is asked beside a house that runs, or before the
+        first one does. Raises a `ChannelError` as `start` does; `stop` comes after it.
+        """
+        ...
+
+
 class Blobs(Protocol):
     """Where attachments' bytes lie. Keys are made by the store; what was put is durable when `put` returns."""
 

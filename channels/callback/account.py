@@ -116,6 +116,13 @@ class CallbackAccount:
             await self._tools.state.remember(_KEY, made)
             raise
 
+    async def prove(self) -> str | None:
+        """That the exchange lets us in. By hand nobody is asked."""
+        if self._dialer is None:
+            return None
+        await self._dialer.prove()
+        return f"the exchange takes the credentials of {self.settings.dialer}"
+
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the site's routes
         """Hear the exchange, where it tells by itself; else stay until cancelled."""
         if isinstance(self._dialer, AsteriskDialer):

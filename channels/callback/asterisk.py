@@ -47,6 +47,11 @@ def originate(call: PhoneCall, settings: Asterisk) -> str:
     return f"{settings.url.rstrip('/')}/ari/channels?{urlencode(wanted)}"
 
 
+def applications_url(settings: Asterisk) -> str:
+    """What is listening: a question without an effect."""
+    return f"{settings.url.rstrip('/')}/ari/applications"
+
+
 def goes_on(channel: str, agent: str, settings: Asterisk) -> str:
     """An answered customer goes on in the dialplan, which rings the agent."""
     wanted = {

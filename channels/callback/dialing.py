@@ -27,6 +27,11 @@ class TwilioDialer:
         self._http = http
         self._status_url = status_url
 
+    async def prove(self) -> None:
+        """By asking for the account itself. Raises a `ChannelError`."""
+        url, headers = twilio.account_url_of(self._settings), twilio.headers_of(self._settings)
+        _must_answer(await self._http.request("GET", url, headers=headers, timeout=_PATIENCE, trusted=True))
+
     async def dial(self, call: PhoneCall) -> str:
         """The call's SID. Twilio takes no key: where no answer came the call may have been made."""
         body = twilio.call_of(call, self._settings, f"{self._status_url}/{call.attempt}")
@@ -50,6 +55,11 @@ class AsteriskDialer:
         self._settings = settings
         self._http = http
         self._told: asyncio.Queue[CallReport] = asyncio.Queue(10_000)
+
+    async def prove(self) -> None:
+        """By asking for something that every version knows and our user may read. Raises a `ChannelError`."""
+        url = asterisk.applications_url(self._settings)
+        _must_answer(await self._http.request("GET", url, headers=self._headers(), timeout=_PATIENCE, trusted=True))
 
     async def dial(self, call: PhoneCall) -> str:
         """The channel's id, which is the try's: a second request while it lives changes nothing."""
@@ -103,6 +113,14 @@ class AsteriskDialer:
     def _headers(self) -> dict[str, str]:
         pair = f"{self._settings.user}:{self._settings.password.get_secret_value()}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def _must_answer(answer: Answer) -> None:
+    """To a question that asks for no call."""
+    if answer.status in _REFUSED:
+        raise ChannelMisconfigured("the exchange refused our credentials")
+    if answer.status // 100 != 2:  # noqa: PLR2004
+        raise TransientFailure(f"the exchange answered {answer.status}")
 
 
 def _raise_for(answer: Answer) -> None:

@@ -32,6 +32,11 @@ def url_of(settings: Twilio) -> str:
     return f"{settings.api.rstrip('/')}/2010-04-01/Accounts/{settings.account}/Calls.json"
 
 
+def account_url_of(settings: Twilio) -> str:
+    """What Twilio knows of the account."""
+    return f"{settings.api.rstrip('/')}/2010-04-01/Accounts/{settings.account}.json"
+
+
 def headers_of(settings: Twilio) -> dict[str, str]:
     """HTTP Basic with the account and its token."""
     pair = f"{settings.account}:{settings.token.get_secret_value()}"

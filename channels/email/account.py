@@ -99,14 +99,30 @@ class EmailAccount:
     async def start(self) -> None:
         """Log in at the mailbox, and once at the server that mail leaves by."""
         if self.settings.smtp_server is not None and not self._proven:
-            await self._prove()
+            await self._prove_sending()
         for key, words in self.settings.warnings():
             log.warning("setting_doubtful", extra={"channel": self._name, "key": key, "detail": words})
         if self.settings.imap_server is not None:
-            self._connection = await self._connected()
-            await self._connection.select(self.settings.folder)
+            await self._open()
 
-    async def _prove(self) -> None:
+    async def prove(self) -> str | None:
+        """Log in at both servers. None where that would use up a refresh token under a house that runs."""
+        oauth, proven = self.settings.oauth, []
+        if oauth is not None and oauth.keep is not None:
+            return None
+        if (leaves_by := self.settings.smtp_server) is not None:
+            await self._sending().prove()
+            proven.append(f"{leaves_by.host} lets us send")
+        if (comes_by := self.settings.imap_server) is not None:
+            await self._open()
+            proven.append(f"{comes_by.host} lets us read {self.settings.folder}")
+        return " and ".join(proven)
+
+    async def _open(self) -> None:
+        self._connection = await self._connected()
+        await self._connection.select(self.settings.folder)
+
+    async def _prove_sending(self) -> None:
         """A server that mail cannot leave by just now is no reason not to read; one that lets us in no more is told at once."""
         try:
             await self._sending().prove()

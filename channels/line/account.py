@@ -75,9 +75,14 @@ class LineAccount:
 
     async def start(self) -> None:
         """Prove the token."""
+        await self.prove()
+
+    async def prove(self) -> str:
+        """Whose token it is."""
         answer = await self._ask("GET", f"{self._settings.api}/v2/bot/info")
         if answer.status != _OK:
             raise error_of(answer, self._tools.clock)
+        return f"LINE takes the token of {json_of(answer).get('basicId', 'the bot')}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Stay until cancelled."""

@@ -77,10 +77,15 @@ class MetaAccount:
 
     async def start(self) -> None:
         """Prove the token, and that it may see this account."""
+        await self.prove()
+
+    async def prove(self) -> str:
+        """By asking for the account itself."""
         try:
             await self._graph.get(f"{self._settings.id}?fields=id")
         except PermanentFailure as error:
             raise ChannelMisconfigured(error.detail) from None
+        return f"Meta takes the token, and it may see account {self._settings.id}"
 
     async def listen(self, inbox: Inbox) -> None:
         """Until cancelled: what arrives comes through the hooks; only names are asked for here."""

@@ -61,7 +61,12 @@ class SmsAccount:
 
     async def start(self) -> None:
         """Prove name and token."""
+        await self.prove()
+
+    async def prove(self) -> str:
+        """By asking for the account itself."""
         await self._ask("GET", f"/2010-04-01/Accounts/{self._settings.account}.json")
+        return f"Twilio takes the token of {self._settings.account}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Stay until cancelled."""

@@ -104,14 +104,23 @@ class TelegramAccount:
 
     async def start(self) -> None:
         """Prove the token, and say how updates are to come."""
+        await self.prove()
         try:
-            await self.client.call("getMe", {})
             if self._is_brought:
                 await self.client.call("setWebhook", self._hook())
             else:
                 await self.client.call("deleteWebhook", {"drop_pending_updates": False})
         except PermanentFailure as error:
             raise ChannelMisconfigured(error.detail) from None
+
+    async def prove(self) -> str:
+        """Whose token it is."""
+        try:
+            me = await self.client.call("getMe", {})
+        except PermanentFailure as error:
+            raise ChannelMisconfigured(error.detail) from None
+        name = me.get("username") if isinstance(me, dict) else None
+        return f"Telegram takes the token of @{name or 'the bot'}"
 
     @property
     def _is_brought(self) -> bool:

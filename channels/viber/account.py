@@ -55,7 +55,12 @@ class ViberAccount:
 
     async def start(self) -> None:
         """Prove the token."""
-        await self._ask("get_account_info", b"{}")
+        await self.prove()
+
+    async def prove(self) -> str:
+        """Whose token it is."""
+        told = await self._ask("get_account_info", b"{}")
+        return f"Viber takes the token of {told.get('name', 'the bot')}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Tell Viber where to post, which it tries at once; then stay until cancelled."""

@@ -43,6 +43,10 @@ class AccessToken:
                 return self._held[0]
             return await self._shared(refused)
 
+    async def prove(self) -> None:
+        """Ask for the token that is in use already, and forget it. Raises a `ChannelError`."""
+        await self._ask(force=False)
+
     async def _shared(self, refused: str | None) -> str:
         for _ in range(_LOOKS):
             kept = await self._kept(refused)

@@ -70,6 +70,11 @@ class WechatAccount:
         """Prove the AppSecret."""
         await self._client.access.get()
 
+    async def prove(self) -> str:
+        """The same, and nothing is kept."""
+        await self._client.access.prove()
+        return f"WeChat takes the AppSecret of {self._settings.app_id}"
+
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Stay until cancelled."""
         await asyncio.Event().wait()

@@ -63,10 +63,15 @@ class XAccount:
 
     async def start(self) -> None:
         """Prove the keys, and that they are those of this account."""
+        await self.prove()
+
+    async def prove(self) -> str:
+        """Whose keys they are."""
         told = await self._ask("GET", "/2/users/me")
         mine = told.get("data")
         if isinstance(mine, dict) and mine.get("id") not in (None, self._settings.id):
             raise ChannelMisconfigured("the access token is that of another account than 'id' names")
+        return f"X takes the keys of account {self._settings.id}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Stay until cancelled."""
