@@ -137,6 +137,17 @@ class OutgoingHttp:
                 trusted = trusted and at.origin() == first.origin()
         raise PermanentFailure("led from one address to the next without end", code="refused")
 
+    async def resolve(self, url: str, *, trusted: bool) -> None:
+        """Whether a request could leave for it: nothing is sent, nobody is connected to. Raises a `ChannelError`."""
+        self._check(url, trusted=trusted)
+        at = _parsed(url)
+        try:
+            await self._resolver_for(trusted=trusted).resolve(at.host or "", at.port or 0)
+        except _Denied:
+            raise PermanentFailure("this address is not public", code="address_refused") from None
+        except OSError as error:
+            raise TransientFailure(f"there is no such host: {error.strerror or type(error).__name__}") from None
+
     def _file(self, answer: Answer, limit: int) -> Fetched:
         refuse_for_now(answer, self._clock)
         if answer.status in (404, 410):
@@ -176,14 +187,17 @@ class OutgoingHttp:
 
     def _session(self, *, trusted: bool) -> aiohttp.ClientSession:
         if trusted not in self._sessions:
-            inner = self._resolver or ThreadedResolver()
-            resolver = inner if trusted else GuardedResolver(inner)
+            resolver = self._resolver_for(trusted=trusted)
             # a connection is never used again after a long rest: a request on a dying one would end as "unknown"
             connector = aiohttp.TCPConnector(resolver=resolver, limit=64, limit_per_host=16, keepalive_timeout=5)
             self._sessions[trusted] = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
             )
         return self._sessions[trusted]
+
+    def _resolver_for(self, *, trusted: bool) -> AbstractResolver:
+        inner = self._resolver or ThreadedResolver()
+        return inner if trusted else GuardedResolver(inner)
 
 
 def json_of(answer: Answer) -> Mapping[str, Any]:

@@ -1,0 +1,46 @@
+"""Which link of hints a word of the configuration names, and whether it is to be had."""
+
+import asyncio
+
+from conversation.errors import HuntgroupError
+from storage.signals.postgres import over_postgresql
+from storage.signals.relay import Connect
+
+_PATIENCE = 8.0  # seconds for a connection that is only tried
+
+
+class Unreachable(HuntgroupError):
+    """Hints cannot reach other nodes now; the words hold no address and no secret."""
+
+
+async def reach(spec: str, *, database: str) -> None:
+    """Connect once and let go; nobody hears of it. Raises `Unreachable`, and `ValueError` as `link_of` does."""
+    connect = link_of(spec, database)
+    if connect is None:
+        return
+    try:
+        async with asyncio.timeout(_PATIENCE):  # the driver of NATS would go on trying
+            link = await connect(lambda _payload: None)
+    except TimeoutError:
+        raise Unreachable("nothing answers there") from None
+    except Exception as error:
+        refused = "authorization" in str(error).lower() or "authentication" in str(error).lower()
+        raise Unreachable(
+            "our credentials are refused" if refused else f"no connection: {type(error).__name__}"
+        ) from error
+    await link.close()
+
+
+def link_of(spec: str, database: str) -> Connect | None:
+    """How to connect; None for `local`, where hints stay in this process. Raises `ValueError` for what names no link."""
+    if spec == "local":
+        return None
+    if spec == "postgres" and database.startswith("postgresql"):
+        return over_postgresql(database)
+    if spec.startswith(("nats://", "tls://")):
+        from storage.signals.nats import over_nats  # noqa: PLC0415 its client is loaded where it is used
+
+        return over_nats(spec)
+    if spec == "postgres":
+        raise ValueError("signals = 'postgres' needs a postgresql:// database")
+    raise ValueError(f"signals must be local, postgres or nats://host:port, not {spec!r}")
