@@ -112,6 +112,11 @@ COMMANDS = {
         "huntgroup erase 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup erase hilfe-mail:anna@example.com --yes --json",
     ),
     "migrate": Command("ops.migrate", "bring the database's schema up to date", "huntgroup migrate"),
+    "doctor": Command(
+        "ops.doctor",
+        "say what is fine and what is not, and what to do: database, clock, disk, every channel's credentials",
+        "huntgroup doctor\nhuntgroup doctor --channel hilfe-mail\nhuntgroup doctor --json",
+    ),
     "demo": Command(
         "ops.demo",
         "a running house with a demo team and simulated customers",

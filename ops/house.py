@@ -55,6 +55,7 @@ from router.visitor_feed import Feed, Files, VisitorDoor
 from storage.blobs import FolderBlobs
 from storage.engine import Store, head_revision, open_storage
 from storage.signals import open_signals
+from storage.signals.local import LocalSignals
 
 log = logging.getLogger(__name__)
 SITES = "huntgroup.sites"
@@ -272,6 +273,28 @@ def tools_of(ground: Ground, account: str) -> Tools:
         public_url=ground.public_url,
         count=ground.meters.count,
     )
+
+
+@asynccontextmanager
+async def asking(settings: Settings, clock: Clock) -> AsyncIterator[tuple[OutgoingHttp, Callable[[str], Channel]]]:
+    """The guarded door, and what builds accounts that are only asked who they are: the store is there, and nobody opens it."""
+    service, signals = settings.service, LocalSignals()
+    blobs = FolderBlobs(Path(service.attachments))
+
+    def tools(account: str) -> Tools:
+        return Tools(
+            clock=clock,
+            state=AccountState(store, account),
+            http=http,
+            blobs=blobs,
+            files=StoredFiles(store, blobs, clock, account),
+            signals=signals,
+            public_url=service.public_url or f"http://{service.listen}",
+            count=lambda _event: None,
+        )
+
+    async with open_storage(service.database, clock=clock, signals=signals) as store, OutgoingHttp(clock) as http:
+        yield http, lambda name: kinds.build({name: settings.channels[name]}, tools)[name]
 
 
 def _dispatcher(ground: Ground, channels: Mapping[str, Channel]) -> Dispatcher:
