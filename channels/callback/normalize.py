@@ -11,6 +11,7 @@ from channels import strict_json
 from channels.callback.numbers import Number, NumberRefused, Policy, read
 from channels.callback.settings import Choice, Settings
 from channels.callback.zones import known, zones_of
+from conversation.calling import Callback
 from conversation.errors import MalformedPayload
 from conversation.message import CallbackRequested
 from conversation.people import Identity
@@ -145,6 +146,13 @@ def request(
         locale=locale,
         token=conversation,
     )
+
+
+def is_repeat(asked: CallbackRequested, kept: Callback) -> bool:
+    """Whether a request that has the id of one that is kept asks for the same. A matter not named is that of the conversation."""
+    ours = (asked.number, asked.extension, asked.slot, asked.sender.name, asked.note)
+    theirs = (kept.number, kept.extension, kept.slot_at, kept.name, kept.note)
+    return ours == theirs and asked.issue in (None, kept.matter)
 
 
 def instant(text: str) -> datetime:

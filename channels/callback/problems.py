@@ -22,6 +22,7 @@ _STATUS = {
     "code_over": 410,
     "code_no_way": 422,
 }
+IDEMPOTENCY = "idempotency"
 _FIELD = {"slot_taken": "slot", "code_wrong": "code"}  # else the number's
 
 

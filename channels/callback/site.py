@@ -11,16 +11,17 @@ from aiohttp.http import HttpProcessingError
 
 from channels.callback import exchange, normalize, render
 from channels.callback.account import CHANGE, CONFIRM, CallbackAccount
-from channels.callback.normalize import Fault, FieldsAtFault, Offered, Wish
+from channels.callback.normalize import Fault, FieldsAtFault, Offered
 from channels.callback.place import Place
-from channels.callback.problems import Problem, as_faults, of
+from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
 from channels.callback.reading import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
 from channels.throttle import Buckets
 from conversation.call_codes import CodeSent
 from conversation.calling import CallRefused, CallWish, Standing
 from conversation.doors import Doors
-from conversation.errors import MalformedPayload, StoreError
+from conversation.errors import MalformedPayload, NotFound, StoreError
 from conversation.ids import new_id
+from conversation.message import CallbackRequested
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +183,9 @@ class _Site:
             if not is_form(request):
                 raise
             status, faults = as_faults(wrong)
-            kept = wrong.told if isinstance(wrong, FieldsAtFault) and wrong.told else told
+            kept = dict(wrong.told if isinstance(wrong, FieldsAtFault) and wrong.told else told)
+            if any(one.code == IDEMPOTENCY for one in faults):
+                kept.pop("id", None)  # sent once more, it is a request of its own
             return await self._form(request, place, kept, status=status, faults=faults)
         if isinstance(found, CodeSent):
             return self._awaited(request, place, found, status=202)
@@ -200,7 +203,6 @@ class _Site:
         if self._doors.draining():
             raise Problem(503, "later")
         conversation, vouched = self._proven(place, asked.token)
-        self._check_pace(request, place, asked)
         event = normalize.request(
             asked,
             channel=place.channel,
@@ -208,17 +210,32 @@ class _Site:
             conversation=conversation,
             locale=self._language(request),
         )
+        self._check_address(request, place)
+        return await self._known(event) or await self._new(place, event, vouched)
+
+    async def _known(self, event: CallbackRequested) -> Standing | None:
+        """How the request stands that came before under the same key. Raises `Problem` 409 where that one was another."""
         try:
-            return await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
+            found = await self._doors.calls.standing(event.external_id)
+        except NotFound:
+            return None
+        return _same(event, found)
+
+    async def _new(self, place: Place, event: CallbackRequested, vouched: bool) -> Standing | CodeSent:
+        if not place.per_number.allow(event.number):
+            raise Problem(429, "too_many")
+        try:
+            found = await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
         except CallRefused as refused:
             if refused.code == "slot_taken":  # they will choose another
-                place.per_number.give_back(asked.number.e164)
+                place.per_number.give_back(event.number)
             raise
+        return _same(event, found) if isinstance(found, Standing) else found
 
-    def _check_pace(self, request: web.Request, place: Place, asked: Wish) -> None:
-        """Against call bombing: a number and a network address may ask so often in an hour."""
+    def _check_address(self, request: web.Request, place: Place) -> None:
+        """Against call bombing: a network address may ask so often in an hour, as a number may."""
         remote = request.remote or ""
-        if not (_is_local(remote) or place.per_address.allow(remote)) or not place.per_number.allow(asked.number.e164):
+        if not (_is_local(remote) or place.per_address.allow(remote)):
             raise Problem(429, "too_many")
 
     def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:
@@ -342,6 +359,13 @@ class _Site:
         asked += [part.partition(";")[0] for part in request.headers.get(hdrs.ACCEPT_LANGUAGE, "").split(",")[:10]]
         tongues = [one.strip().lower().partition("-")[0] for one in asked]
         return next((one for one in tongues if one in offered), self._doors.default_language)
+
+
+def _same(event: CallbackRequested, found: Standing) -> Standing:
+    """Two at the same moment under one key are one request, if they ask for the same."""
+    if found.callback.id == event.external_id and not normalize.is_repeat(event, found.callback):
+        raise Problem(409, IDEMPOTENCY)
+    return found
 
 
 def _slot_in(told: Mapping[str, str]) -> datetime | None:

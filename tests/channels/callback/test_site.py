@@ -136,6 +136,45 @@ async def test_an_application_asks_changes_and_cancels(calls: FakeCalls) -> None
     assert gone["state"] == "cancelled"
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"slot": None}, {"issue": "card"}, {"note": "other"}, {"name": "Li"}, {"slot": (MORNING + HALF).isoformat()}],
+    ids=lambda other: "-".join(other),
+)
+async def test_another_request_under_a_used_key_is_refused_and_gets_no_token(
+    calls: FakeCalls, other: dict[str, str | None]
+) -> None:
+    body = {"number": "+33199001234", "slot": MORNING.isoformat(), "name": "Mei", "note": "the card"}
+    key = {"Idempotency-Key": "k1"}
+    async with serving(calls) as client:
+        first = await client.post("/callback/phone", json=body, headers=key)
+        second = await client.post("/callback/phone", json=body | other, headers=key)
+        same = await client.post("/callback/phone", json=body, headers=key)
+        told = await second.json()
+
+        assert (first.status, second.status, same.status) == (201, 409, 201)
+        assert (told["code"], "token" in told) == ("idempotency", False)
+        assert await same.json() == await first.json()
+    assert len(calls.requests) == 1  # what came again asked nobody
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_a_form_that_was_changed_after_it_was_sent_may_be_sent_as_another_one(
+    calls: FakeCalls, language: str
+) -> None:
+    where = f"/callback/phone?language={language}"
+    async with serving(calls) as client:
+        form = GOOD | {"id": _hidden(await (await client.get(where)).text(), "id")}
+        status = [(await client.post(where, data=form)).status for _ in range(2)]
+        changed = await client.post(where, data=form | {"note": "the card"})
+        text = unescape(await changed.text())
+        again = await client.post(where, data=form | {"note": "the card", "id": _hidden(text, "id")})
+
+    assert (status, changed.status, again.status) == ([201, 201], 409, 201)
+    assert WORDS[language]["idempotency"] in text
+    assert len(calls.requests) == 2
+
+
 async def test_a_taken_slot_is_answered_with_the_next_free_ones(calls: FakeCalls) -> None:
     body = {"number": "+33199001234", "slot": "2026-11-23T12:00:00Z"}
     async with serving(calls) as client:
