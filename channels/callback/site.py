@@ -40,6 +40,12 @@ _HEADERS = {
 }
 
 
+_PREFLIGHT = {
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "GET, POST, DELETE",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "content-type, authorization, idempotency-key",
+    hdrs.ACCESS_CONTROL_MAX_AGE: "600",
+}
+
 # `ValueError` is also what a form's fields, its letters and its instants raise
 _UNREADABLE = (MalformedPayload, web.RequestPayloadError, HttpProcessingError, ValueError)
 
@@ -77,6 +83,7 @@ class _Site:
             (hdrs.METH_DELETE, "/{id}", self._cancel),
             (hdrs.METH_POST, "/{id}/cancel", self._cancel),
             (hdrs.METH_POST, "/{id}/slot", self._reschedule),
+            (hdrs.METH_OPTIONS, "{path:.*}", self._preflight),
             (hdrs.METH_GET, "/{id}/code", self._code),
             (hdrs.METH_POST, "/{id}/code", self._typed),
         ]
@@ -95,6 +102,7 @@ class _Site:
             origin = request.headers.get(hdrs.ORIGIN)
             if origin and origin in place.account.settings.origins:
                 response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+                response.headers[hdrs.VARY] = hdrs.ORIGIN
             return response
 
         return answered
@@ -119,6 +127,12 @@ class _Site:
         else:
             text, kind = json.dumps(problem.as_json(language), ensure_ascii=False), "application/problem+json"
         return web.Response(status=problem.status, text=text, content_type=kind, headers=headers)
+
+    async def _preflight(self, request: web.Request, place: Place) -> web.StreamResponse:
+        """What a browser asks before a page of another origin may send JSON. A page that is not named is told nothing."""
+        if request.headers.get(hdrs.ORIGIN) not in place.account.settings.origins:
+            raise Problem(403, "origin")
+        return web.Response(status=204, headers=_PREFLIGHT)
 
     # -- the page ------------------------------------------------------------------------------------------------------
 

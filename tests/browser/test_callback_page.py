@@ -63,6 +63,44 @@ async def test_a_call_is_asked_for_in_french_while_the_queue_is_closed(
     ]
 
 
+_ASKS = """async ([where, bodies]) => {
+  const told = [];
+  for (const body of bodies) {
+    const headers = { "content-type": "application/json", "idempotency-key": "k1" };
+    const answer = await fetch(where, { method: "POST", headers, body: JSON.stringify(body) });
+    told.push([answer.status, await answer.json()]);
+  }
+  const [, { id, token }] = told[0];
+  const gone = await fetch(`${where}/${id}`, { method: "DELETE", headers: { authorization: `Bearer ${token}` } });
+  return [...told.map(([status]) => status), gone.status, (await gone.json()).state];
+}"""
+
+
+async def test_a_page_of_another_origin_that_is_named_asks_and_cancels_with_json(
+    open_context: OpenContext, clock: FakeClock
+) -> None:
+    calls = FakeCalls(clock)
+    shop = web.Application()
+    shop.router.add_get("/", _empty)
+    watched = await open_context(locale="en-GB")
+    watched.allowed = ("422",)
+    async with TestServer(shop) as front:
+        named = str(front.make_url("")).rstrip("/")
+        app = web.Application()
+        app.add_routes(routes({"phone": await account(clock, origins=[named])}, doors(clock, calls)))
+        async with TestServer(app) as server:
+            page = await watched.page()
+            await page.goto(named)
+            where = str(server.make_url("/callback/phone"))
+            told = await page.evaluate(_ASKS, [where, [{"number": "+33199001234"}, {"number": "112"}]])
+
+    assert told == [201, 422, 200, "cancelled"]
+
+
+async def _empty(_: web.Request) -> web.Response:
+    return web.Response(text="<!doctype html><title>shop</title><link rel=icon href=data:,>", content_type="text/html")
+
+
 @pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
 async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_it(
     open_context: OpenContext, clock: FakeClock, language: str

@@ -318,6 +318,26 @@ async def test_another_pages_form_is_refused_and_one_that_is_named_is_not(calls:
     assert shop.headers["Access-Control-Allow-Origin"] == "https://shop.example"
 
 
+@pytest.mark.parametrize("path", ["", "/slots", "/some-id", "/some-id/slot"])
+async def test_a_named_pages_browser_may_ask_what_it_may_send_and_another_pages_may_not(
+    calls: FakeCalls, path: str
+) -> None:
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    async with serving(calls, origins=["https://shop.example"]) as client:
+        where = f"/callback/phone{path}"
+        shop = await client.options(where, headers=asks | {"Origin": "https://shop.example"})
+        evil = await client.options(where, headers=asks | {"Origin": "https://evil.example"})
+        nobody = await client.options(where, headers=asks)
+
+    assert (shop.status, evil.status, nobody.status) == (204, 403, 403)
+    assert shop.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+    assert shop.headers["Access-Control-Allow-Methods"] == "GET, POST, DELETE"
+    assert shop.headers["Access-Control-Allow-Headers"] == "content-type, authorization, idempotency-key"
+    assert int(shop.headers["Access-Control-Max-Age"]) > 0
+    for answer in (evil, nobody):
+        assert not [name for name in answer.headers if name.startswith("Access-Control")]
+
+
 @pytest.mark.slow
 async def test_two_thousand_hostile_forms_are_refused_for_their_numbers_in_words_and_a_good_one_is_taken(
     calls: FakeCalls,
