@@ -4,14 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoServersError
 
 from storage.signals.relay import Connect, Link
 
 _SUBJECT = "huntgroup.hints"
 _TIMEOUT = 5
+_BETWEEN = 1  # seconds between the driver's own tries; the pauses that grow are the relay's
 
 
 class _Subject:
@@ -26,8 +27,12 @@ class _Subject:
         await _arrived(self._client)
 
     async def close(self) -> None:
-        with contextlib.suppress(Exception):
-            await self._client.close()
+        await _let_go(self._client)
+
+
+async def _let_go(client: Client) -> None:
+    with contextlib.suppress(Exception):
+        await client.close()
 
 
 async def _arrived(client: Client) -> None:
@@ -40,28 +45,38 @@ def over_nats(server: str) -> Connect:
     """How to connect to the other nodes through a NATS server."""
 
     async def connect(heard: Callable[[str], None]) -> Link:
-        lost = asyncio.Event()
-
-        async def on_lost() -> None:
-            lost.set()
-
-        async def on_error(_error: Exception) -> None:
-            """The relay tells what matters."""
-
-        async def on_message(message: Msg) -> None:
-            heard(message.data.decode(errors="replace"))
-
-        client = await nats.connect(
-            server,
-            allow_reconnect=False,
-            connect_timeout=_TIMEOUT,
-            max_reconnect_attempts=0,
-            closed_cb=on_lost,
-            disconnected_cb=on_lost,
-            error_cb=on_error,
-        )
-        await client.subscribe(_SUBJECT, cb=on_message)
-        await _arrived(client)
+        client, lost = Client(), asyncio.Event()
+        try:
+            await _listen(client, server, lost, heard)
+        except NoServersError as error:
+            raise ConnectionError("no NATS server answers") from error
+        except BaseException:
+            await _let_go(client)  # whoever is refused would leave a socket behind at every try
+            raise
         return _Subject(client, lost)
 
     return connect
+
+
+async def _listen(client: Client, server: str, lost: asyncio.Event, heard: Callable[[str], None]) -> None:
+    async def on_lost() -> None:
+        lost.set()
+
+    async def on_error(_error: Exception) -> None:
+        """The relay tells what matters."""
+
+    async def on_message(message: Msg) -> None:
+        heard(message.data.decode(errors="replace"))
+
+    await client.connect(
+        server,
+        allow_reconnect=False,
+        connect_timeout=_TIMEOUT,
+        max_reconnect_attempts=1,  # 0 would be without end, and nobody told
+        reconnect_time_wait=_BETWEEN,
+        closed_cb=on_lost,
+        disconnected_cb=on_lost,
+        error_cb=on_error,
+    )
+    await client.subscribe(_SUBJECT, cb=on_message)
+    await _arrived(client)

@@ -56,6 +56,16 @@ def test_rooms_that_belong_to_others_too_or_lie_elsewhere_are_told() -> None:
     assert elsewhere.words == "'router' is read from /opt/other; 'desk' is not installed"
 
 
+def test_a_distribution_that_brings_a_room_of_our_name_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Django's `channels` would be, installed beside us: whichever came last, some of the files are not ours."""
+    told = tmp_path / "channels-4.3.1.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: channels\nVersion: 4.3.1\n")
+    (told / "top_level.txt").write_text("channels\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert doctor_machine.packages().words == "'channels' belongs to channels too"
+
+
 @pytest.mark.parametrize(
     ("version", "state"),
     [("2026a", "ok"), ("2025c", "ok"), ("2025a", "warn"), ("2019z", "warn"), ("none is told", "warn"), ("", "warn")],
@@ -204,13 +214,12 @@ def test_a_server_that_cannot_keep_everybodys_words_is_bad(wrong: dict[str, Any]
     assert (found.state, words in found.words) == (State.BAD, True)
 
 
-async def test_nodes_that_can_wake_one_another_are_told_from_those_that_cannot(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("storage.signals.links._PATIENCE", 2.0)
+async def test_nodes_that_can_wake_one_another_are_told_from_those_that_cannot(postgres_url: str) -> None:
     port = free_port()
-    with nats_server(port):
-        through = Service(signals=f"nats://127.0.0.1:{port}")
+    with nats_server(port, "--user", "anna", "--pass", "right"):
+        (refused,) = await doctor_memory.signals(Service(signals=f"nats://anna:hidden@127.0.0.1:{port}"))
+        assert (refused.state, refused.words) == (State.BAD, "NATS: our credentials are refused")
+        through = Service(signals=f"nats://anna:right@127.0.0.1:{port}")
         assert states(await doctor_memory.signals(through)) == {"signals": "ok"}
     (gone,) = await doctor_memory.signals(Service(signals=f"nats://anna:hidden@127.0.0.1:{port}"))
     assert (gone.state, gone.words) == (State.BAD, "NATS: nothing answers there")

@@ -1,6 +1,7 @@
 """Hints between nodes, over a real PostgreSQL and a real NATS server."""
 
 import asyncio
+import logging
 import socket
 import subprocess
 import sys
@@ -23,9 +24,9 @@ NATS = Path(sys.executable).parent / "nats-server"
 
 
 @contextmanager
-def nats_server(port: int) -> Iterator[None]:
+def nats_server(port: int, *more: str) -> Iterator[None]:
     server = subprocess.Popen(
-        [NATS, "-a", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [NATS, "-a", "127.0.0.1", "-p", str(port), *more], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         for _ in range(3_000):
@@ -114,6 +115,27 @@ async def test_a_lost_postgresql_connection_heals(postgres: Postgres, postgres_u
                 first.publish(Hint(topic=Topic.RULES, keys=("x",)))
                 if Topic.RULES in await there.wait(0.1):
                     break
+
+
+async def test_a_link_that_is_not_to_be_had_is_told_in_the_log() -> None:
+    """Whoever set it up wrongly would else only see that everything comes a second late."""
+    told = asyncio.Queue[str]()
+
+    class Telling(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.put_nowait(record.getMessage())
+
+    relay, heard = logging.getLogger("storage.signals.relay"), Telling()
+    relay.addHandler(heard)
+    try:
+        nobody = f"127.0.0.1:{free_port()}"
+        for spec, database in ((f"nats://{nobody}", ""), ("postgres", f"postgresql://anna@{nobody}/huntgroup")):
+            signals = open_signals(spec, database=database, clock=FakeClock())
+            await signals.start()
+            assert await asyncio.wait_for(told.get(), 60) == "signals_unreachable"
+            await signals.stop()
+    finally:
+        relay.removeHandler(heard)
 
 
 @pytest.mark.slow
