@@ -8,7 +8,10 @@ import * as store from "./store.js";
 
 export const newId = () => crypto.randomUUID?.() ?? `${Date.now().toString(16)}-${Math.random().toString(16).slice(2)}`;
 
-/** One move of a conversation; true when it succeeded. A lost race is told, and what really is the case comes in. */
+/**
+ * One move of a conversation; true when it succeeded. A lost race is told, and what really is the case comes in.
+ * Where a call is still asked for, what can be done about it is asked.
+ */
 export async function move(id, verb, body) {
   try {
     const after = await api.move(id, verb, body);
@@ -16,7 +19,8 @@ export async function move(id, verb, body) {
     else store.keepConversations([await api.conversation(id)]);
     return true;
   } catch (fault) {
-    tell(fault);
+    if (fault.code === "call_open") store.dialog.value = { name: "call", id };
+    else tell(fault);
     if (fault.status === 409) api.conversation(id).then((it) => store.keepConversations([it]), tell);
     return false;
   }

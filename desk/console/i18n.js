@@ -45,6 +45,9 @@ export const time = (at) => format({ hour: "2-digit", minute: "2-digit" }, at);
 export const whole = (at) => format({ dateStyle: "full", timeStyle: "long" }, at);
 export const weekday = (at) => format({ weekday: "short", hour: "2-digit", minute: "2-digit" }, at);
 
+/** A wall clock elsewhere, `2026-11-24T10:30`, as it reads there. */
+export const wall = (local) => format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" }, `${local}Z`);
+
 const startOfDay = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 export function day(at) {

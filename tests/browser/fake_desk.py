@@ -136,6 +136,11 @@ ISSUES = [
     {"id": "refund", "title": {"en": "Refund", "zh": "退款"}},
 ]
 
+SLOTS: list[Json] = [
+    {"start": "2026-11-24T08:00:00Z", "end": "2026-11-24T08:30:00Z", "local": "2026-11-24T09:00"},
+    {"start": "2026-11-24T08:30:00Z", "end": "2026-11-24T09:00:00Z", "local": "2026-11-24T09:30"},
+]
+
 
 class Held:
     """One answer that was written down, but has not left yet."""
@@ -161,6 +166,7 @@ class FakeDesk:
         self.asked: list[tuple[str, str, Any]] = []
         self.fail: dict[str, tuple[int, str]] = {}
         self.held: dict[str, Held] = {}
+        self.calls: dict[str, Json] = {}
 
     # -- handles for tests ---------------------------------------------------------------------------------------------
 
@@ -239,6 +245,14 @@ class FakeDesk:
         for socket in list(self.sockets):
             await socket.close(code=1012)
 
+    def put_call(self, conversation_id: str, **changes: Any) -> Json:
+        """A call is asked for in this conversation."""
+        usual: Json = {"id": f"call-{conversation_id}", "state": "offered", "number": "+33199001234", "extension": "12"}
+        usual |= {"tel": None, "name": None, "note": None, "language": "fr", "timezone": "Europe/Paris"}
+        usual |= {"local_time": "2026-11-23T10:05", "slot": None, "slot_local": None, "next": None, "missed": False}
+        self.calls[conversation_id] = usual | {"consent_at": None, "dialer": "manual", "attempts": []} | changes
+        return self.calls[conversation_id]
+
     # -- the application -----------------------------------------------------------------------------------------------
 
     def app(self) -> web.Application:
@@ -264,6 +278,9 @@ class FakeDesk:
                 web.get(f"{thread}/messages/{{message}}/html", self._formatted),
                 web.get(f"{thread}/explain", self._explain),
                 web.post(f"{api}/explain", self._try),
+                web.get(f"{thread}/callback", self._call),
+                web.get(f"{thread}/callback/slots", self._slots),
+                web.post(f"{thread}/callback/{{what}}", self._change_call),
                 web.post(f"{thread}/{{verb}}", self._move),
                 web.post(f"{api}/attachments", self._upload),
                 web.get(f"{api}/events", self._socket),
@@ -430,6 +447,30 @@ class FakeDesk:
         if verb not in moves:
             return web.json_response({"ok": True})
         return web.json_response(await self.change(wanted, "conversation.updated", **moves[verb]))
+
+    async def _call(self, request: web.Request) -> web.Response:
+        found = self.calls.get(request.match_info["id"])
+        return web.json_response(found or {"status": 404, "code": "no_callback"}, status=200 if found else 404)
+
+    async def _slots(self, _: web.Request) -> web.Response:
+        return web.json_response({"timezone": "Europe/Paris", "items": SLOTS})
+
+    async def _change_call(self, request: web.Request) -> web.Response:
+        body, wanted, what = await self._body(request), request.match_info["id"], request.match_info["what"]
+        one = self.calls[wanted]
+        slot = next((slot for slot in SLOTS if slot["start"] == body.get("slot")), None)
+        tried = {"id": "a1", "number": 1, "agent": ME["id"], "dialer": "manual", "created_at": moment()}
+        tried |= {"connected_at": None, "ended_at": None, "outcome": None, "note": None}
+        changes: Mapping[str, Json] = {
+            "dial": {"state": "dialing", "tel": "tel:+33199001234;ext=12", "attempts": [tried]},
+            "cancel": {"state": "cancelled"},
+            "slot": {"state": "scheduled" if slot else "due", "slot_local": slot["local"] if slot else None},
+            "outcome": {"state": body.get("outcome"), "tel": None},
+        }
+        self.calls[wanted] = one | changes[what]
+        if what == "outcome":
+            return web.json_response(await self.change(wanted, "conversation.updated"))
+        return web.json_response(self.calls[wanted])
 
     async def _upload(self, request: web.Request) -> web.Response:
         part = await (await request.multipart()).next()

@@ -181,7 +181,8 @@ async def test_an_agent_arranges_a_call_in_a_conversation_that_began_elsewhere(
     house: House, open_context: OpenContext
 ) -> None:
     house.put_clock(monday() + timedelta(minutes=1))
-    context = await open_context()
+    context = await open_context(timezone_id="Europe/Paris")
+    context.allowed = ("409",)  # the browser tells of the refusal too
     lea = await context.page()
     await at_work(lea, house)
     async with aiohttp.ClientSession() as session:
@@ -204,6 +205,30 @@ async def test_an_agent_arranges_a_call_in_a_conversation_that_began_elsewhere(
     await house.picture(lea, "arranged")
     (only,) = [one async for one in house.api.conversations()]
     assert (only["channels"], only["customer"]["name"]) == (["app", "phone"], "Anne Dupont")
+    await moved_and_cancelled(lea, house)
+    assert (await house.api.get(f"/api/v1/conversations/{only['id']}"))["state"] == "closed"
+
+
+async def moved_and_cancelled(page: Page, house: House) -> None:
+    """The chat goes on while its call is moved; closing it asks about the call first, and goes on when that is cancelled."""
+    panel = page.get_by_role("region", name="Call asked for")
+    await panel.get_by_role("button", name="Move", exact=True).click()
+    when = panel.get_by_label("New time (Europe/Paris)")
+    await expect(when.locator("option")).to_have_count(51)  # as soon as possible, and fifty slots
+    await when.select_option(index=1)
+    await panel.get_by_role("button", name="Move the call").click()
+    await expect(panel).to_contain_text("scheduled")
+    await expect(page.locator("#thread .note")).to_contain_text("The call was moved: today at ")
+    await house.picture(page, "moved")
+    await page.get_by_role("button", name="Close", exact=True).click()
+    sheet = page.get_by_role("dialog", name="Call asked for")
+    await expect(sheet).to_contain_text("say what came of it, or cancel it")
+    await sheet.get_by_role("button", name="Cancel the call").click()
+    await sheet.get_by_role("button", name="Yes, cancel it").click()
+    await expect(panel).to_contain_text("cancelled")
+    await expect(page.locator("#thread .note").last).to_have_text(re.compile("^You.*The call was cancelled."))
+    await expect(page.get_by_role("status").filter(has_text="is closed")).to_be_visible()
+    await house.picture(page, "cancelled-and-closed")
 
 
 async def test_a_visitor_of_the_chat_asks_to_be_called_about_what_they_wrote(

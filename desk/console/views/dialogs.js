@@ -1,9 +1,10 @@
-// Questions asked over the page: transfer, snooze, label, a message to try, and the help with all keys.
+// Questions asked over the page: transfer, snooze, label, a call in the way of closing, a message to try, and the help with all keys.
 
 import { html, useState } from "../vendor/vendor.js";
 import { keysOf, move } from "../actions.js";
 import { LANGUAGES, languageName, say, term, titled, weekday } from "../i18n.js";
 import * as store from "../store.js";
+import { CallOpen } from "./call.js";
 import { queueTitle } from "./list.js";
 import { Sheet, dismiss } from "./sheet.js";
 import { Try } from "./try.js";
@@ -94,7 +95,9 @@ const Help = () => html`<${Sheet} title=${say("help.title")}>
   </dl>
 <//>`;
 
-const ASKED = { transfer: Transfer, snooze: Snooze, label: Label };
+const Call = ({ it }) => html`<${Sheet} title=${say("call.title")}><${CallOpen} it=${it} leave=${dismiss} /><//>`;
+
+const ASKED = { transfer: Transfer, snooze: Snooze, label: Label, call: Call };
 
 export function Dialogs() {
   const [open] = useState(store.dialog);

@@ -1,0 +1,190 @@
+"""What an agent does with a call in the console: each state of the panel, by keys alone, in four languages."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenContext, shoot, violations
+from tests.browser.fake_desk import ME, FakeDesk, conversation, moment, seen
+
+pytestmark = pytest.mark.browser
+LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE"}
+WORDS = {
+    language: json.loads((Path("desk/console/i18n") / f"{language}.json").read_text("utf-8")) for language in LOCALES
+}
+MINE = {"state": "assigned", "assignee": ME, "kind": "callback", "channels": ["phone"]}
+
+
+async def at_the_call(open_context: OpenContext, url: str, language: str = "en", **options: object) -> Page:
+    watched = await open_context(locale=LOCALES[language], **options)
+    watched.allowed = ("409",)
+    page = await watched.page()
+    await page.goto(f"{url}?login=once")
+    await page.locator("[data-row=conversation-1]").click()
+    return page
+
+
+def panel(page: Page, language: str = "en") -> Locator:
+    return page.get_by_role("region", name=WORDS[language]["call.title"])
+
+
+@pytest.fixture
+def call(desk: FakeDesk) -> None:
+    desk.logged_in = True
+    desk.put(conversation(1, **MINE, customer={"id": "customer-1", "name": "Anne", "verified": False}), "callback")
+    desk.put_call("conversation-1", slot_local="2026-11-23T10:00", note="after the bell")
+
+
+@pytest.mark.usefixtures("call")
+async def test_the_number_is_a_link_once_the_try_is_written_down(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    page = await at_the_call(open_context, desk_url)
+    number = panel(page).locator(".number")
+    await expect(number).to_have_text("+33199001234 · 12")
+    await expect(number.locator("a")).to_have_count(0)
+    await shoot(page, "call-due")
+    await panel(page).get_by_role("button", name="Call", exact=True).click()
+    await expect(number.locator("a")).to_have_attribute("href", "tel:+33199001234;ext=12")
+    await expect(panel(page).get_by_role("button", name="Cancel the call")).to_have_count(0)  # nobody is cut off
+    await expect(panel(page).get_by_role("button", name="Move")).to_have_count(0)
+    await shoot(page, "call-dialing")
+    assert not await violations(page)
+
+
+@pytest.mark.usefixtures("call")
+async def test_never_is_ticked_beside_the_outcome(desk: FakeDesk, desk_url: str, open_context: OpenContext) -> None:
+    page = await at_the_call(open_context, desk_url)
+    await panel(page).get_by_label("They asked never to be called again").check()
+    await panel(page).get_by_role("button", name="No answer").click()
+    assert await seen(desk, "POST", "/callback/outcome") == {"outcome": "no_answer", "never": True}
+    await expect(panel(page)).to_contain_text("given up: no answer")
+    await shoot(page, "call-over")
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.usefixtures("call")
+async def test_a_call_is_moved_by_keys_alone_in_every_language(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
+) -> None:
+    words, page = WORDS[language], await at_the_call(open_context, desk_url, language)
+    move = panel(page, language).get_by_role("button", name=words["call.move"], exact=True)
+    await move.focus()
+    await page.keyboard.press("Enter")
+    when = panel(page, language).get_by_label(words["call.when"].replace("{zone}", "Europe/Paris"))
+    await expect(when).to_be_focused()
+    await expect(when.locator("option")).to_have_count(3)
+    await expect(when.locator("option").first).to_have_text(words["call.soon"])
+    await expect(when.locator("option").last).to_have_text(re.compile("0?9:30$"))  # the customer's clock
+    await shoot(page, f"call-move-{language}")
+    assert not await violations(page)
+    await page.keyboard.press("End")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")  # left as it is
+    await expect(move).to_be_focused()
+    assert not any(path.endswith("/slot") for _, path, _ in desk.asked)
+    await page.keyboard.press("Enter")
+    await expect(when.locator("option")).to_have_count(3)
+    await page.keyboard.press("End")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    assert await seen(desk, "POST", "/callback/slot") == {"slot": "2026-11-24T08:30:00Z"}
+    await expect(page.get_by_role("status").filter(has_text=words["call.moved"])).to_be_visible()
+    await expect(panel(page, language)).to_contain_text(words["callstate.scheduled"])
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.usefixtures("call")
+async def test_a_call_is_cancelled_when_asked_twice_in_every_language(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
+) -> None:
+    words, page = WORDS[language], await at_the_call(open_context, desk_url, language)
+    cancel = panel(page, language).get_by_role("button", name=words["call.cancel"], exact=True)
+    await cancel.focus()
+    await page.keyboard.press("Enter")
+    sure = panel(page, language).get_by_role("group", name=words["call.cancel.sure"])
+    await expect(sure.get_by_role("button", name=words["call.leave"])).to_be_focused()  # a second Enter cancels nothing
+    await shoot(page, f"call-cancel-{language}")
+    assert not await violations(page)
+    await page.keyboard.press("Enter")
+    await expect(cancel).to_be_focused()
+    assert desk.calls["conversation-1"]["state"] == "offered"
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").filter(has_text=words["call.cancelled"])).to_be_visible()
+    await expect(panel(page, language)).to_contain_text(words["callstate.cancelled"])
+    await shoot(page, f"call-cancelled-{language}")
+
+
+@pytest.mark.usefixtures("call")
+async def test_a_time_that_was_taken_meanwhile_is_told_and_another_is_chosen(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    page = await at_the_call(open_context, desk_url)
+    desk.fail["/api/v1/conversations/conversation-1/callback/slot"] = (409, "slot_taken")
+    await panel(page).get_by_role("button", name="Move", exact=True).click()
+    for number in (1, 2):
+        await panel(page).get_by_label("New time").select_option(index=number)
+        await panel(page).get_by_role("button", name="Move the call").click()
+        if number == 1:
+            await expect(page.get_by_role("alert")).to_contain_text("That time has just been taken")
+    await expect(panel(page)).to_contain_text("scheduled")
+    assert await seen(desk, "POST", "/callback/slot") == {"slot": "2026-11-24T08:30:00Z"}
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.usefixtures("call")
+async def test_closing_over_a_call_asks_what_is_to_become_of_it_in_every_language(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
+) -> None:
+    words, page = WORDS[language], await at_the_call(open_context, desk_url, language)
+    await expect(panel(page, language)).to_be_visible()
+    desk.fail["/api/v1/conversations/conversation-1/close"] = (409, "call_open")
+    await page.keyboard.press("e")
+    sheet = page.get_by_role("dialog", name=words["call.title"])
+    await expect(sheet).to_contain_text(words["error.call_open"])
+    await expect(sheet.get_by_role("button", name=words["call.done"])).to_be_visible()
+    await shoot(page, f"call-open-{language}")
+    assert not await violations(page)
+    await sheet.get_by_role("button", name=words["call.cancel"], exact=True).click()
+    await sheet.get_by_role("button", name=words["call.cancel.yes"]).click()
+    await expect(sheet).to_have_count(0)
+    closed = words["closed_toast"].replace("{reference}", "7K3M-9Q01")
+    await expect(page.get_by_role("status").filter(has_text=closed)).to_be_visible()  # what was asked for goes on
+    assert desk.conversations["conversation-1"]["state"] == "closed"
+
+
+@pytest.mark.usefixtures("call")
+async def test_closing_goes_on_after_what_came_of_the_call_was_said(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    page = await at_the_call(open_context, desk_url, viewport={"width": 390, "height": 780})
+    desk.fail["/api/v1/conversations/conversation-1/close"] = (409, "call_open")
+    await page.get_by_role("button", name="Close").click()
+    sheet = page.get_by_role("dialog", name="Call asked for")
+    await sheet.get_by_label("Note about the call").fill("They had it solved")
+    await shoot(page, "call-open-narrow")
+    await sheet.get_by_role("button", name="Spoke with them").click()
+    await expect(page.get_by_role("status").filter(has_text="is closed")).to_be_visible()
+    assert await seen(desk, "POST", "/callback/outcome") == {"outcome": "done", "note": "They had it solved"}
+
+
+async def test_a_call_that_sleeps_with_nobody_is_changed_by_whoever_sees_it_and_one_of_a_colleague_is_not(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    desk.logged_in = True
+    asleep = {"state": "snoozed", "kind": "callback", "channels": ["phone"], "snoozed_until": moment(60)}
+    desk.put(conversation(1, **asleep), "callback")
+    desk.put_call("conversation-1", state="scheduled")
+    page = await at_the_call(open_context, desk_url)
+    await expect(panel(page).get_by_role("button", name="Cancel the call")).to_be_visible()
+    await expect(panel(page).get_by_label("Note about the call")).to_have_count(0)
+    await shoot(page, "call-asleep")
+    ann = {"id": "agent-ann", "name": "Ann Lee"}
+    await desk.change("conversation-1", "conversation.updated", state="assigned", assignee=ann, snoozed_until=None)
+    await expect(panel(page).get_by_role("button", name="Cancel the call")).to_have_count(0)
