@@ -26,7 +26,7 @@ from storage import sqlite
 from storage.engine import open_storage
 from storage.signals import open_signals
 from tests.fakes import FakeClock
-from tests.flows.stage import CANS, Stage, rulebook
+from tests.flows.stage import CANS, PLAN, Stage, rulebook
 from tests.flows.test_callbacks import asked
 
 CALLS = int(os.environ.get("CALLS", "120"))
@@ -56,6 +56,9 @@ WAYS = (
     Outcome.INVALID,
 )
 SPAN = timedelta(days=28)
+MINUTE = timedelta(minutes=1)
+SEATS = 8  # in a slot
+ENOUGH, MANY = 2_000, 10_000  # requests for every end to be met, and for a slot to fill up
 
 
 def lawful(zone: str, at: datetime) -> bool:
@@ -85,8 +88,10 @@ class Month:
         self.links: dict[str, str] = {}
         self.dialed: list[tuple[str, str, str]] = []
         self.agents: list[Agent] = []
+        self.left_lying: set[str] = set()
+        self.fullest = 0
         duties = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: CANS, ends=stage.ends)
-        self.duties = duties.duties()[1:4]  # what runs out, falls due and is missed: nothing else happens here
+        self.duties = duties.duties()
 
     def plan(self, at: datetime, what: str, which: str = "") -> None:
         self.number += 1
@@ -116,11 +121,21 @@ class Month:
         except CallRefused:
             return
         one = told.callback
+        if slot is not None:
+            await self._is_not_overbooked(slot)
         self.links[number] = one.conversation
         self.requests.add(one.id)
         if self.draw.random() < 0.05:
             self.plan(self.stage.clock.now() + timedelta(minutes=self.draw.randrange(600)), "cancel", one.id)
         self._wait(one)
+
+    async def _is_not_overbooked(self, slot: datetime) -> None:
+        """Asked at every booking, while it stands: four agents take two calls each."""
+        async with self.stage.storage.read("test") as work:
+            there = await work.callbacks.taken("general", slot, slot + PLAN.slot, now=self.stage.clock.now())
+        booked = sum(there[slot].values())
+        assert booked <= SEATS
+        self.fullest = max(self.fullest, booked)
 
     def _wait(self, one: Callback) -> None:
         if one.open:
@@ -141,7 +156,10 @@ class Month:
     async def _call(self, one: Callback) -> None:
         now = self.stage.clock.now()
         if self.draw.random() < 0.1:  # nobody comes in time
-            self.plan(now + timedelta(minutes=self.draw.choice([10, 45, 6_000])), "work", one.id)
+            late = timedelta(minutes=self.draw.choice([10, 45, 6_000]))
+            if late > PLAN.expires:
+                self.left_lying.add(one.id)
+            self.plan(now + late, "work", one.id)
             return
         agent = self.draw.choice(self.agents)
         try:
@@ -153,6 +171,7 @@ class Month:
             return
         self.dialed.append((one.number, one.zone, now.isoformat()))
         assert lawful(one.zone, now)
+        assert is_open(now) or is_open(now - MINUTE)  # once a minute those are put to sleep whose queue has closed
         await self.stage.calls.outcome(agent, one.conversation, self.draw.choices(WAYS, (5, 3, 2, 1, 1, 1, 1))[0])
         self._wait((await self.calls.standing(one.id)).callback)
 
@@ -169,10 +188,12 @@ async def month(url: str, start: datetime, seed: int) -> tuple[str, Counter[str]
             await lived.run(CALLS)
             ends = [(await calls.standing(one)).callback for one in sorted(lived.requests)]
         async with storage.read("test") as work:
-            booked = await work.callbacks.taken("general", start, start + 2 * SPAN, now=clock.now())
-            assert all(sum(each.values()) <= 8 for each in booked.values())
             states = Counter([(await work.conversations.get(one.conversation)).state for one in ends])
     assert [one.id for one in ends if one.open] == []  # nobody is forgotten
+    assert {
+        one.id for one in ends if one.state is CallState.EXPIRED
+    } <= lived.left_lying  # and nobody runs out too early
+    assert lived.fullest == SEATS or CALLS < MANY
     assert set(states) <= {State.CLOSED}
     told = sorted((one.number, one.matter, one.state, [*one.outcomes], one.asked_at.isoformat()) for one in ends)
     digest = hashlib.sha256(repr((told, lived.dialed)).encode()).hexdigest()
@@ -216,5 +237,6 @@ async def test_a_month_of_calls_keeps_every_promise_and_is_the_same_for_the_same
 
     assert first == again
     assert states["done"] > CALLS // 10
-    assert {"done", "no_answer", "failed", "expired", "cancelled"} <= set(states) or CALLS < 500
+    assert {"done", "failed"} <= set(states)
+    assert {"no_answer", "busy", "expired", "cancelled"} <= set(states) or CALLS < ENOUGH
     print(f"\n{CALLS} requests in 28 days from {start}, twice the same: {dict(sorted(states.items()))}")
