@@ -5,18 +5,19 @@ from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
 
-from channels.callback import normalize, twilio
+from channels.callback import normalize, render, twilio, voice
 from channels.callback.place import Place
 from channels.callback.problems import Problem
 from channels.callback.reading import body_of
 from channels.callback.settings import Choice
-from channels.callback.words import words_of
+from channels.callback.voice import Said
 from conversation.calling import CallRefused
 from conversation.doors import Doors
 from conversation.errors import MalformedPayload
 
 Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
+_SAID = 3  # times that the menu is said
 
 
 def handlers(doors: Doors) -> list[Route]:
@@ -43,30 +44,36 @@ class _Exchange:
         """A call that came in while nobody takes calls: a key may say language and matter, then it becomes a wish."""
         url = f"{self._doors.public_url}/callback/{place.channel}/voice"
         form = await _signed(request, place, url)
-        settings = place.account.settings
-        line = settings.twilio
+        line = place.account.settings.twilio
         if line is None:
             raise Problem(404, "not_found")
-        language, step = self._doors.default_language, f"{url}?step=keyed"
-        if line.menu and request.query.get("step") != "keyed":
-            return _twiml(twilio.menu(line, step, words_of(language)["intro"], language))
-        choice = line.menu.get(form.get("Digits", ""))
+        heard, choice = _heard(request), line.menu.get(form.get("Digits", ""))
+        language = self._doors.default_language
+        if line.menu and choice is None and heard < _SAID:
+            sayings = voice.menu(line.menu, self._doors.issues(), language, first=not heard)
+            return _twiml(twilio.menu(f"{url}?heard={heard + 1}", sayings))
         language = choice.language if choice and choice.language else language
-        return _twiml(twilio.goodbye(words_of(language)[await self._wished(form, place, choice)], language))
+        return _twiml(twilio.goodbye(await self._wished(form, place, choice, language)))
 
-    async def _wished(self, form: dict[str, str], place: Place, choice: Choice | None) -> str:
-        """Which sentence the caller hears. Their call is their consent, and comes from their number: no code is asked."""
+    async def _wished(self, form: dict[str, str], place: Place, choice: Choice | None, language: str) -> Said:
+        """How their request stands. Their call is their consent, and comes from their number: no code is asked."""
         now = self._doors.clock.now()
         try:
             asked = normalize.missed_call(
                 form, place.account.settings, channel=place.channel, received_at=now, choice=choice
             )
-            await self._doors.calls.request(asked)
+            found = await self._doors.calls.request(asked)
         except CallRefused as refused:
-            return "asked_already" if refused.code == "asked_already" else "later"
-        except MalformedPayload:
-            return "later"
-        return "done_asap"
+            return voice.refusal(refused.code, language)
+        except MalformedPayload:  # they hide their number, or it is one that is not called
+            return voice.refusal("voice_no_number", language)
+        return voice.said(language, render.sentence(found, language))
+
+
+def _heard(request: web.Request) -> int:
+    """How often they have heard the menu."""
+    told = request.query.get("heard", "0")
+    return int(told) if told.isascii() and told.isdigit() and len(told) == 1 else 0
 
 
 async def _signed(request: web.Request, place: Place, url: str) -> dict[str, str]:

@@ -233,13 +233,14 @@ def _note(form: Form, words: Mapping[str, str]) -> str:
 def _issue(form: Form, words: Mapping[str, str]) -> str:
     if not form.issues:
         return ""
-    titles = {name: _title(title, form.language, name) for name, title in form.issues.items()}
+    titles = {name: title_of(title, form.language, name) for name, title in form.issues.items()}
     options = _options({"": words["issue_any"], **titles}, form.told.get("issue", ""))
     marks, fault = _marks(form, "issue", words)
     return f'<label for="issue">{escape(words["issue"])}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
 
 
-def _title(title: Mapping[str, str], language: str, name: str) -> str:
+def title_of(title: Mapping[str, str], language: str, name: str) -> str:
+    """A matter as this language calls it."""
     return title.get(language) or title.get("en") or next(iter(title.values()), name)
 
 

@@ -110,6 +110,13 @@ class Choice(_Part):
     issue: str | None = None
 
 
+def _digits(menu: Mapping[str, Choice]) -> Mapping[str, Choice]:
+    wrong = [key for key in menu if not (len(key) == 1 and key in "0123456789")]
+    if wrong:
+        raise ValueError(f"'{wrong[0]}' is no key to press: write one digit (the star says the menu again)")
+    return menu
+
+
 class Twilio(_Part):
     """An account with Twilio: calls over its REST API, their status, and calls that come in."""
 
@@ -122,7 +129,9 @@ class Twilio(_Part):
         description="the agents' line, rung first or put through to an answered customer; a dialer needs it",
     )
     api: Url = Field(default="https://api.twilio.com", description="another address, for tests")
-    menu: Mapping[str, Choice] = Field(default={}, description="keys of a call that comes in, and what they mean")
+    menu: Annotated[Mapping[str, Choice], AfterValidator(_digits)] = Field(
+        default={}, description="keys of a call that comes in, and what they mean"
+    )
 
 
 class Asterisk(_Part):

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from channels.callback.settings import Twilio
+from channels.callback.voice import Said
 from channels.twilio import matches
 from conversation.calling import CallReport, Outcome, PhoneCall
 
@@ -116,15 +117,18 @@ def _object(body: bytes) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def menu(settings: Twilio, action: str, words: str, language: str) -> str:
-    """TwiML that takes one key, where the account has a menu."""
+def menu(action: str, sayings: Sequence[Said]) -> str:
+    """TwiML that says it and takes one key; who presses none is taken on, too."""
     return (
-        f'<Response><Gather numDigits="1" action={quoteattr(action)} method="POST" timeout="6"><Say language={quoteattr(language)}>{escape(words)}</Say></Gather><Redirect method="POST">{escape(action)}</Redirect></Response>'
-        if settings.menu
-        else goodbye(words, language)
+        f'<Response><Gather numDigits="1" action={quoteattr(action)} method="POST" timeout="6">{_say(sayings)}</Gather>'
+        f'<Redirect method="POST">{escape(action)}</Redirect></Response>'
     )
 
 
-def goodbye(words: str, language: str) -> str:
+def goodbye(saying: Said) -> str:
     """TwiML that says it and hangs up."""
-    return f"<Response><Say language={quoteattr(language)}>{escape(words)}</Say><Hangup/></Response>"
+    return f"<Response>{_say([saying])}<Hangup/></Response>"
+
+
+def _say(sayings: Sequence[Said]) -> str:
+    return "".join(f"<Say language={quoteattr(one.voice)}>{escape(one.words)}</Say>" for one in sayings)

@@ -76,6 +76,13 @@ EN = {
     "on_the_line": "We are calling you at this moment.",
     "closed": "This request is settled.",
     "later": "This did not work. Please try again in a moment.",
+    "voice_hello": "We cannot take your call right now. We can call you back.",
+    "voice_spoken": "English",
+    "voice_and": ", ",
+    "voice_key": "For {what}, press {key}.",
+    "voice_again": "To hear this again, press star.",
+    "voice_asked_already": "A call to your number is asked for already. We will call you.",
+    "voice_no_number": "Your number cannot be called back. Please write to us.",
 }
 DE = {
     "title": "Rückruf wünschen",
@@ -151,6 +158,13 @@ DE = {
     "on_the_line": "Wir rufen Sie in diesem Augenblick an.",
     "closed": "Dieser Wunsch ist erledigt.",
     "later": "Das hat nicht geklappt. Bitte versuchen Sie es gleich noch einmal.",
+    "voice_hello": "Im Augenblick kann niemand Ihren Anruf annehmen. Wir können Sie zurückrufen.",
+    "voice_spoken": "Deutsch",
+    "voice_and": ", ",
+    "voice_key": "Für {what} drücken Sie die {key}.",
+    "voice_again": "Um dies noch einmal zu hören, drücken Sie die Sterntaste.",
+    "voice_asked_already": "Für Ihre Nummer ist schon ein Anruf gewünscht. Wir rufen Sie an.",
+    "voice_no_number": "Ihre Nummer können wir nicht zurückrufen. Bitte schreiben Sie uns.",
 }
 FR = {
     "title": "Être appelé",
@@ -226,6 +240,13 @@ FR = {
     "on_the_line": "Nous vous appelons en ce moment même.",
     "closed": "Cette demande est close.",
     "later": "Cela n'a pas marché. Veuillez réessayer dans un instant.",
+    "voice_hello": "Nous ne pouvons pas prendre votre appel en ce moment. Nous pouvons vous rappeler.",
+    "voice_spoken": "le français",
+    "voice_and": ", ",
+    "voice_key": "Pour {what}, tapez {key}.",
+    "voice_again": "Pour réécouter, tapez étoile.",
+    "voice_asked_already": "Un appel à votre numéro est déjà demandé. Nous vous appellerons.",
+    "voice_no_number": "Nous ne pouvons pas rappeler votre numéro. Écrivez-nous.",
 }
 ZH = {
     "title": "预约来电",
@@ -301,6 +322,13 @@ ZH = {
     "on_the_line": "我们此刻正在给您打电话。",
     "closed": "该请求已处理完毕。",
     "later": "操作未成功，请稍后再试。",
+    "voice_hello": "现在无法接听您的来电，我们可以给您回电。",
+    "voice_spoken": "中文",
+    "voice_and": "，",
+    "voice_key": "{what}，请按 {key}。",
+    "voice_again": "重听请按星号键。",
+    "voice_asked_already": "您的号码已预约回电，我们会给您打电话。",
+    "voice_no_number": "我们无法回拨您的号码，请给我们留言。",
 }
 WORDS: Mapping[str, Mapping[str, str]] = {"en": EN, "de": DE, "fr": FR, "zh": ZH}
 NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "zh": "中文"}

@@ -116,6 +116,7 @@ def test_every_fault_of_a_form_has_words() -> None:
         ({"deny": ["0033"]}, ("deny", 0)),
         ({"retry": {"busy": ["5 minutes"]}}, ("retry", "busy", 0)),
         ({"dialer": "twilio"}, ()),
+        ({"twilio": TWILIO | {"menu": {"12": {"language": "de"}}}}, ("twilio", "menu")),
         ({"dialer": "twilio", "twilio": TWILIO | {"account": "x"}}, ("twilio", "account")),
     ],
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import parse_qs
+from xml.etree import ElementTree as ET
 
 import pytest
 from aiohttp import web
@@ -13,12 +14,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback import asterisk, create, twilio
 from channels.callback.dialing import AsteriskDialer, TwilioDialer
+from channels.callback.render import when
 from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
+from channels.callback.words import WORDS
 from channels.outgoing import OutgoingHttp
 from channels.supervisor import Telling
 from channels.twilio import signature
-from conversation.calling import CallReport, Outcome, PhoneCall
+from conversation.calling import CallRefused, CallReport, Outcome, PhoneCall
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -27,7 +30,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from tests.channels.callback.doors import FakeCalls, doors
+from tests.channels.callback.doors import MORNING, FakeCalls, doors
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
 
@@ -248,8 +251,8 @@ async def test_an_answered_customer_hears_the_extension_as_tones_and_goes_on_to_
 
 
 @asynccontextmanager
-async def door(calls: FakeCalls) -> AsyncIterator[TestClient[Any, Any]]:
-    account = create("phone", {"twilio": LINE, "country": "FR"}, Bench(clock=calls.clock).tools())
+async def door(calls: FakeCalls, **more: Any) -> AsyncIterator[TestClient[Any, Any]]:
+    account = create("phone", {"twilio": LINE | more, "country": "FR"}, Bench(clock=calls.clock).tools())
     await account.start()
     app = web.Application()
     app.add_routes(routes({"phone": account}, doors(calls.clock, calls)))
@@ -280,21 +283,120 @@ async def test_a_status_is_believed_by_its_signature_only(clock: FakeClock) -> N
     ]
 
 
+CAME_IN = {"CallSid": "CA1", "From": "+33199001234", "CallStatus": "ringing"}
+MENU = {
+    "1": {"language": "fr", "issue": "card"},
+    "2": {"language": "de"},
+    "3": {"language": "zh"},
+    "4": {"language": "en"},
+    "5": {"issue": "card"},
+    "6": {},
+}
+
+
+def heard(twiml: str) -> list[tuple[str | None, str | None]]:
+    """What a caller hears: voice and words."""
+    return [(say.get("language"), say.text) for say in ET.fromstring(twiml).iter("Say")]
+
+
 async def test_a_call_that_came_in_becomes_a_wish_by_a_key(clock: FakeClock) -> None:
     calls = FakeCalls(clock)
-    form = {"CallSid": "CA1", "From": "+33199001234", "CallStatus": "ringing"}
     async with door(calls) as client:
-        asks = await (await post(client, "voice", form)).text()
-        keyed = await post(client, "voice?step=keyed", form | {"Digits": "1"})
+        asks = await (await post(client, "voice", CAME_IN)).text()
+        keyed = await post(client, "voice?heard=1", CAME_IN | {"Digits": "1"})
         said = await keyed.text()
-        again = await post(client, "voice?step=keyed", form | {"Digits": "1"})
-        hidden = await (await post(client, "voice?step=keyed", form | {"From": "anonymous"})).text()
-        forged = await post(client, "voice", form, token="another token")
+        again = await post(client, "voice?heard=1", CAME_IN | {"Digits": "1"})
+        forged = await post(client, "voice", CAME_IN, token="another token")
 
     assert '<Gather numDigits="1"' in asks
-    assert "Nous vous appellerons dès que possible." in said
+    assert "Donnez-nous" not in asks
+    assert heard(said) == [
+        ("fr-FR", "Nous sommes fermés et vous appellerons lundi 23 novembre à 09:00 (Europe/Paris).")
+    ]
+    assert said.endswith("<Hangup/></Response>")
     assert [(one.language, one.issue, one.number) for one in calls.requests] == [("fr", "card", "+33199001234")] * 2
     assert len({one.external_id for one in calls.requests}) == 1
     assert again.status == 200
-    assert "<Hangup/>" in hidden
     assert forged.status == 403
+
+
+async def test_the_menu_names_each_key_in_the_language_that_it_stands_for(clock: FakeClock) -> None:
+    async with door(FakeCalls(clock), menu=MENU) as client:
+        asks = await (await post(client, "voice", CAME_IN)).text()
+
+    assert heard(asks) == [
+        ("en-US", "We cannot take your call right now. We can call you back."),
+        ("fr-FR", "Pour le français, Carte, tapez 1."),
+        ("de-DE", "Für Deutsch drücken Sie die 2."),
+        ("cmn-CN", "中文，请按 3。"),
+        ("en-US", "For English, press 4."),
+        ("en-US", "For Card <lost>, press 5."),
+        ("en-US", "For Something else, press 6."),
+        ("fr-FR", "Pour réécouter, tapez étoile."),
+        ("de-DE", "Um dies noch einmal zu hören, drücken Sie die Sterntaste."),
+        ("cmn-CN", "重听请按星号键。"),
+        ("en-US", "To hear this again, press star."),
+    ]
+
+
+@pytest.mark.parametrize("pressed", [{"Digits": "*"}, {"Digits": "9"}, {}])
+async def test_who_presses_no_key_of_the_menu_hears_it_again_and_is_called_all_the_same(
+    clock: FakeClock, pressed: dict[str, str]
+) -> None:
+    calls = FakeCalls(clock)
+    async with door(calls, menu=MENU) as client:
+        turns = [ET.fromstring(await (await post(client, "voice", CAME_IN)).text())]
+        for _ in range(3):
+            (action,) = [one.get("action", "") for one in turns[-1].iter("Gather")]
+            assert [one.text for one in turns[-1].iter("Redirect")] == [action]
+            path = "voice?" + action.partition("?")[2]
+            turns.append(ET.fromstring(await (await post(client, path, CAME_IN | pressed)).text()))
+
+    assert [sum("tapez 1" in (say.text or "") for say in turn.iter("Say")) for turn in turns] == [1, 1, 1, 0]
+    assert [(say.get("language"), say.text) for say in turns[-1].iter("Say")] == [
+        ("en-US", "We are closed now and will call you on Monday, 23 November, at 09:00 (Europe/Paris).")
+    ]
+    assert turns[-1].find("Hangup") is not None
+    assert [(one.language, one.issue) for one in calls.requests] == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    ("key", "language", "voice"),
+    [("1", "fr", "fr-FR"), ("2", "de", "de-DE"), ("3", "zh", "cmn-CN"), ("4", "en", "en-US")],
+)
+async def test_a_caller_hears_the_truth_of_their_request_in_their_language(
+    clock: FakeClock, key: str, language: str, voice: str
+) -> None:
+    words, calls = WORDS[language], FakeCalls(clock)
+    path, pressed = "voice?heard=1", CAME_IN | {"Digits": key}
+
+    async def told(form: dict[str, str]) -> list[tuple[str | None, str | None]]:
+        return heard(await (await post(client, path, form)).text())
+
+    async with door(calls, menu=MENU) as client:
+        closed = await told(pressed)
+        calls.open_at = None
+        now = await told(pressed | {"CallSid": "CA2"})
+        hidden = await told(pressed | {"From": "anonymous"})
+        refused = {}
+        for code in ("asked_already", "do_not_call", "no_time"):
+            calls.failure = CallRefused(code)
+            refused[code] = await told(pressed)
+
+    assert closed == [
+        (voice, words["done_next"].format(time=when(MORNING, "Europe/Paris", language), zone="Europe/Paris"))
+    ]
+    assert now == [(voice, words["done_asap"])]
+    assert hidden == [(voice, words["voice_no_number"])]
+    assert refused == {
+        "asked_already": [(voice, words["voice_asked_already"])],
+        "do_not_call": [(voice, words["do_not_call"])],
+        "no_time": [(voice, words["no_time"])],
+    }
+
+
+async def test_without_a_menu_a_caller_is_told_at_once(clock: FakeClock) -> None:
+    calls = FakeCalls(clock, open_at=None)
+    async with door(calls, menu={}) as client:
+        told = heard(await (await post(client, "voice", CAME_IN)).text())
+    assert told == [("en-US", "We will call you as soon as possible.")]
