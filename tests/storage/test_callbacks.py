@@ -1,10 +1,7 @@
 """Requests to be called, on both databases: one open for each number and matter, no slot beyond its capacity, one call at a time."""
 
-import asyncio
-import multiprocessing
-from collections import Counter
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,11 +10,9 @@ from sqlalchemy import Connection, Engine, event
 
 from conversation import calling
 from conversation.calling import Attempt, Callback, CallState, Hands, Outcome
-from conversation.errors import Conflict, NoConnectionFree, NotFound
+from conversation.errors import Conflict, NotFound
 from conversation.ids import new_id
-from storage.engine import Store, open_storage
-from storage.signals import open_signals
-from tests.fakes import FakeClock
+from storage.engine import Store
 from tests.storage.makers import NOW
 
 ANY = (Hands(languages=None, calls=2),)
@@ -226,61 +221,3 @@ async def test_a_number_may_ask_never_to_be_called(store: Store) -> None:
         assert await work.callbacks.is_blocked("+33142685300")
         assert await work.callbacks.unblock("+33142685300")
         assert not await work.callbacks.unblock("+33142685300")
-
-
-def _book_all(url: str, process: int) -> list[tuple[str, str]]:
-    return asyncio.run(_bookings(url, process))
-
-
-async def _bookings(url: str, process: int) -> list[tuple[str, str]]:
-    clock = FakeClock()
-    signals = open_signals("local", database=url, clock=clock)
-    async with open_storage(url, clock=clock, signals=signals, durable=False) as store:
-        wanted = [f"{process}-{number}" for number in range(250)]
-        return list(await asyncio.gather(*(_book(store, one, place % 50) for place, one in enumerate(wanted))))
-
-
-async def _book(store: Store, request: str, wish: int) -> tuple[str, str]:
-    """The slot asked for, else the next that is free; as the door does it."""
-    slots = [NINE + (wish + step) % 50 * timedelta(minutes=30) for step in range(50)]
-    while True:
-        try:
-            async with store.read("test") as work:
-                taken = await work.callbacks.taken("q", NINE, NINE + timedelta(days=2), now=NOW)
-            free = [at for at in slots if sum(taken.get(at, {}).values()) < ANY[0].calls]
-            if not free or await _placed(store, request, free[0]):
-                return request, free[0].isoformat() if free else ""
-        except NoConnectionFree:  # told to come back, it comes back
-            await asyncio.sleep(0.01)
-
-
-async def _placed(store: Store, request: str, at: datetime) -> bool:
-    while True:
-        try:
-            async with store.begin("test") as work:
-                held = await work.callbacks.hold(
-                    request,
-                    "q",
-                    at,
-                    language="fr",
-                    hands=ANY,
-                    per_slot=None,
-                    until=NOW + MINUTE,
-                    now=NOW,
-                )
-                return held and await work.callbacks.confirm(request, request) is not None
-        except Conflict as conflict:
-            assert conflict.code == "retry"
-
-
-@pytest.mark.slow
-def test_five_hundred_ask_at_once_for_fifty_slots_over_two_processes_and_exactly_the_capacity_is_booked(
-    postgres_url: str,
-) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        told = [one for part in pool.starmap(_book_all, [(postgres_url, 0), (postgres_url, 1)]) for one in part]
-
-    by_slot = Counter(at for _, at in told if at)
-    assert len(told) == 500
-    assert by_slot.total() == 100  # fifty slots of two
-    assert set(by_slot.values()) == {2}
