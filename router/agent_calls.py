@@ -95,7 +95,7 @@ class AgentCalls(Moves):
         """To another slot, or as soon as possible, as the customer could. Raises `Conflict`, with `items` for "slot_taken"."""
         async with self._changed("call_move", agent, conversation) as (work, before, callback):
             moved = await self._customers.put_on(work, before, callback, slot)
-            return await self._written(work, agent, moved)
+            return await self._written(work, agent, moved) if moved != callback else before
 
     async def cancel(self, agent: Agent, conversation: str) -> Conversation:
         """Nobody is to call any more. Raises `Conflict` "not_owner", "no_callback", "closed", "on_the_line"."""
@@ -170,6 +170,7 @@ _REFUSED = {
     "slot_taken": "this slot is taken, or is none",
     "on_the_line": "this customer is being called",
     "closed": "this request is settled",
+    "no_time": "nobody may be called then, nor in the coming weeks",
 }
 
 

@@ -9,16 +9,17 @@ from conversation import calling, thread
 from conversation.calling import Attempt, Callback, CallState, Outcome
 from conversation.errors import StoreUnavailable
 from conversation.events import EventType
-from conversation.people import WorkKind
+from conversation.people import Presence, WorkKind
 from conversation.ports import Clock
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, Priority, State
 from router import announce
+from router.batch import with_last_owner
 from router.call_ends import CallEnds
-from router.call_messages import tell
+from router.call_messages import note, tell
 from router.call_plan import Cans, is_held, times_of
 from router.call_requests import Asking
-from router.call_words import FAILED, MOVED, REMINDER
+from router.call_words import FAILED, MOVED, REMINDER, missed_of
 from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
 from router.slots import CallTimes
@@ -121,18 +122,29 @@ class CallDuties:
         return sum([await self._each("call_missed", one, now, self._to_the_top) for one in found])
 
     async def _to_the_top(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        """Nobody called in its slot: whoever held it gives it back, and it goes before all others but the urgent."""
+        """Nobody called in its slot: it goes before all others but the urgent; what is no call says so to whoever reads it."""
         if callback.state is not CallState.DUE or callback.missed:
             return False
         await work.callbacks.move(callback, calling.miss(callback, now))
-        after = _awake(before, now)
-        if before.kind is WorkKind.CALLBACK and before.state in (State.OFFERED, State.ASSIGNED):
-            holder = before.holder
-            after = replace(thread.release(before, now), passed=(holder,) if holder else ())
-        if not is_held(before) and after.state is State.WAITING:
-            after = replace(after, priority=max(after.priority, Priority.HIGH), waiting_since=callback.asked_at)
+        after = await self._given_back(work, before, callback, now)
+        after = replace(after, priority=max(after.priority, Priority.HIGH))
         await self._move(work, before, after, "missed", now)
+        if before.kind is not WorkKind.CALLBACK:
+            await note(work, after, missed_of(self._rules.rulebook, callback), agent=None, now=now)
         return True
+
+    async def _given_back(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> Conversation:
+        """To the queue as a call, from whoever slept on it; who works on it for something else keeps it while they are here."""
+        holder = before.holder
+        if holder is None:
+            free = _awake(before, now)
+        elif before.kind is WorkKind.CALLBACK:
+            free = replace(thread.release(before, now), passed=(holder,))
+        elif await _is_here(work, holder, now):
+            return before
+        else:
+            free = thread.release(with_last_owner(before), now)
+        return replace(free, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
 
     async def _expired(self, now: datetime) -> int:
         spans = [can.calls.expires for can in self._cans().values() if can.calls is not None]
@@ -262,6 +274,10 @@ class CallDuties:
             language=callback.language,
             zones=callback.zones,
         )
+
+
+async def _is_here(work: Work, agent: str, now: datetime) -> bool:
+    return any(one.agent == agent and one.presence is Presence.ONLINE for one in await work.agents.on_duty(now))
 
 
 def _awake(before: Conversation, now: datetime) -> Conversation:

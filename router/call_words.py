@@ -84,6 +84,12 @@ _MOVED = {
     "fr": "L'appel a été déplacé : {time}.",
     "zh": "回电时间已改为{time}。",
 }
+_MISSED = {
+    "en": "Nobody called in this slot: {time}.",
+    "de": "In dieser Zeit hat niemand angerufen: {time}.",
+    "fr": "Personne n'a appelé dans ce créneau : {time}.",
+    "zh": "此时段无人致电：{time}。",
+}
 _SOON = {"en": "as soon as possible", "de": "so bald wie möglich", "fr": "dès que possible", "zh": "尽快"}
 
 
@@ -114,6 +120,12 @@ def change_of(rulebook: RuleBook, callback: Callback, now: datetime) -> str:
     at = callback.due_at
     time = say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else _in(_SOON, rulebook, tongue)
     return _in(_MOVED, rulebook, tongue).format(time=time)
+
+
+def missed_of(rulebook: RuleBook, callback: Callback) -> str:
+    """That nobody called in the slot that was promised, by the customer's clock."""
+    time = f"{(callback.slot_local or '').replace('T', ' ')} {callback.zone}"
+    return _in(_MISSED, rulebook, rulebook.default_language).format(time=time)
 
 
 def _in(words: Mapping[str, str], rulebook: RuleBook, language: str | None) -> str:

@@ -1,14 +1,15 @@
 """What agents do with a call but dialing it: on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from conversation.calling import CallRefused, CallState, CallWish, Outcome
+from conversation.calling import CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict, NotFound
 from conversation.message import Direction
-from conversation.people import WorkKind
-from conversation.thread import State
+from conversation.people import Agent, Presence, WorkKind
+from conversation.thread import Priority, State
 from tests.flows.stage import Stage
 from tests.flows.test_callbacks import MONDAY, PARIS, asked, callback, door, offered, request
 
@@ -115,6 +116,7 @@ async def test_an_agent_moves_a_call_to_a_free_slot_and_back_to_now(stage: Stage
 
     assert (slept.state, slept.owner) == (State.SNOOZED, None)  # until its slot: the agent's hands are free
     assert (await callback(stage, told)).slot_at == free[2].start
+    await stage.calls.reschedule(agent, told.callback.conversation, free[2].start)  # there already: no note
     soon = await stage.calls.reschedule(agent, told.callback.conversation, None)
     assert (soon.state, (await callback(stage, told)).state) == (State.WAITING, CallState.DUE)
     said = await notes(stage, told.callback.conversation)
@@ -188,3 +190,77 @@ async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_
     assert sent == ([] if outcome is Outcome.DONE else [words])
     with pytest.raises(CallRefused, match="do_not_call"):
         await request(stage, issue="unauthorised")
+
+
+# -- a slot that whoever holds the conversation ignores ----------------------------------------------------------------
+
+
+async def ignored(stage: Stage, agent: Agent, text: str = "top up please") -> Standing:
+    """The agent owns a chat in which a call is promised; its slot begins, and nobody calls."""
+    accepted = await stage.write(text, channel="site", address="anna")
+    await stage.replies.take(agent, accepted.conversation or "")
+    async with door(stage) as calls:
+        wish = replace(WISH, conversation=accepted.conversation)
+        (slot,) = await calls.slots(wish, limit=1)
+        told = await calls.request(asked(slot=slot.start, token=accepted.conversation))
+    stage.clock.advance(slot.start - stage.clock.now())
+    await stage.ticker.once(stage.clock.now())
+    assert (await callback(stage, told)).state is CallState.DUE
+    stage.clock.advance(slot.end - slot.start)
+    return told
+
+
+NOBODY_CALLED = (None, "Nobody called in this slot: 2026-11-23 10:30 Europe/Paris.")
+
+
+async def test_a_missed_slot_of_a_chat_is_urged_and_told_while_its_owner_is_here(stage: Stage) -> None:
+    agent = await stage.agent()
+    told = await ignored(stage, agent)
+    await stage.present(agent)
+    for _ in range(2):
+        await stage.ticker.once(stage.clock.now())
+
+    found = await stage.conversation(told.callback.conversation)
+    assert (found.state, found.owner, found.kind) == (State.ASSIGNED, agent.id, WorkKind.CHAT)
+    assert (found.priority, (await callback(stage, told)).missed) == (Priority.HIGH, True)
+    assert await notes(stage, found.id) == [NOBODY_CALLED]  # once
+
+
+@pytest.mark.parametrize("presence", [Presence.AWAY, Presence.OFFLINE])
+async def test_a_missed_slot_of_a_chat_whose_owner_is_gone_waits_as_a_call_for_somebody_else(
+    stage: Stage, presence: Presence
+) -> None:
+    agent, other = await stage.agent("a", capacity=1), await stage.agent("b", online=False)
+    told = await ignored(stage, agent)
+    await stage.present(agent, presence)
+    await stage.ticker.once(stage.clock.now())
+
+    found = await stage.conversation(told.callback.conversation)
+    assert (found.state, found.owner, found.kind) == (State.WAITING, None, WorkKind.CALLBACK)
+    assert (found.priority, found.waiting_since) == (Priority.HIGH, told.callback.asked_at)
+    assert await stage.held(agent, WorkKind.CHAT) == 0
+    assert await notes(stage, found.id) == [NOBODY_CALLED]
+    assert await offered(stage, other, told) == found.id
+
+
+async def test_a_missed_slot_of_a_chat_that_its_owner_laid_aside_waits_as_a_call(stage: Stage) -> None:
+    agent = await stage.agent()
+    told = await ignored(stage, agent)
+    conversation = told.callback.conversation
+    await stage.replies.snooze(agent, conversation, until=stage.clock.now() + timedelta(days=1))
+    await stage.ticker.once(stage.clock.now())
+
+    found = await stage.conversation(conversation)
+    assert (found.state, found.kind, found.priority) == (State.WAITING, WorkKind.CALLBACK, Priority.HIGH)
+    assert await notes(stage, conversation) == [NOBODY_CALLED]
+    assert await offered(stage, agent, told) == conversation
+
+
+async def test_a_missed_slot_takes_no_urgency_away(stage: Stage) -> None:
+    agent = await stage.agent(skills={"payments": 4, "safety": 4})
+    told = await ignored(stage, agent, "my card is stolen")
+    await stage.present(agent)
+    await stage.ticker.once(stage.clock.now())
+
+    found = await stage.conversation(told.callback.conversation)
+    assert (found.priority, (await callback(stage, told)).missed) == (Priority.URGENT, True)
