@@ -10,6 +10,7 @@ from conversation.calling import CallWish, Outcome, Slot, Standing
 from conversation.message import CallbackRequested, Message
 from conversation.people import Identity
 from conversation.ports import Clock, Inbox, Signals
+from conversation.proxies import Proxies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +170,7 @@ class Doors:
     signals: Signals
     clock: Clock
     public_url: str
+    proxies: Proxies
     service_name: str
     issues: Callable[[], Mapping[str, Mapping[str, str]]]
     languages: tuple[str, ...]

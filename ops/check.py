@@ -109,6 +109,12 @@ def _failures(settings: Settings, tested: Sequence[Tested]) -> Iterator[Located]
 def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], today: date) -> Iterator[Located]:
     for fault in (*rulebook.warnings, *warnings_of(settings.document, rulebook, today)):
         yield settings.located(fault.path, fault.message)
+    if settings.service.hidden_by_a_proxy:
+        message = (
+            "customers come by a proxy on this machine (public_url) that 'proxies' does not name: for the limits of requests "
+            "they are all one network address"
+        )
+        yield settings.located(("service", "public_url"), message)
     for name, account in settings.channels.items():
         for doubtful in kinds.settings_warnings(account):
             yield settings.located(("channels", name, *doubtful.path), f"channel '{name}': {doubtful.message}")

@@ -383,6 +383,7 @@ def _doors(ground: Ground, channels: Mapping[str, Channel], inbox: IntakeFlow, f
         signals=ground.signals,
         clock=ground.clock,
         public_url=ground.public_url,
+        proxies=ground.settings.service.trusted,
         service_name=ground.settings.service.name,
         issues=lambda: {name: issue.title for name, issue in ground.rules.rulebook.issues.items()},
         languages=rulebook.languages,

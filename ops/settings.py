@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path as File
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from channels import kinds
+from conversation.proxies import Proxies, is_loopback
 from conversation.remembering.retention import Keep
 from ops.positions import Path
 from ops.secrets import Secret, SecretMissing, Vault, is_reference
@@ -53,6 +55,14 @@ def _origin(text: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError('must be an address as browsers know it, for example "https://support.example"')
     return text.rstrip("/")
+
+
+def _network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        raise ValueError(f'{error}: write an address or a network, for example "127.0.0.1" or "10.0.0.0/8"') from None
+    return text
 
 
 def _an_hour(span: timedelta) -> timedelta:
@@ -105,6 +115,7 @@ class Service(BaseModel):
     name: Annotated[str, Field(min_length=1)] = "huntgroup"
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
     database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
     attachments: Annotated[str, Field(min_length=1)] = "attachments"
     signals: Annotated[str, AfterValidator(_signals)] = "local"
@@ -125,6 +136,17 @@ class Service(BaseModel):
     def port(self) -> int:
         """The port, 0 for any that is free."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def trusted(self) -> Proxies:
+        """The proxies that say for whom they ask."""
+        return Proxies(tuple(ip_network(one) for one in self.proxies))
+
+    @property
+    def hidden_by_a_proxy(self) -> bool:
+        """Whether customers come by a proxy on this machine that is not named: all of them look alike then."""
+        outside = self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
+        return outside and is_loopback(self.host) and not self.proxies
 
     @property
     def secure_cookies(self) -> bool:

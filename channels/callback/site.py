@@ -15,6 +15,7 @@ from channels.callback.normalize import Fault, FieldsAtFault, Offered
 from channels.callback.place import Place
 from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
 from channels.callback.reading import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
+from channels.remote import remote_of
 from channels.throttle import Buckets
 from conversation.call_codes import CodeSent
 from conversation.calling import CallRefused, CallWish, Standing
@@ -248,8 +249,7 @@ class _Site:
 
     def _check_address(self, request: web.Request, place: Place) -> None:
         """Against call bombing: a network address may ask so often in an hour, as a number may."""
-        remote = request.remote or ""
-        if not (_is_local(remote) or place.per_address.allow(remote)):
+        if not place.per_address.allow(remote_of(request, self._doors.proxies)):
             raise Problem(429, "too_many")
 
     def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:
@@ -387,11 +387,6 @@ def _slot_in(told: Mapping[str, str]) -> datetime | None:
         return normalize.instant(told["slot"]) if told.get("slot") else None
     except (ValueError, OverflowError):
         raise Problem(422, "slot_unreadable") from None
-
-
-def _is_local(remote: str) -> bool:
-    """A proxy on this machine, behind which all customers look alike."""
-    return remote in ("", "127.0.0.1", "::1")
 
 
 def _json(body: Mapping[str, object], *, status: int = 200) -> web.Response:

@@ -1,15 +1,16 @@
 """Who may knock at the chat's doors: the origin allow-list, and how fast a visitor or an address may be."""
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from channels.remote import remote_of
 from channels.throttle import Buckets
 from channels.webchat.assets import Assets
 from channels.webchat.settings import Settings
 from conversation.ports import Clock
+from conversation.proxies import Proxies, is_loopback
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,10 +25,14 @@ class Place:
 
 
 class Guards:
-    """The limits that all accounts of one process share. Maps are bounded; the loopback address stands for a proxy."""
+    """The limits that all accounts of one process share. Maps are bounded.
 
-    def __init__(self, clock: Clock) -> None:
+    Where the house knows no proxies the loopback address stands for one, and is not limited.
+    """
+
+    def __init__(self, clock: Clock, proxies: Proxies) -> None:
         self._clock = clock
+        self._proxies = proxies
         self._frames = Buckets(clock, per_second=20, burst=200)
         self._typing = Buckets(clock, per_second=0.5, burst=2)
         self._sessions = Buckets(clock, per_second=0.2, burst=30)
@@ -61,11 +66,16 @@ class Guards:
 
     def session_allowed(self, request: web.Request) -> bool:
         """New sessions of one address."""
-        return _is_proxy(request) or self._sessions.allow(request.remote or "")
+        return self._allowed(request, self._sessions)
 
     def request_allowed(self, request: web.Request) -> bool:
         """Requests of one address."""
-        return _is_proxy(request) or self._requests.allow(request.remote or "")
+        return self._allowed(request, self._requests)
+
+    def _allowed(self, request: web.Request, buckets: Buckets) -> bool:
+        remote = remote_of(request, self._proxies)
+        unknown = not self._proxies and (not remote or is_loopback(remote))  # a Unix socket has no address
+        return unknown or buckets.allow(remote)
 
 
 def _host_of(origin: str) -> str:
@@ -74,10 +84,3 @@ def _host_of(origin: str) -> str:
     except ValueError:
         return ""
     return parts.netloc if parts.scheme in ("http", "https") else ""
-
-
-def _is_proxy(request: web.Request) -> bool:
-    try:
-        return ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return not request.remote  # a Unix socket

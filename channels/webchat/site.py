@@ -42,7 +42,7 @@ Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
 
 def routes(accounts: Mapping[str, Webchat], doors: Doors) -> list[web.RouteDef]:
     """The addresses under `/chat/{channel}`."""
-    guards = Guards(doors.clock)
+    guards = Guards(doors.clock, doors.proxies)
     places = {
         name: guards.place(name, account.settings, assets.load(account.settings)) for name, account in accounts.items()
     }

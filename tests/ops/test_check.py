@@ -234,6 +234,28 @@ def test_a_queue_that_an_account_fills_is_reached(checked: Checked) -> None:
     assert [one for one in checked(GOOD + "[queues.lost]\n").warnings if "nothing goes" in one.message]
 
 
+@pytest.mark.parametrize(
+    ("service", "told"),
+    [
+        ('public_url = "https://support.example"', True),
+        ('public_url = "https://support.example"\nproxies = ["127.0.0.1"]', False),
+        ('public_url = "https://support.example"\nlisten = "0.0.0.0:8080"', False),
+        ('public_url = "http://127.0.0.1:8080"', False),
+        ('public_url = "http://localhost:8080"', False),
+        ('listen = "127.0.0.1:8080"', False),
+    ],
+)
+def test_a_proxy_that_hides_all_customers_is_told(checked: Checked, service: str, told: bool) -> None:
+    warnings = checked(f"{GOOD}[service]\n{service}\n").warnings
+    assert [(one.line, "'proxies'" in one.message) for one in warnings] == [(28, True)] * told
+
+
+@pytest.mark.parametrize("network", ["proxy.example", "10.0.0.1/8", ""])
+def test_a_proxy_is_an_address_or_a_network(checked: Checked, network: str) -> None:
+    (fault,) = checked(f'{GOOD}[service]\nproxies = ["10.0.0.0/8", "::1", "{network}"]\n').faults
+    assert "write an address or a network" in fault.message
+
+
 # -- the command -------------------------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,12 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
 from html import unescape
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ from channels.callback.words import WORDS
 from channels.callback.zones import zones_of
 from conversation.calling import CallRefused
 from conversation.errors import Overloaded
+from conversation.proxies import Proxies
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
 
@@ -25,9 +29,12 @@ HTML = {"Accept": "text/html"}
 
 
 @asynccontextmanager
-async def serving(calls: FakeCalls, **settings: Any) -> AsyncIterator[TestClient[Any, Any]]:
+async def serving(
+    calls: FakeCalls, *, proxies: Sequence[str] = (), **settings: Any
+) -> AsyncIterator[TestClient[Any, Any]]:
     app = web.Application()
-    app.add_routes(routes({"phone": await account(calls.clock, **settings)}, doors(calls.clock, calls)))
+    house = replace(doors(calls.clock, calls), proxies=Proxies(tuple(ip_network(one) for one in proxies)))
+    app.add_routes(routes({"phone": await account(calls.clock, **settings)}, house))
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -266,6 +273,37 @@ async def test_a_number_may_not_be_bombed_with_requests(calls: FakeCalls) -> Non
 
     assert codes == [201, 201, 429, 429]
     assert other.status == 201
+
+
+async def test_a_network_address_may_ask_so_often_in_an_hour_whatever_it_says_it_is(
+    calls: FakeCalls, clock: FakeClock
+) -> None:
+    async def ask(number: int) -> int:
+        told = {"X-Forwarded-For": f"198.51.100.{number}"}
+        answer = await client.post("/callback/phone", json={"number": f"+3319900{number:04}"}, headers=told)
+        return answer.status
+
+    async with serving(calls, per_address=2) as client:
+        codes = [await ask(number) for number in range(4)]
+        clock.advance(timedelta(minutes=30))
+        later = [await ask(number) for number in range(4, 6)]
+
+    assert (codes, later) == ([201, 201, 429, 429], [201, 429])
+    assert len(calls.requests) == 3
+
+
+async def test_customers_behind_a_proxy_that_is_known_are_told_apart_and_cannot_pretend(calls: FakeCalls) -> None:
+    async def ask(number: int, forwarded: str) -> int:
+        told = {"X-Forwarded-For": forwarded} if forwarded else {}
+        answer = await client.post("/callback/phone", json={"number": f"+3319900{number:04}"}, headers=told)
+        return answer.status
+
+    async with serving(calls, proxies=["127.0.0.0/8"], per_address=1) as client:
+        one = [await ask(1, "198.51.100.1"), await ask(2, "198.51.100.1"), await ask(3, "203.0.113.9, 198.51.100.1")]
+        other = [await ask(4, "198.51.100.2"), await ask(5, "198.51.100.2, 127.0.0.2")]
+        itself = [await ask(6, ""), await ask(7, "")]
+
+    assert (one, other, itself) == ([201, 429, 429], [201, 429], [201, 429])
 
 
 async def test_a_time_that_was_taken_does_not_count_as_a_request_for_the_number(calls: FakeCalls) -> None:

@@ -10,6 +10,7 @@ from conversation.errors import NotFound, Refused
 from conversation.events import Hint, Topic
 from conversation.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
 from conversation.people import Identity
+from conversation.proxies import Proxies
 from ops.tasks import TaskKeeper
 from tests.contracts.tools import FakeSignals
 from tests.fakes import FakeClock, NoCalls
@@ -24,6 +25,7 @@ class Cards:
     keeper: TaskKeeper = field(default_factory=TaskKeeper)
     failure: Exception | None = None
     is_draining: bool = False
+    proxies: Proxies = field(default_factory=Proxies)
     available: Availability = field(default_factory=lambda: Availability(open=True))
     visitors: dict[tuple[str, str], Visitor] = field(default_factory=dict)
     feeds: dict[str, list[Message]] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Cards:
             signals=self.signals,
             clock=self.clock,
             public_url="http://127.0.0.1:8080",
+            proxies=self.proxies,
             service_name="Example & Support",
             languages=("en", "zh"),
             default_language="en",

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import jwt
@@ -15,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from channels.webchat import create
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
+from conversation.proxies import Proxies
 from tests.channels.webchat.doors import Cards
 from tests.contracts.channel import NOW
 from tests.contracts.tools import Bench
@@ -168,6 +170,28 @@ async def test_allowed_origins_the_own_page_and_no_origin_pass(client: Client) -
         answer = await client.post("/chat/site/sessions", json={}, headers=headers)
         assert answer.status == 200
         assert answer.headers.get("Access-Control-Allow-Origin") == headers.get("Origin")
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "limited"),
+    [
+        ([], [""], False),  # the loopback address stands for a proxy that nobody named
+        (["127.0.0.1"], [""], True),
+        (["127.0.0.1"], ["198.51.100.1", "203.0.113.9, 198.51.100.1"], True),
+        (["127.0.0.1"], ["198.51.100.1", "198.51.100.2"], False),
+        (["10.0.0.0/8"], ["198.51.100.1", "198.51.100.2"], True),
+    ],
+)
+async def test_sessions_are_limited_by_the_address_behind_the_proxies_that_are_known(
+    cards: Cards, proxies: list[str], forwarded: list[str], limited: bool
+) -> None:
+    cards.proxies = Proxies(tuple(ip_network(one) for one in proxies))
+    async with chat(cards) as client:
+        codes = set()
+        for turn in range(40):  # of one address 30 at once
+            told = {"X-Forwarded-For": forwarded[turn % len(forwarded)]}
+            codes.add((await client.post("/chat/site/sessions", json={}, headers=told)).status)
+    assert codes == ({200, 429} if limited else {200})
 
 
 async def test_a_preflight_names_what_is_allowed(client: Client) -> None:
