@@ -6,26 +6,22 @@ from datetime import datetime, timedelta
 
 from conversation import calling, thread
 from conversation.call_codes import LIFE, CodeSent
-from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing, fits
-from conversation.decision import Understood
+from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
 from conversation.errors import NotFound
 from conversation.events import EventType
 from conversation.ids import new_id
-from conversation.message import CallbackRequested, MessageReceived
-from conversation.people import Customer, Identity, WorkKind
+from conversation.message import CallbackRequested
+from conversation.people import WorkKind
 from conversation.ports import Clock, Inbox
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, State
 from router import announce
 from router.call_codes import CallCodes, draw
 from router.call_ends import CallEnds
-from router.call_plan import Cans, plan_of, queue_of, team, times_of, tongue
+from router.call_places import CallPlaces
+from router.call_plan import Cans, queue_of, team
 from router.call_requests import Asking, proves, stands_for
-from router.decide import decide
-from router.facts import gather
-from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
-from router.slots import CallTimes
 
 _HELD = timedelta(minutes=2)  # a place, while the request that wants it is being written
 _FIRST_GUESS = 300  # seconds that a call takes
@@ -52,17 +48,18 @@ class CustomerCalls:
         self._clock = clock
         self._cans = cans
         self._ends = ends
+        self._places = CallPlaces(rules, clock, cans=cans)
         self._codes = CallCodes(storage, rules, clock, cans=cans, draw=draw)
 
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         """The next free slots."""
         async with self._storage.read("call_slots") as work:
-            return await self._free(work, wish, await self._queue(work, wish), limit)
+            return await self._places.free(work, wish, await self._places.queue(work, wish), limit)
 
     async def next_call(self, wish: CallWish) -> datetime | None:
         """When a call as soon as possible could begin."""
         async with self._storage.read("call_next") as work:
-            times = self._times(wish, await self._queue(work, wish))
+            times = self._places.times(wish, await self._places.queue(work, wish))
         return times.next_call(self._clock.now())
 
     async def request(self, asked: CallbackRequested) -> Standing:
@@ -86,7 +83,7 @@ class CustomerCalls:
 
     async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
-        plan = self._plan(asked.channel)
+        plan = self._places.plan(asked.channel)
         if plan.code is None:
             return await self.request(asked)
         async with self._storage.begin("call_code") as work:
@@ -109,7 +106,7 @@ class CustomerCalls:
 
     async def another_code(self, request: str) -> CodeSent:
         """In place of the one that did not arrive."""
-        return await self._codes.again(request, self._plan)
+        return await self._codes.again(request, self._places.plan)
 
     async def code_sent(self, request: str) -> CodeSent:
         """Where the code went. Raises `NotFound`."""
@@ -149,13 +146,13 @@ class CustomerCalls:
             raise CallRefused("on_the_line" if found.open else "closed")
         if slot is not None and slot == found.slot_at and found.state is CallState.SCHEDULED:
             return found
-        plan, now = self._plan(found.channel), self._clock.now()
+        plan, now = self._places.plan(found.channel), self._clock.now()
         if slot is None:
-            self._must_be_possible(found.zones, found.language, plan, conversation.queue)
+            self._places.must_be_possible(found.zones, found.language, plan, conversation.queue)
             await work.callbacks.unbook(found.id)
         else:
             request = new_id()  # a place beside the one it has
-            await self._hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD, since=now)
+            await self._places.hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD, since=now)
             await work.callbacks.confirm(request, found.id)
         moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
         await asking.settle_down(work, conversation, moved, conversation.queue)
@@ -173,7 +170,7 @@ class CustomerCalls:
 
     async def free_for(self, work: Work, conversation: Conversation, found: Callback, *, limit: int) -> list[Slot]:
         """The next slots to which it could go."""
-        return await self._free(work, _wish_of(found), conversation.queue, limit)
+        return await self._places.free(work, _wish_of(found), conversation.queue, limit)
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
@@ -189,20 +186,14 @@ class CustomerCalls:
             conversation=asked.token,
         )
         if asked.slot is None:
-            plan, queue = self._plan(asked.channel), await self._queue(work, wish)
-            self._must_be_possible(asked.zones, asked.language, plan, queue)
+            plan, queue = self._places.plan(asked.channel), await self._places.queue(work, wish)
+            self._places.must_be_possible(asked.zones, asked.language, plan, queue)
             return
         if await self._has_it(work, asked):
             return
         since = min(asked.received_at, self._clock.now())
-        queue = await self._queue(work, wish)
-        await self._hold(work, asked.external_id, wish, queue, asked.slot, span=span, since=since)
-
-    def _must_be_possible(self, zones: tuple[str, ...], language: str | None, plan: Plan, queue: str) -> None:
-        """Nothing is promised that cannot be kept."""
-        times = times_of(self._rules.rulebook, plan, queue=queue, language=language, zones=zones)
-        if times.next_call(self._clock.now()) is None:
-            raise CallRefused("no_time")
+        queue = await self._places.queue(work, wish)
+        await self._places.hold(work, asked.external_id, wish, queue, asked.slot, span=span, since=since)
 
     async def _has_it(self, work: Work, asked: CallbackRequested) -> bool:
         """Whether the open request that this one changes is booked for that very slot."""
@@ -240,69 +231,6 @@ class CustomerCalls:
         await work.events.add([told], now=now)
         work.hint(*announce.hints(queues=[after.queue]))
 
-    async def _hold(
-        self,
-        work: Work,
-        request: str,
-        wish: CallWish,
-        queue: str,
-        slot: datetime,
-        *,
-        span: timedelta,
-        since: datetime,
-    ) -> None:
-        """A place in this slot, which was soon enough and not too soon when it was asked for: a code takes its time."""
-        now, rulebook = self._clock.now(), self._rules.rulebook
-        plan, times = self._plan(wish.channel), self._times(wish, queue)
-        within = since + plan.lead <= slot <= since + plan.horizon and now <= slot
-        held = within and times.is_slot(slot)
-        if held:
-            place = queue_of(rulebook, queue)
-            held = await work.callbacks.hold(
-                request,
-                queue,
-                slot,
-                language=tongue(rulebook, place, wish.language),
-                hands=team(await work.agents.all(), place),
-                per_slot=plan.per_slot,
-                until=now + span,
-                now=now,
-            )
-        if not held:
-            raise CallRefused("slot_taken", await self._free(work, wish, queue, _FREE_TOLD))
-
-    async def _free(self, work: Work, wish: CallWish, queue: str, limit: int) -> list[Slot]:
-        now, rulebook, plan = self._clock.now(), self._rules.rulebook, self._plan(wish.channel)
-        place = queue_of(rulebook, queue)
-        hands, spoken = team(await work.agents.all(), place), tongue(rulebook, place, wish.language)
-        taken = await work.callbacks.taken(queue, now, now + plan.horizon + plan.slot, now=now)
-        free: list[Slot] = []
-        for slot in self._times(wish, queue).slots(now):
-            there = taken.get(slot.start, {})
-            if fits({**there, spoken: there.get(spoken, 0) + 1}, hands, plan.per_slot):
-                free.append(slot)
-            if len(free) == limit:
-                break
-        return free
-
-    async def _queue(self, work: Work, wish: CallWish) -> str:
-        """The account's, else that of the conversation that is proven, else where the router would put it."""
-        named = self._plan(wish.channel).queue
-        if named is not None:
-            return named
-        if wish.conversation is not None:
-            found = (await work.conversations.find([wish.conversation])).get(wish.conversation)
-            if found is not None:
-                return found.queue
-        return _routed(self._rules.rulebook, wish, self._clock.now())
-
-    def _times(self, wish: CallWish, queue: str) -> CallTimes:
-        plan = self._plan(wish.channel)
-        return times_of(self._rules.rulebook, plan, queue=queue, language=wish.language, zones=wish.zones)
-
-    def _plan(self, channel: str) -> Plan:
-        return plan_of(self._cans(), channel) or Plan()
-
     async def _standing(self, work: Work, found: Callback) -> Standing:
         conversation = await work.conversations.get(found.conversation)
         told = Standing(callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None)
@@ -329,20 +257,3 @@ def _free(before: Conversation, now: datetime) -> Conversation:
     elif before.state is State.OFFERED:
         free = thread.release(before, now)
     return replace(free, passed=(), waiting_since=before.last_inbound_at or free.waiting_since)
-
-
-def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:
-    """Decided, not guessed: where the words of such a request would go."""
-    nobody = MessageReceived(
-        channel=wish.channel,
-        external_id="",
-        sender=Identity(channel=wish.channel, address=""),
-        text="",
-        received_at=now,
-        language=wish.language,
-        issue=wish.issue,
-    )
-    facts = gather(
-        nobody, customer=Customer(id=""), conversations=(), understood=Understood(), rulebook=rulebook, now=now
-    )
-    return decide(facts, rulebook).queue
