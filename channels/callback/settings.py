@@ -95,6 +95,7 @@ Span = Annotated[timedelta, BeforeValidator(_span)]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Beginning = Annotated[str, StringConstraints(pattern=r"^\+[0-9]{1,15}$")]
 Url = Annotated[str, AfterValidator(http_url)]
+Origin = Annotated[Url, AfterValidator(lambda text: text.rstrip("/"))]  # as browsers say it
 OwnNumber = Annotated[str, StringConstraints(pattern=r"^\+[0-9]{6,15}$")]
 Secret = Annotated[SecretStr, Field(min_length=8)]
 
@@ -154,7 +155,7 @@ class Settings(_Part):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = Field(
         default=None, description="ISO 3166 country of numbers that are written without '+'"
     )
-    origins: list[Url] = Field(default=[], description="pages that may use the addresses of this account")
+    origins: list[Origin] = Field(default=[], description="pages that may use the addresses of this account")
     title: Words | Mapping[str, Words] | None = Field(
         default=None, description="over the page; one, or one per language"
     )

@@ -361,7 +361,7 @@ async def test_a_named_pages_browser_may_ask_what_it_may_send_and_another_pages_
     calls: FakeCalls, path: str
 ) -> None:
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
-    async with serving(calls, origins=["https://shop.example"]) as client:
+    async with serving(calls, origins=["https://shop.example/"]) as client:
         where = f"/callback/phone{path}"
         shop = await client.options(where, headers=asks | {"Origin": "https://shop.example"})
         evil = await client.options(where, headers=asks | {"Origin": "https://evil.example"})
