@@ -5,6 +5,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
+from channels.callback.render import when
 from channels.callback.site import routes
 from channels.callback.words import words_of
 from conversation.calling import CallRefused
@@ -118,3 +119,30 @@ async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_
         await expect(page.locator("#number-fault")).to_have_text(words_of(language)["asked_already"])
         assert await violations(page) == []
         await shoot(page, f"callback-asked-already-{language}")
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change_offers_what_is_free(
+    open_context: OpenContext, clock: FakeClock, language: str
+) -> None:
+    words, calls = words_of(language), FakeCalls(clock)
+    app = web.Application()
+    app.add_routes(routes({"phone": await account(clock, country="FR")}, doors(clock, calls)))
+    watched = await open_context(locale=language, timezone_id="Asia/Tokyo", java_script_enabled=False)
+    watched.allowed = ("409",)
+    async with TestServer(app) as server:
+        page = await watched.page()
+        await page.goto(str(server.make_url("/callback/phone")))
+        await expect(page.locator("#tz option:checked")).to_have_text(words["tz_number"])
+        await shoot(page, f"callback-by-number-{language}")
+        await page.fill("#number", "01 99 00 12 34")
+        await page.get_by_role("button", name=words["send"]).click()
+        await page.select_option("#slot", index=3)  # the fake house has it no more
+        await page.get_by_role("button", name=words["change"]).click()
+        await expect(page.get_by_role("alert")).to_have_text(words["slot_taken"])
+        await shoot(page, f"callback-change-refused-{language}")
+        await page.select_option("#slot", index=1)
+        await page.get_by_role("button", name=words["change"]).click()
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        await expect(page.get_by_role("status")).to_contain_text(when(MORNING, "Europe/Paris", language))
+    assert [one.zones for one in calls.requests] == [("Europe/Paris",)]
