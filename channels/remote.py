@@ -2,9 +2,13 @@
 
 from aiohttp import web
 
-from conversation.proxies import Proxies
+from conversation.proxies import Proxies, is_loopback
 
 
-def remote_of(request: web.Request, proxies: Proxies) -> str:
-    """That of whoever asks, past the proxies that the house believes."""
-    return proxies.remote_of(request.remote, ",".join(request.headers.getall("X-Forwarded-For", ())))
+def remote_of(request: web.Request, proxies: Proxies) -> str | None:
+    """That of whoever asks, past the proxies that the house believes.
+
+    None where it tells nobody apart: a proxy on this machine that does not say for whom it asks, or a Unix socket.
+    """
+    found = proxies.remote_of(request.remote, ",".join(request.headers.getall("X-Forwarded-For", ())))
+    return found if found and not is_loopback(found) else None

@@ -111,8 +111,8 @@ def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], 
         yield settings.located(fault.path, fault.message)
     if settings.service.hidden_by_a_proxy:
         message = (
-            "customers come by a proxy on this machine (public_url) that 'proxies' does not name: for the limits of requests "
-            "they are all one network address"
+            "customers come by a proxy on this machine (public_url) that 'proxies' does not name: nobody tells them apart, "
+            "and limits by network address do not count"
         )
         yield settings.located(("service", "public_url"), message)
     for name, account in settings.channels.items():

@@ -115,7 +115,7 @@ class Service(BaseModel):
     name: Annotated[str, Field(min_length=1)] = "huntgroup"
     listen: Annotated[str, AfterValidator(_address)] = "127.0.0.1:8080"
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
-    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.0/8", "::1")
     database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
     attachments: Annotated[str, Field(min_length=1)] = "attachments"
     signals: Annotated[str, AfterValidator(_signals)] = "local"
@@ -144,9 +144,10 @@ class Service(BaseModel):
 
     @property
     def hidden_by_a_proxy(self) -> bool:
-        """Whether customers come by a proxy on this machine that is not named: all of them look alike then."""
+        """Whether customers come by a proxy on this machine that is not believed: nobody tells them apart then."""
         outside = self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
-        return outside and is_loopback(self.host) and not self.proxies
+        believed = any(ip_network(one).is_loopback for one in self.proxies)
+        return outside and is_loopback(self.host) and not believed
 
     @property
     def secure_cookies(self) -> bool:

@@ -249,7 +249,8 @@ class _Site:
 
     def _check_address(self, request: web.Request, place: Place) -> None:
         """Against call bombing: a network address may ask so often in an hour, as a number may."""
-        if not place.per_address.allow(remote_of(request, self._doors.proxies)):
+        remote = remote_of(request, self._doors.proxies)
+        if remote is not None and not place.per_address.allow(remote):
             raise Problem(429, "too_many")
 
     def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:

@@ -10,7 +10,7 @@ from channels.throttle import Buckets
 from channels.webchat.assets import Assets
 from channels.webchat.settings import Settings
 from conversation.ports import Clock
-from conversation.proxies import Proxies, is_loopback
+from conversation.proxies import Proxies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,7 @@ class Place:
 
 
 class Guards:
-    """The limits that all accounts of one process share. Maps are bounded.
-
-    Where the house knows no proxies the loopback address stands for one, and is not limited.
-    """
+    """The limits that all accounts of one process share. Maps are bounded."""
 
     def __init__(self, clock: Clock, proxies: Proxies) -> None:
         self._clock = clock
@@ -74,8 +71,7 @@ class Guards:
 
     def _allowed(self, request: web.Request, buckets: Buckets) -> bool:
         remote = remote_of(request, self._proxies)
-        unknown = not self._proxies and (not remote or is_loopback(remote))  # a Unix socket has no address
-        return unknown or buckets.allow(remote)
+        return remote is None or buckets.allow(remote)
 
 
 def _host_of(origin: str) -> str:

@@ -237,7 +237,9 @@ def test_a_queue_that_an_account_fills_is_reached(checked: Checked) -> None:
 @pytest.mark.parametrize(
     ("service", "told"),
     [
-        ('public_url = "https://support.example"', True),
+        ('public_url = "https://support.example"', False),
+        ('public_url = "https://support.example"\nproxies = []', True),
+        ('public_url = "https://support.example"\nproxies = ["10.0.0.0/8"]', True),
         ('public_url = "https://support.example"\nproxies = ["127.0.0.1"]', False),
         ('public_url = "https://support.example"\nlisten = "0.0.0.0:8080"', False),
         ('public_url = "http://127.0.0.1:8080"', False),
