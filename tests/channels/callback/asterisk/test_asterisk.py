@@ -84,6 +84,9 @@ async def gone() -> bool:
     raise AssertionError("Asterisk ended by itself")
 
 
+EVENTS = 101  # the payload type that the telephone offers for keys
+
+
 @pytest.fixture
 async def exchange() -> AsyncIterator[Exchange]:
     folder, password = ROOT / "tmp" / f"run-{token_hex(4)}", token_hex(16)
@@ -105,9 +108,9 @@ async def exchange() -> AsyncIterator[Exchange]:
 
 
 @asynccontextmanager
-async def phone(way: str, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def phone(way: str, port: int, *keys: object) -> AsyncIterator[asyncio.subprocess.Process]:
     """A telephone that takes one call as its scenario says; it ends well if all of that came to pass."""
-    scenario = ("-sf", HERE / "phones" / f"{way}.xml")
+    scenario = ("-sf", HERE / "phones" / f"{way}.xml", *keys)
     async with running(
         "sipp", *scenario, "-i", "127.0.0.1", "-p", port, "-mp", free_port(), "-m", 1, "-nostdin"
     ) as made:
@@ -136,8 +139,26 @@ async def line(exchange: Exchange, phone: int) -> AsyncIterator[CallbackAccount]
             await asyncio.gather(listening, return_exceptions=True)
 
 
-def call(attempt: str) -> PhoneCall:
-    return PhoneCall(attempt=attempt, number="+33199001234", agent="mei@example.com", ring=timedelta(seconds=5))
+class Tones(asyncio.DatagramProtocol):
+    """Hears keys pressed on a line: RTP events (RFC 4733), each told in several packets of one time stamp."""
+
+    def __init__(self) -> None:
+        self.keys: dict[int, str] = {}
+
+    def datagram_received(self, data: bytes, _from: object) -> None:
+        kind, stamp = data[1] & 0x7F, int.from_bytes(data[4:8])
+        if kind == EVENTS:
+            self.keys.setdefault(stamp, "0123456789*#ABCD"[data[12]])
+
+    @property
+    def pressed(self) -> str:
+        """In order."""
+        return "".join(self.keys.values())
+
+
+def call(attempt: str, extension: str = "") -> PhoneCall:
+    who = {"number": "+33199001234", "extension": extension, "agent": "mei@example.com"}
+    return PhoneCall(attempt=attempt, **who, ring=timedelta(seconds=5))
 
 
 async def heard(account: CallbackAccount) -> list[tuple[str, bool, Outcome | None]]:
@@ -193,6 +214,25 @@ async def test_a_customer_who_answers_is_put_through_to_the_agent(exchange: Exch
         assert await heard(account) == [("try-1", True, None), ("try-1", False, Outcome.NO_ANSWER)]
         ends = await asyncio.wait_for(customer.wait(), 60), await asyncio.wait_for(agent.wait(), 60)
     assert ends == (0, 0)
+
+
+async def test_an_extension_is_dialed_behind_the_switchboard_before_the_agent_is_rung(exchange: Exchange) -> None:
+    async def rung() -> bool:
+        return len((await exchange.ask("GET", "channels"))[1]) == 2
+
+    port, listens, tones = free_port(), free_port(), Tones()
+    hears, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: tones, ("127.0.0.1", listens))
+    async with (
+        phone("switchboard", port, "-key", "tones", listens),
+        phone("no_answer", exchange.agent),
+        line(exchange, port) as account,
+    ):
+        await account.dial(call("try-1", "1204"))
+        await eventually(rung)
+        assert tones.pressed == "1204"
+        await exchange.ask("DELETE", "channels/try-1")
+        assert await heard(account) == [("try-1", True, None), ("try-1", False, Outcome.NO_ANSWER)]
+    hears.close()
 
 
 async def test_a_second_request_for_a_try_is_no_second_call(exchange: Exchange) -> None:
