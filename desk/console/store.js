@@ -32,7 +32,9 @@ export const ownerOf = (it) => idOf(it.assignee);
 export const offeredTo = (it) => (it.state === "offered" ? idOf(it.offered_to) : null);
 export const customerOf = (it) => idOf(it.customer);
 export const mine = (it) => ownerOf(it) === me.value?.id && it.state !== "closed" && it.state !== "offered";
+/** Over which the customer was in this conversation, and of these the ones that carry words. */
 export const channelsOf = (it) => [...new Set([...(it.channels ?? []), it.channel].filter(Boolean))];
+export const writable = (it) => channelsOf(it).filter((name) => !vocabulary.value.calls?.includes(name));
 
 /** An agent's name, wherever it was heard. */
 export function personName(thing) {

@@ -15,7 +15,7 @@ LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE"}
 WORDS = {
     language: json.loads((Path("desk/console/i18n") / f"{language}.json").read_text("utf-8")) for language in LOCALES
 }
-MINE = {"state": "assigned", "assignee": ME, "kind": "callback", "channels": ["phone"]}
+MINE = {"state": "assigned", "assignee": ME, "kind": "callback", "channel": "phone", "channels": ["phone"]}
 
 
 async def at_the_call(open_context: OpenContext, url: str, language: str = "en", **options: object) -> Page:
@@ -188,3 +188,27 @@ async def test_a_call_that_sleeps_with_nobody_is_changed_by_whoever_sees_it_and_
     ann = {"id": "agent-ann", "name": "Ann Lee"}
     await desk.change("conversation-1", "conversation.updated", state="assigned", assignee=ann, snoozed_until=None)
     await expect(panel(page).get_by_role("button", name="Cancel the call")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("call")
+@pytest.mark.parametrize("language", LOCALES)
+async def test_nobody_writes_into_a_telephone(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
+) -> None:
+    page = await at_the_call(open_context, desk_url, language)
+    await expect(page.locator("#goes")).to_have_text(WORDS[language]["mute"])
+    await expect(page.locator("#mode-reply")).to_be_disabled()
+    await page.locator("#compose").fill("rang twice")
+    await page.locator("#compose").press("Enter")
+    assert (await seen(desk, "POST", "/messages"))["note"] is True
+    await shoot(page, f"call-note-{language}")
+    assert not await violations(page)
+
+
+async def test_a_reply_goes_over_what_carries_words(desk: FakeDesk, desk_url: str, open_context: OpenContext) -> None:
+    desk.logged_in = True
+    desk.put(conversation(1, **MINE | {"channel": "phone", "channels": ["site", "phone"]}), "callback")
+    desk.put_call("conversation-1")
+    page = await at_the_call(open_context, desk_url)
+    await expect(page.locator("#goes")).to_contain_text("over site")
+    await expect(page.locator("#mode-reply")).to_be_enabled()

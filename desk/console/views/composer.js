@@ -13,8 +13,8 @@ import { Reach, useReach } from "./reach.js";
 
 const TYPING_EVERY = 3_000;
 
-const Modes = ({ note, choose }) => html`<div class="modes" role="group" aria-label=${say("mode")}>
-  <button type="button" id="mode-reply" aria-pressed=${!note} aria-keyshortcuts="r" onClick=${() => choose(false)}>${say("reply")}</button>
+const Modes = ({ note, mute, choose }) => html`<div class="modes" role="group" aria-label=${say("mode")}>
+  <button type="button" id="mode-reply" disabled=${mute} aria-pressed=${!note} aria-keyshortcuts="r" onClick=${() => choose(false)}>${say("reply")}</button>
   <button type="button" id="mode-note" aria-pressed=${note} aria-keyshortcuts="n" onClick=${() => choose(true)}><${Icon} name="note" />${say("note")}</button>
 </div>`;
 
@@ -24,9 +24,10 @@ const accountWords = (name, it) => {
   return words === name ? name : `${name} (${words})`;
 };
 
-function Out({ it, note, channel, choose }) {
+function Out({ it, note, mute, channel, choose }) {
+  if (mute) return html`<p class="goes" id="goes"><${Icon} name="note" />${say("mute")}</p>`;
   if (note) return html`<p class="goes"><${Icon} name="note" />${say("note.only")}</p>`;
-  const channels = store.channelsOf(it);
+  const channels = store.writable(it);
   const kind = kindOfChannel(channel, it);
   return html`<p class="goes" id="goes"><${Icon} name=${channelIcon(kind)} />
     ${channels.length < 2
@@ -86,11 +87,14 @@ function sends(event) {
 }
 
 export function Composer({ it }) {
-  const [draft, change] = useDraft(it);
+  const [kept, change] = useDraft(it);
+  const channels = store.writable(it);
+  const mute = !channels.length; // nobody can be written to over a telephone
+  const draft = mute ? { ...kept, note: true } : kept;
   const [over, setOver] = useState(false);
   const box = useRef(null);
   const { files, busy, attach, drop, clear } = useFiles();
-  const channel = store.channelsOf(it).includes(draft.channel) ? draft.channel : it.channel;
+  const channel = [draft.channel, it.channel].find((name) => channels.includes(name)) ?? channels.at(-1) ?? null;
   const reach = useReach(it);
   const shut = reach?.channel === channel && ["templates", "nobody"].includes(reach.open);
   const blocked = (it.state === "closed" || shut) && !draft.note;
@@ -118,7 +122,7 @@ export function Composer({ it }) {
     send(it.id, { text: [template, ...parameters].join(" | "), note: false, channel, attachments: [], template, parameters });
   return html`<form class=${`composer${draft.note ? " note" : ""}${over ? " over" : ""}`} onSubmit=${submit} onDrop=${dropped}
     onDragOver=${(event) => (event.preventDefault(), setOver(true))} onDragLeave=${() => setOver(false)}>
-    <div class="head"><${Modes} note=${draft.note} choose=${(note) => change({ note })} /><${Out} it=${it} note=${draft.note} channel=${channel} choose=${(channel) => change({ channel })} /></div>
+    <div class="head"><${Modes} note=${draft.note} mute=${mute} choose=${(note) => change({ note })} /><${Out} it=${it} note=${draft.note} mute=${mute} channel=${channel} choose=${(channel) => change({ channel })} /></div>
     ${!draft.note && reach?.channel === channel && html`<${Reach} it=${it} reach=${reach} fill=${fill} choose=${(other) => change({ channel: other })} />`}
     <${Files} files=${files} drop=${drop} />
     <textarea id="compose" ref=${box} dir="auto" rows="3" aria-label=${say(draft.note ? "write.note" : "write.reply")} aria-describedby="goes"
