@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 from conversation.calling import Callback
 from conversation.ids import new_id
 from conversation.message import Author, AuthorKind, Direction, Message, Status
-from conversation.people import Agent, Identity
+from conversation.people import Agent
 from conversation.remembering import Work
 from conversation.thread import Conversation
 from router import announce, automatic
 from router.call_plan import Cans
 from router.call_words import said_of
 from router.phrases import say_opening
+from router.reaching import written_from
 from router.rulebook import RuleBook
 
 
@@ -72,7 +73,7 @@ async def say(
     now: datetime,
 ) -> bool:
     """One of the house's sentences to the customer; whether there is a medium that can answer them. Under the lock."""
-    to = await _written_from(work, conversation, cans)
+    to = await written_from(work, conversation, cans)
     if to is None:
         return False
     text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
@@ -83,10 +84,3 @@ async def say(
     await work.outbox.add(automatic.row_for(message, conversation, to, now=now), at=now)
     work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
     return True
-
-
-async def _written_from(work: Work, conversation: Conversation, cans: Cans) -> Identity | None:
-    """Where this customer wrote in this conversation last but by telephone."""
-    able = [one for one in conversation.channels if one in cans and cans[one].send and cans[one].calls is None]
-    known = await work.customers.identities(conversation.customer)
-    return next((one for channel in reversed(able) for one in known if one.channel == channel), None)

@@ -8,7 +8,8 @@ from conversation.errors import Conflict, NotFound, PermanentFailure
 from conversation.outbound import OutboundMessage
 from conversation.people import Identity
 from conversation.ports import Can
-from conversation.remembering import Storage
+from conversation.remembering import Storage, Work
+from conversation.thread import Conversation
 from conversation.windows import Open, lawful, window
 
 NOBODY = "nobody"
@@ -64,6 +65,13 @@ def must_reach(
     if not lawful(can, to.reply_until, automatic=False, template=template, now=now):
         detail = "the time in which this medium lets us answer is over"
         raise Conflict(detail, code="window_closed", more=instead)
+
+
+async def written_from(work: Work, conversation: Conversation, cans: Mapping[str, Can]) -> Identity | None:
+    """Where this customer wrote in this conversation last but by telephone, which carries no words."""
+    able = [one for one in conversation.channels if one in cans and cans[one].send and cans[one].calls is None]
+    known = await work.customers.identities(conversation.customer)
+    return next((one for channel in reversed(able) for one in known if one.channel == channel), None)
 
 
 async def still_lawful(storage: Storage, can: Can, message: OutboundMessage, now: datetime) -> OutboundMessage:

@@ -18,7 +18,7 @@ from conversation.thread import Conversation, State
 from router import access, announce, automatic
 from router.follow_up import wish_for
 from router.moves import Moves
-from router.reaching import Reach, must_reach, reach
+from router.reaching import Reach, must_reach, reach, written_from
 from router.sanitize import clean_text
 
 _TOKEN_LIVES = timedelta(minutes=1)  # nobody gives one that is good for longer
@@ -129,10 +129,16 @@ class Replies(Moves):
     async def _address(self, work: Work, conversation: Conversation, channel: str | None) -> Identity | None:
         if conversation.identity is not None:
             last = await work.customers.identity(conversation.identity)
+            if channel is None and self._is_telephone(last.channel):
+                return await written_from(work, conversation, self._cans()) or last
             if channel in (None, last.channel):
                 return last
         known = await work.customers.identities(conversation.customer)
         return next((identity for identity in known if identity.channel == channel), None)
+
+    def _is_telephone(self, channel: str) -> bool:
+        can = self._cans().get(channel)
+        return can is not None and can.calls is not None
 
     def _fed(self, to: Identity | None) -> bool:
         """Whether the customers of this channel read their own view of the conversation."""

@@ -430,3 +430,21 @@ async def test_only_who_holds_it_says_what_came_of_it(stage: Stage) -> None:
     with pytest.raises(Conflict) as refused:
         await stage.calls.outcome(other, told.callback.conversation, Outcome.DONE)
     assert refused.value.code == "not_owner"
+
+
+async def test_an_answer_goes_where_they_wrote_and_not_into_the_telephone(stage: Stage) -> None:
+    agent = await stage.agent()
+    own = await stage.write("top up please", channel="site", address="anna")
+    await stage.replies.take(agent, own.conversation or "")
+    told = await request(stage, token=own.conversation)
+    message, _ = await stage.replies.say(agent, told.callback.conversation, client_id="c", text="We will call you.")
+    assert message.channel == "site"
+    async with stage.storage.read("test") as work:
+        reach = await stage.replies.reach(work, await work.conversations.get(told.callback.conversation))
+    assert (reach.channel if reach else None) == "site"
+
+    only = await request(stage, number="+33491123456")
+    await stage.replies.take(agent, only.callback.conversation)
+    with pytest.raises(Conflict) as refused:
+        await stage.replies.say(agent, only.callback.conversation, client_id="c", text="We will call you.")
+    assert refused.value.code == "no_channel"
