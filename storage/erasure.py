@@ -54,6 +54,7 @@ _CONVERSATIONS = select(conversations.c.id).where(conversations.c.customer_id ==
 _MESSAGES = select(messages.c.id).where(messages.c.conversation_id.in_(_CONVERSATIONS))
 _CALLS = select(callbacks.c.id).where(callbacks.c.conversation_id.in_(_CONVERSATIONS))
 _NUMBERS = select(callbacks.c.number).where(callbacks.c.conversation_id.in_(_CONVERSATIONS))
+_ASKED_HERE = call_codes.c.request["token"].as_string().in_(_CONVERSATIONS)  # by a link that one of them holds
 _FILES = or_(attachments.c.conversation_id.in_(_CONVERSATIONS), attachments.c.owner.in_(_IDENTITIES))
 _UNSENT = messages.c.status.in_(["queued", "sending", "uncertain"])
 
@@ -69,7 +70,9 @@ _STEPS: tuple[tuple[str, Delete | Update], ...] = (
     ("early_marks", delete(early_marks).where(early_marks.c.who.in_(_ADDRESSES))),
     (
         "call_codes",
-        delete(call_codes).where(or_(call_codes.c.number.in_(_NUMBERS), call_codes.c.number.in_(_ADDRESSES))),
+        delete(call_codes).where(
+            or_(call_codes.c.number.in_(_NUMBERS), call_codes.c.number.in_(_ADDRESSES), _ASKED_HERE)
+        ),
     ),
     (
         "callback_attempts",
@@ -144,7 +147,8 @@ def _beside(c: Connection, customer: str) -> list[str]:
 def _erase(c: Connection, dialect: str, customer: str, now: datetime) -> Erased:
     whose = {"customer": customer}
     rows = {"quarantine": _forget_unreadable(c, customer)}
-    numbers = {*c.execute(_NUMBERS, whose).scalars(), *c.execute(_ADDRESSES, whose).scalars()}
+    typed = select(call_codes.c.number).where(_ASKED_HERE)
+    numbers = {number for wanted in (_NUMBERS, _ADDRESSES, typed) for number in c.execute(wanted, whose).scalars()}
     keys = list(c.execute(delete(attachments).where(_FILES).returning(attachments.c.key), whose).scalars())
     rows |= {name: c.execute(step, whose).rowcount for name, step in _STEPS}
     rows["outbox"] += _forget_codes(c, numbers)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from conversation.calling import CallState, CallWish, Outcome
+from conversation.call_codes import CodeSent
+from conversation.calling import CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict, NotFound
 from conversation.ids import new_id
 from conversation.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
@@ -196,6 +197,30 @@ async def test_nobody_is_erased_in_the_middle_of_a_call(stage: Stage, blobs: Fol
     await stage.calls.outcome(owner, conversation, Outcome.DONE)
     await eraser.erase(anna, actor="tests")
     assert await left(stage.storage, "anna.private") == []
+
+
+async def test_what_still_waits_for_its_code_is_forgotten_and_nothing_comes_of_the_code(
+    stage: Stage, eraser: Eraser
+) -> None:
+    """Asked for by the link of a conversation, for a number that is known from nowhere else."""
+    chat = await stage.write("hello", address="anna")
+    customer = (await stage.conversation(chat.conversation)).customer
+    hers: dict[str, Any] = {"sender": Identity(channel="phone", address=NUMBER, name="Anna Dupont"), "number": NUMBER}
+    async with door(stage, **BY_TEXT) as calls:
+        sent = await calls.ask(asked(token=chat.conversation, note="the blue wallet", **hers))
+        other = await calls.ask(asked(number="+33491123456", note="mine"))
+        assert isinstance(sent, CodeSent)
+        assert isinstance(other, CodeSent)
+        assert {"call_codes", "outbox"} <= {name for name, _ in await left(stage.storage, *SECRETS)}
+
+        erased = await eraser.erase(customer, actor="tests")
+
+        assert (erased.rows["call_codes"], erased.rows["outbox"]) == (1, 1)
+        assert await left(stage.storage, *SECRETS) == []
+        with pytest.raises(CallRefused, match="code_over"):
+            await calls.confirm(sent.request, "000000")
+        assert (await stage.conversation(chat.conversation)).state is State.CLOSED
+        assert isinstance(await calls.confirm(other.request, "000001"), Standing)  # who is not erased loses nothing
 
 
 async def test_that_a_number_is_never_called_is_remembered(stage: Stage, blobs: FolderBlobs, eraser: Eraser) -> None:
