@@ -19,7 +19,7 @@ from router.call_ends import CallEnds
 from router.call_messages import note, tell
 from router.call_plan import Cans, is_held, times_of
 from router.call_requests import Asking
-from router.call_words import FAILED, MOVED, REMINDER, missed_of
+from router.call_words import EXPIRED, FAILED, MOVED, REMINDER, missed_of
 from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
 from router.slots import CallTimes
@@ -165,7 +165,8 @@ class CallDuties:
         moved = await work.callbacks.move(callback, calling.expire(callback, now))
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
-        await tell(work, before, moved, FAILED, rulebook=rulebook, cans=self._cans(), now=now)
+        words = FAILED if moved.outcomes else EXPIRED  # nobody failed to reach who was never called
+        await tell(work, before, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
         stays = is_held(before) or before.state is State.CLOSED
         after = before if stays else thread.close(before, now)
         await self._move(work, before, after, moved.state.value, now)

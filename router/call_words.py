@@ -14,6 +14,7 @@ FAILED = "callback_failed"
 MOVED = "callback_moved"
 CODE = "callback_code"
 NEVER = "callback_never"
+EXPIRED = "callback_expired"
 
 # where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}, and {code} where one is sent
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -34,6 +35,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "de": "Wir haben Sie unter {number} nicht erreicht. Schreiben Sie uns hier, oder wünschen Sie einen neuen Anruf: {link}",
         "fr": "Nous n'avons pas pu vous joindre au {number}. Écrivez-nous ici, ou demandez un autre appel : {link}",
         "zh": "我们未能通过 {number} 联系到您。请在此留言，或重新预约来电：{link}",
+    },
+    EXPIRED: {
+        "en": "We did not get to call you at {number}. Write to us here, or ask for another call: {link}",
+        "de": "Wir sind nicht dazu gekommen, Sie unter {number} anzurufen. Schreiben Sie uns hier, oder wünschen Sie einen neuen Anruf: {link}",
+        "fr": "Nous n'avons pas eu l'occasion de vous appeler au {number}. Écrivez-nous ici, ou demandez un autre appel : {link}",
+        "zh": "我们未能安排致电 {number}。请在此留言，或重新预约来电：{link}",
     },
     MOVED: {
         "en": "Our hours have changed. We will call you at {number} {time} instead. To choose another time: {link}",
