@@ -36,16 +36,20 @@ class PendingCall:
     def told(self) -> "CodeSent":
         """What whoever asked is told of it."""
         number = self.asked.number if self.carrier is not None else None
-        return CodeSent(request=self.asked.external_id, number=number, until=self.until)
+        return CodeSent(request=self.asked.external_id, number=number, until=self.until, asked=self.asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeSent:
-    """A code is on its way, and the request waits for it. `number` None: it was said in the conversation."""
+    """A code is on its way, and the request waits for it. `number` None: it was said in the conversation.
+
+    `asked` is that request as it was made, for its own page only: where the code leads nowhere, the form is shown again, filled from it.
+    """
 
     request: str
     number: str | None
     until: datetime
+    asked: CallbackRequested
 
 
 def digest(request: str, code: str) -> str:

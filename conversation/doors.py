@@ -135,7 +135,7 @@ class Calls(Protocol):
         ...
 
     async def code_sent(self, request: str) -> CodeSent:
-        """Where the code went. Raises `NotFound`."""
+        """Where the code went and what waits for it, also once it has ended. Raises `NotFound` for a request that is forgotten."""
         ...
 
     async def standing(self, callback: str) -> Standing:

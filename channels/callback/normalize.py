@@ -148,6 +148,23 @@ def request(
     )
 
 
+def written(asked: CallbackRequested, settings: Settings) -> dict[str, str]:
+    """The fields of a form that asks for the same; a link and a key are not among them."""
+    number = Number(e164=asked.number, extension=asked.extension)
+    told = {
+        "number": number.address,
+        "name": asked.sender.name,
+        "note": asked.note,
+        "language": asked.language,
+        "issue": asked.issue,
+        "when": "slot" if asked.slot else "asap",
+        "slot": asked.slot.isoformat() if asked.slot else None,
+        "consent": "yes" if asked.consent else None,
+    }
+    stated = None if zones({"number": number.address}, settings) == asked.zones else asked.zones[0]
+    return {name: value for name, value in {**told, "tz": stated}.items() if value}
+
+
 def is_repeat(asked: CallbackRequested, kept: Callback) -> bool:
     """Whether a request that has the id of one that is kept asks for the same. A matter not named is that of the conversation."""
     ours = (asked.number, asked.extension, asked.slot, asked.sender.name, asked.note)

@@ -23,7 +23,12 @@ _STATUS = {
     "code_no_way": 422,
 }
 IDEMPOTENCY = "idempotency"
-_FIELD = {"slot_taken": "slot", "code_wrong": "code"}  # else the number's
+_FIELD = {
+    "slot_taken": "slot",
+    "code_wrong": "code",
+    "code_over": "",
+    "no_time": "",
+}  # "": the form's; else the number's
 
 
 class Problem(Exception):

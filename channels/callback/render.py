@@ -175,11 +175,13 @@ def _document(channel: str, language: str, title: str, body: str, *, script: boo
 def _summary(form: Form, words: Mapping[str, str]) -> str:
     if not form.faults:
         return ""
-    items = "".join(
-        f'<li><a href="#{escape(one.field)}">{escape(words.get(one.code, words["later"]))}</a></li>'
-        for one in form.faults
-    )
+    items = "".join(f"<li>{_pointer(one, words)}</li>" for one in form.faults)
     return f'<div class="faults" role="alert"><p>{escape(words["wrong"])}</p><ul>{items}</ul></div>'
+
+
+def _pointer(fault: Fault, words: Mapping[str, str]) -> str:
+    said = escape(words.get(fault.code, words["later"]))
+    return f'<a href="#{escape(fault.field)}">{said}</a>' if fault.field else said
 
 
 def _hidden(form: Form) -> str:

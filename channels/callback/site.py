@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from channels.callback import exchange, normalize, render
-from channels.callback.account import CHANGE, CONFIRM, CallbackAccount
+from channels.callback.account import ASK, CHANGE, CONFIRM, CallbackAccount
 from channels.callback.normalize import Fault, FieldsAtFault, Offered
 from channels.callback.place import Place
 from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
@@ -31,7 +31,7 @@ _TYPES = {"callback.css": "text/css", "callback.js": "text/javascript"}
 _SHOWN = 60
 _TOLD = 200
 _HOUR = 3_600
-_TRY_AGAIN = ("code_wrong", "code_soon", "too_many")  # said on the page where the code is typed
+_TRY_AGAIN = ("code_missing", "code_wrong", "code_soon", "too_many")  # said on the page where the code is typed
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
@@ -280,11 +280,22 @@ class _Site:
             fault = Problem(422, "code_missing")
         except CallRefused as refused:
             fault = of(refused)
-            if fault.code not in _TRY_AGAIN:
-                raise
         if not is_form(request):
             raise fault
-        return self._awaited(request, place, await calls.code_sent(wanted), status=fault.status, fault=fault.code)
+        return await self._in_vain(request, place, wanted, fault)
+
+    async def _in_vain(self, request: web.Request, place: Place, wanted: str, fault: Problem) -> web.Response:
+        """Said where the code is typed, while one may still come back; else on the form, filled from the request that waited."""
+        try:
+            sent = await self._doors.calls.code_sent(wanted)
+        except NotFound:  # forgotten a day later
+            raise fault from None
+        if fault.code in _TRY_AGAIN:
+            return self._awaited(request, place, sent, status=fault.status, fault=fault.code)
+        told = normalize.written(sent.asked, place.account.settings)
+        link = place.account.links.make(ASK, sent.asked.token) if sent.asked.token else None
+        status, faults = as_faults(fault)
+        return await self._form(request, place, {**told, **({"t": link} if link else {})}, status=status, faults=faults)
 
     def _awaited(
         self, request: web.Request, place: Place, sent: CodeSent, *, status: int = 200, fault: str | None = None

@@ -103,6 +103,9 @@ async def test_a_code_can_be_guessed_at_a_few_times_only(stage: Stage) -> None:
             await calls.another_code(sent.request)
         with pytest.raises(CallRefused, match="code_over"):
             await calls.confirm("nobody asked for this", "000000")
+        assert (
+            await calls.code_sent(sent.request) == sent
+        )  # with what was asked for, so that its form can be shown again
     assert await conversations(stage) == 0
 
 

@@ -96,8 +96,10 @@ class FakeCalls:
     async def code_sent(self, request: str) -> CodeSent:
         if request not in self.waiting:
             raise NotFound(request)
-        number = self.waiting[request].number
-        return CodeSent(request=request, number=number, until=self.clock.now() + timedelta(minutes=10))
+        asked = self.waiting[request]
+        return CodeSent(
+            request=request, number=asked.number, until=self.clock.now() + timedelta(minutes=10), asked=asked
+        )
 
     async def standing(self, callback: str) -> Standing:
         if callback not in self.kept:

@@ -509,15 +509,57 @@ async def test_an_application_hands_the_code_in(calls: FakeCalls) -> None:
         assert change.status == 403  # the code's token is good for the code only
 
 
-async def test_a_code_that_is_over_leads_back_to_the_form(calls: FakeCalls) -> None:
+WAITED = {"number": "+33199001234;ext=12", "name": "Mei", "note": "the <card>", "language": "fr", "issue": "card"}
+WAITED |= {"tz": "Asia/Tokyo", "when": "slot", "slot": MORNING.isoformat(), "consent": "yes"}
+
+
+@pytest.mark.parametrize("code", ["code_over", "slot_taken", "no_time", "asked_already", "do_not_call", "code_no_way"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_a_code_that_leads_nowhere_leads_to_the_form_as_it_was_filled_and_the_form_asks_again(
+    calls: FakeCalls, language: str, code: str
+) -> None:
+    calls.code, query = "123456", f"?language={language}"
+    place = await account(calls.clock, consent={"en": "I agree"})
+    link = (place.link("c-1") or "").partition("?t=")[2]
+    app = web.Application()
+    app.add_routes(routes({"phone": place}, doors(calls.clock, calls)))
+    async with TestClient(TestServer(app)) as client:
+        page = await (await client.post(f"/callback/phone{query}", data={**WAITED, "t": link, "id": "k1"})).text()
+        (one,) = calls.waiting
+        calls.failure = CallRefused(code)
+        form = {"token": _hidden(page, "token"), "code": "123456"}
+        answer = await client.post(f"/callback/phone/{one}/code{query}", data=form)
+        text = unescape(await answer.text())
+        application = await client.post(f"/callback/phone/{one}/code", json=form)
+        calls.failure = None
+        again = {"t": _hidden(text, "t"), "id": _hidden(text, "id"), "number": _value(text, "number")}
+        asked = await client.post(f"/callback/phone{query}", data={**WAITED, **again})
+
+    assert (answer.status, asked.status) == (application.status, 202)
+    assert WORDS[language][code] in text
+    assert f'<html lang="{language}">' in text
+    assert (_value(text, "number"), _value(text, "name"), again["t"]) == (WAITED["number"], "Mei", link)
+    assert again["id"] not in ("", "k1", one)
+    assert "<textarea" in text
+    assert "the <card></textarea>" in text
+    assert [_chosen(text, name) for name in ("language", "issue", "tz", "slot")] == [
+        WAITED[name] for name in ("language", "issue", "tz", "slot")
+    ]
+    assert 'name="when" value="slot" checked' in text
+    assert 'name="consent" value="yes" required checked' in text
+    first, second = calls.waiting.values()
+    assert second == replace(first, external_id=second.external_id)
+
+
+async def test_a_code_of_a_request_that_is_forgotten_is_told_to_be_over(calls: FakeCalls) -> None:
     calls.code = "123456"
     async with serving(calls) as client:
         page = await (await client.post("/callback/phone?language=de", data=GOOD, headers=HTML)).text()
         (one,) = calls.waiting
         calls.code = None
-        answer = await client.post(
-            f"/callback/phone/{one}/code?language=de", data={"token": _hidden(page, "token"), "code": "123456"}
-        )
+        calls.waiting.clear()
+        form = {"token": _hidden(page, "token"), "code": "123456"}
+        answer = await client.post(f"/callback/phone/{one}/code?language=de", data=form)
         text = await answer.text()
     assert answer.status == 410
     assert WORDS["de"]["code_over"] in text
@@ -542,6 +584,10 @@ async def test_an_agents_link_vouches_for_the_customer_and_a_customers_does_not(
 def _chosen(page: str, name: str) -> str:
     options = page.partition(f'<select id="{name}"')[2].partition("</select>")[0]
     return options.partition('" selected>')[0].rpartition('value="')[2]
+
+
+def _value(page: str, name: str) -> str:
+    return page.partition(f'<input id="{name}"')[2].partition('value="')[2].partition('"')[0]
 
 
 def _hidden(page: str, name: str) -> str:
