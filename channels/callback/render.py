@@ -297,13 +297,14 @@ def _changes(told: Standing, channel: str, language: str, token: str, slots: Seq
     words, one = words_of(language), told.callback
     base = f"/callback/{escape(channel)}/{escape(one.id)}"
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
-    times = {slot.start.isoformat(): when(slot.start, one.zone, language) for slot in slots}
-    chooses = {"": words["asap"], **times}
+    own = one.slot_at if one.state is CallState.SCHEDULED else None  # it may be full by this very request
+    starts = sorted({*(slot.start for slot in slots), *([own] if own else [])})
+    chooses = {"": words["asap"], **{start.isoformat(): when(start, one.zone, language) for start in starts}}
     query = f"?language={escape(language)}"
     return (
         f'<p class="hint"><a href="{base}{query}&amp;token={escape(token)}">{escape(words["keep"])}</a></p>'
         f'<form method="post" action="{base}/slot{query}">{hidden}<label for="slot">{escape(words["slot"].format(zone=one.zone))}</label>'
-        f'<select id="slot" name="slot">{_options(chooses, one.slot_at.isoformat() if one.slot_at else "")}</select>'
+        f'<select id="slot" name="slot">{_options(chooses, own.isoformat() if own else "")}</select>'
         f'<button type="submit">{escape(words["change"])}</button></form>'
         f'<form method="post" action="{base}/cancel{query}">{hidden}<button type="submit" class="plain">{escape(words["cancel"])}</button></form>'
     )

@@ -76,19 +76,24 @@ async def test_a_call_is_moved_by_keys_alone_in_every_language(
     await page.keyboard.press("Enter")
     when = panel(page, language).get_by_label(words["call.when"].replace("{zone}", "Europe/Paris"))
     await expect(when).to_be_focused()
-    await expect(when.locator("option")).to_have_count(3)
-    await expect(when.locator("option").first).to_have_text(words["call.soon"])
+    await expect(when.locator("option")).to_have_count(4)
+    await expect(when.locator("option:checked")).to_have_text(words["call.choose"])
+    await expect(when.locator("option").nth(1)).to_have_text(words["call.soon"])
+    go = panel(page, language).get_by_role("button", name=words["call.move.go"])
+    await expect(go).to_be_disabled()
     await expect(when.locator("option").last).to_have_text(re.compile("0?9:30$"))  # the customer's clock
     await shoot(page, f"call-move-{language}")
     assert not await violations(page)
     await page.keyboard.press("End")
+    await expect(go).to_be_enabled()
     await page.keyboard.press("Tab")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")  # left as it is
     await expect(move).to_be_focused()
     assert not any(path.endswith("/slot") for _, path, _ in desk.asked)
     await page.keyboard.press("Enter")
-    await expect(when.locator("option")).to_have_count(3)
+    await expect(when.locator("option")).to_have_count(4)
+    await expect(go).to_be_disabled()
     await page.keyboard.press("End")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
@@ -128,13 +133,26 @@ async def test_a_time_that_was_taken_meanwhile_is_told_and_another_is_chosen(
     page = await at_the_call(open_context, desk_url)
     desk.fail["/api/v1/conversations/conversation-1/callback/slot"] = (409, "slot_taken")
     await panel(page).get_by_role("button", name="Move", exact=True).click()
-    for number in (1, 2):
+    go = panel(page).get_by_role("button", name="Move the call")
+    for number in (2, 3):
         await panel(page).get_by_label("New time").select_option(index=number)
-        await panel(page).get_by_role("button", name="Move the call").click()
-        if number == 1:
+        await go.click()
+        if number == 2:
             await expect(page.get_by_role("alert")).to_contain_text("That time has just been taken")
+            await expect(go).to_be_disabled()  # until another one is chosen
     await expect(panel(page)).to_contain_text("scheduled")
     assert await seen(desk, "POST", "/callback/slot") == {"slot": "2026-11-24T08:30:00Z"}
+
+
+@pytest.mark.usefixtures("call")
+async def test_as_soon_as_possible_is_chosen_and_never_left_standing(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    page = await at_the_call(open_context, desk_url)
+    await panel(page).get_by_role("button", name="Move", exact=True).click()
+    await panel(page).get_by_label("New time").select_option("As soon as possible")
+    await panel(page).get_by_role("button", name="Move the call").click()
+    assert await seen(desk, "POST", "/callback/slot") == {"slot": None}
 
 
 @pytest.mark.parametrize("language", LOCALES)

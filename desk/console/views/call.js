@@ -42,20 +42,23 @@ function Result({ it, known, done }) {
 /** The free slots as the customer is shown them, by their clock. */
 function Move({ it, known, change, leave }) {
   const [free, keep] = useState([]);
+  const [chosen, choose] = useState(""); // nothing is moved that nobody chose
   const look = () => api.callSlots(it.id).then(({ items }) => keep(items), tell);
   useEffect(() => void look(), [it.id]);
   const submit = async (event) => {
     event.preventDefault();
-    const { slot } = Object.fromEntries(new FormData(event.target));
-    const fault = await change(() => api.moveCall(it.id, slot || null), "call.moved");
-    if (fault?.code === "slot_taken") look();
+    const fault = await change(() => api.moveCall(it.id, chosen === "soon" ? null : chosen), "call.moved");
+    if (fault?.code !== "slot_taken") return;
+    choose("");
+    look();
   };
   return html`<form onSubmit=${submit}>
-    <label class="field"><span>${say("call.when", { zone: known.timezone })}</span><select name="slot" class="first">
-      <option value="">${say("call.soon")}</option>
+    <label class="field"><span>${say("call.when", { zone: known.timezone })}</span><select name="slot" class="first" value=${chosen} onChange=${(event) => choose(event.target.value)}>
+      <option value="">${say("call.choose")}</option>
+      <option value="soon">${say("call.soon")}</option>
       ${free.map((one) => html`<option value=${one.start}>${wall(one.local)}</option>`)}
     </select></label>
-    <div class="results"><button class="main">${say("call.move.go")}</button><button type="button" onClick=${leave}>${say("call.leave")}</button></div>
+    <div class="results"><button class="main" disabled=${!chosen}>${say("call.move.go")}</button><button type="button" onClick=${leave}>${say("call.leave")}</button></div>
   </form>`;
 }
 

@@ -27,6 +27,7 @@ class FakeCalls:
 
     clock: FakeClock
     open_at: datetime | None = MORNING
+    full: set[datetime] = field(default_factory=set)  # slots without a place
     requests: list[CallbackRequested] = field(default_factory=list)
     wishes: list[CallWish] = field(default_factory=list)
     kept: dict[str, Standing] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class FakeCalls:
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         self.wishes.append(wish)
         zone = ZoneInfo(wish.zones[0])
-        starts = [MORNING + number * HALF for number in range(min(limit, 4))]
+        starts = [at for at in (MORNING + number * HALF for number in range(4)) if at not in self.full][:limit]
         return [
             Slot(start=s, end=s + HALF, local=s.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes"))
             for s in starts

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from ipaddress import ip_network
 from typing import Any
@@ -244,6 +244,25 @@ async def test_a_change_that_is_refused_shows_the_request_with_the_reason_and_th
             assert (MORNING + HALF).isoformat() in text
             assert _hidden(text, "token") == token
     assert calls.kept[one].callback.slot_at == MORNING + HALF
+
+
+@pytest.mark.parametrize("slot", [MORNING, None])
+async def test_the_change_of_a_time_stands_on_the_one_that_is_promised_also_where_nobody_else_could_have_it(
+    calls: FakeCalls, slot: datetime | None
+) -> None:
+    form = GOOD | ({"when": "slot", "slot": slot.isoformat()} if slot else {})
+    async with serving(calls) as client:
+        first = await (await client.post("/callback/phone", data=form)).text()
+        (one,) = calls.kept
+        calls.full = {MORNING, MORNING + HALF}
+        where = f"/callback/phone/{one}"
+        page = await (await client.get(where, params={"token": _hidden(first, "token")}, headers=HTML)).text()
+        untouched = {"token": _hidden(page, "token"), "slot": _chosen(page, "slot")}
+        await client.post(f"{where}/slot", data=untouched)
+
+    assert untouched["slot"] == (slot.isoformat() if slot else "")
+    assert ((MORNING + HALF).isoformat() in page, (MORNING + 2 * HALF).isoformat() in page) == (False, True)
+    assert calls.kept[one].callback.slot_at == slot
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
