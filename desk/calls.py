@@ -1,5 +1,7 @@
 """Calls that customers asked for, as agents see and make them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field
 
 from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.errors import Conflict
 from conversation.remembering import Work
 from conversation.thread import Conversation, State
 from desk.access import Who, visible
@@ -70,6 +73,17 @@ class Result(Input):
     never: bool = Field(False, description="they asked never to be called again: no further try, whatever the outcome")
 
 
+@contextmanager
+def _settled_by_name() -> Iterator[None]:
+    """A call that is settled has a code of its own: `closed` says to an agent that the conversation is."""
+    try:
+        yield
+    except Conflict as error:
+        if error.code != "closed":
+            raise
+        raise Problem(409, "call_settled", error.detail) from error
+
+
 @routes.add("GET", "/conversations/{id}/callback", who=Who.AGENT)
 async def get_callback(call: Call[None, None]) -> CallOut:
     """The newest call asked for in this conversation, with its tries."""
@@ -103,7 +117,8 @@ async def get_link(call: Call[None, None]) -> LinkOut:
 @routes.add("POST", "/conversations/{id}/callback/dial", who=Who.AGENT, faults=(409,))
 async def dial(call: Call[None, None]) -> CallOut:
     """Written down, then dialed; without an exchange the agent dials the number themselves."""
-    await call.services.calls.dial(call.agent, call.path("id"))
+    with _settled_by_name():
+        await call.services.calls.dial(call.agent, call.path("id"))
     return await get_callback(call)
 
 
@@ -111,9 +126,10 @@ async def dial(call: Call[None, None]) -> CallOut:
 async def outcome(call: Call[Result, None]) -> ConversationOut:
     """What came of the call: done, or tried again at its distance."""
     body = call.body
-    moved = await call.services.calls.outcome(
-        call.agent, call.path("id"), body.outcome, text=body.note, never=body.never
-    )
+    with _settled_by_name():
+        moved = await call.services.calls.outcome(
+            call.agent, call.path("id"), body.outcome, text=body.note, never=body.never
+        )
     async with call.services.storage.read("desk.conversation") as work:
         names = await names_for(work, call.services.rules.rulebook, [moved])
     return conversation_out(moved, names)
@@ -152,7 +168,8 @@ class NewSlot(Input):
 @routes.add("GET", "/conversations/{id}/callback/slots", who=Who.AGENT, faults=(409,))
 async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
     """The next free slots for the call asked for here, as its customer is shown them."""
-    one, free = await call.services.calls.slots(call.agent, call.path("id"), limit=call.query.limit)
+    with _settled_by_name():
+        one, free = await call.services.calls.slots(call.agent, call.path("id"), limit=call.query.limit)
     items = [SlotOut(start=slot.start, end=slot.end, local=slot.local) for slot in free]
     return SlotsOut(timezone=one.zone, items=items)
 
@@ -160,7 +177,8 @@ async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
 @routes.add("POST", "/conversations/{id}/callback/slot", who=Who.AGENT, faults=(409,))
 async def move_call(call: Call[NewSlot, None]) -> CallOut:
     """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) tells the next free ones."""
-    moved = await call.services.calls.reschedule(call.agent, call.path("id"), call.body.slot)
+    with _settled_by_name():
+        moved = await call.services.calls.reschedule(call.agent, call.path("id"), call.body.slot)
     async with call.services.storage.read("desk.call") as work:
         return await _newest(call, work, moved)
 
@@ -168,7 +186,8 @@ async def move_call(call: Call[NewSlot, None]) -> CallOut:
 @routes.add("POST", "/conversations/{id}/callback/cancel", who=Who.AGENT, faults=(409,))
 async def cancel_call(call: Call[None, None]) -> CallOut:
     """Nobody is to call any more; whoever is on the line is not cut off (409, `on_the_line`)."""
-    gone = await call.services.calls.cancel(call.agent, call.path("id"))
+    with _settled_by_name():
+        gone = await call.services.calls.cancel(call.agent, call.path("id"))
     async with call.services.storage.read("desk.call") as work:
         return await _newest(call, work, gone)
 

@@ -144,6 +144,18 @@ async def test_a_time_that_was_taken_meanwhile_is_told_and_another_is_chosen(
     assert await seen(desk, "POST", "/callback/slot") == {"slot": "2026-11-24T08:30:00Z"}
 
 
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.usefixtures("call")
+async def test_a_call_that_was_settled_meanwhile_is_told_to_be_in_every_language(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
+) -> None:
+    words, page = WORDS[language], await at_the_call(open_context, desk_url, language)
+    desk.fail["/api/v1/conversations/conversation-1/callback/cancel"] = (409, "call_settled")
+    await panel(page, language).get_by_role("button", name=words["call.cancel"], exact=True).click()
+    await panel(page, language).get_by_role("button", name=words["call.cancel.yes"]).click()
+    await expect(page.get_by_role("alert")).to_contain_text(words["error.call_settled"])
+
+
 @pytest.mark.usefixtures("call")
 async def test_as_soon_as_possible_is_chosen_and_never_left_standing(
     desk: FakeDesk, desk_url: str, open_context: OpenContext
