@@ -42,7 +42,7 @@ async def list_numbers(call: Call[None, PageQuery]) -> Page[NumberOut]:
 
 @routes.add("POST", "/do-not-call", who=Who.LEAD, faults=(422,), status=201)
 async def add_number(call: Call[NumberIn, None]) -> NumberOut:
-    """Asked for and open calls to it are not dialed any more."""
+    """It is not dialed any more; what is asked for it is cancelled within seconds, and its customers are told."""
     body, services = call.body, call.services
     now = services.clock.now()
     try:

@@ -17,9 +17,10 @@ from router import announce
 from router.batch import with_last_owner
 from router.call_ends import CallEnds
 from router.call_messages import note, tell
+from router.call_off import call_off
 from router.call_plan import Cans, is_held, times_of
 from router.call_requests import Asking
-from router.call_words import EXPIRED, FAILED, MOVED, REMINDER, missed_of
+from router.call_words import EXPIRED, FAILED, MOVED, NEVER, REMINDER, change_of, missed_of
 from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
 from router.slots import CallTimes
@@ -49,7 +50,7 @@ class CallDuties:
 
     def duties(self) -> Sequence[Callable[[datetime], Awaitable[int]]]:
         """In the order in which they are done."""
-        duties = (self._revised, self._due, self._night, self._expired, self._missed, self._reminded)
+        duties = (self._forbidden, self._revised, self._due, self._night, self._expired, self._missed, self._reminded)
         return (*duties, self._unasked, self._lost)
 
     # -- its time comes ------------------------------------------------------------------------------------------------
@@ -62,6 +63,8 @@ class CallDuties:
     async def _fall_due(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
         if callback.state not in calling.ASLEEP or callback.due_at is None or callback.due_at > now:
             return False
+        if await self._forbid(work, before, callback, now):
+            return True
         if not self._times(callback, before).may_call(now):
             return await self._put_off(work, before, callback, now)
         await work.callbacks.move(callback, calling.fall_due(callback, now))
@@ -172,6 +175,24 @@ class CallDuties:
         await self._move(work, before, after, moved.state.value, now)
         return True
 
+    async def _forbidden(self, now: datetime) -> int:
+        """What else was asked for a number that is never to be called again, whoever put it down, and where."""
+        async with self._storage.read("calls_forbidden") as work:
+            found = await work.callbacks.forbidden(_BATCH)
+        return sum([await self._each("call_forbidden", one, now, self._forbid) for one in found])
+
+    async def _forbid(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+        """Who is on the line is not cut off: the try's end is the request's, too."""
+        waits = callback.open and callback.state not in calling.ON_THE_LINE
+        if not waits or not await work.callbacks.is_blocked(callback.number):
+            return False
+        rulebook, cans = self._rules.rulebook, self._cans()
+        gone = await call_off(work, before, callback, cans=cans, now=now)
+        after = await work.conversations.get(before.id)
+        await note(work, after, change_of(rulebook, gone, now), agent=None, now=now)
+        await tell(work, after, gone, NEVER, rulebook=rulebook, cans=cans, now=now)
+        return True
+
     async def _reminded(self, now: datetime) -> int:
         async with self._storage.read("calls_reminders") as work:
             found = await work.callbacks.reminders(now, _BATCH)
@@ -180,6 +201,8 @@ class CallDuties:
     async def _remind(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
         if callback.remind_at is None or callback.remind_at > now:
             return False
+        if await self._forbid(work, before, callback, now):
+            return True
         moved = await work.callbacks.move(callback, replace(callback, remind_at=None))
         await tell(work, before, moved, REMINDER, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         return True

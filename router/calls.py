@@ -4,20 +4,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from conversation import calling, thread
+from conversation import calling
 from conversation.call_codes import LIFE, CodeSent
 from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
 from conversation.errors import NotFound
-from conversation.events import EventType
 from conversation.ids import new_id
 from conversation.message import CallbackRequested
-from conversation.people import WorkKind
 from conversation.ports import Clock, Inbox
 from conversation.remembering import Storage, Work
-from conversation.thread import Conversation, State
-from router import announce
+from conversation.thread import Conversation
 from router.call_codes import CallCodes, draw
 from router.call_ends import CallEnds
+from router.call_off import call_off
 from router.call_places import CallPlaces
 from router.call_plan import Cans, queue_of, team
 from router.call_requests import Asking, proves, stands_for
@@ -160,13 +158,7 @@ class CustomerCalls:
 
     async def call_off(self, work: Work, conversation: Conversation, found: Callback) -> Callback:
         """Not wanted any more. Raises `CallRefused`."""
-        now = self._clock.now()
-        if found.state in calling.ON_THE_LINE:
-            raise CallRefused("on_the_line")
-        gone = await work.callbacks.move(found, calling.cancel(found, now))
-        await work.callbacks.unbook(found.id)
-        await self._laid_down(work, conversation, now)
-        return gone
+        return await call_off(work, conversation, found, cans=self._cans(), now=self._clock.now())
 
     async def free_for(self, work: Work, conversation: Conversation, found: Callback, *, limit: int) -> list[Slot]:
         """The next slots to which it could go."""
@@ -213,24 +205,6 @@ class CustomerCalls:
         conversation = await work.conversations.lock((await work.callbacks.get(callback)).conversation)
         return await work.callbacks.lock(callback), conversation
 
-    async def _laid_down(self, work: Work, before: Conversation, now: datetime) -> None:
-        """Nobody is to call any more: what was written besides waits again as what it was, and else there is nothing to do."""
-        if before.state is State.CLOSED or before.owner is not None:
-            return
-        work_of = [
-            can.work for name in before.channels if (can := self._cans().get(name)) is not None and not can.calls
-        ]
-        if not work_of:
-            after, kind = thread.close(before, now), EventType.CLOSED
-        elif before.kind is WorkKind.CALLBACK:
-            after, kind = replace(_free(before, now), kind=work_of[-1]), EventType.UPDATED
-        else:
-            return
-        await work.conversations.move(before, after)
-        told = announce.told(kind, after, was=before, agent=before.offered_to, callback="cancelled")
-        await work.events.add([told], now=now)
-        work.hint(*announce.hints(queues=[after.queue]))
-
     async def _standing(self, work: Work, found: Callback) -> Standing:
         conversation = await work.conversations.get(found.conversation)
         told = Standing(callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None)
@@ -247,13 +221,3 @@ class CustomerCalls:
 
 def _wish_of(found: Callback) -> CallWish:
     return CallWish(channel=found.channel, zones=found.zones, language=found.language)
-
-
-def _free(before: Conversation, now: datetime) -> Conversation:
-    """It waits, with the place that it has by what was written last."""
-    free = before
-    if before.state is State.SNOOZED:
-        free = thread.wake(before, now)
-    elif before.state is State.OFFERED:
-        free = thread.release(before, now)
-    return replace(free, passed=(), waiting_since=before.last_inbound_at or free.waiting_since)

@@ -214,6 +214,12 @@ class Callbacks(callback_slots.Slots):
         forgotten = (_OPEN, _row.state == CallState.DUE.value, since <= literal(before, _row.asked_at.type))
         return await self._run(lambda c: _read(c, *forgotten, order=_row.asked_at, limit=limit))
 
+    async def forbidden(self, limit: int) -> list[Callback]:
+        """Open ones, not on the line, for numbers that are never to be called."""
+        waits = _row.state.in_([*_ASLEEP, CallState.DUE.value])
+        wanted = (_OPEN, waits, _row.number.in_(select(do_not_call.c.number)))
+        return await self._run(lambda c: _read(c, *wanted, order=_row.number, limit=limit))
+
     async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
         """Open ones in these states, by id, above this one."""
         wanted = (_OPEN, _row.state.in_(sorted(state.value for state in states)), _row.id > after)

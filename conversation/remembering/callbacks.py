@@ -68,6 +68,10 @@ class Callbacks(Protocol):
         """Those that have been due since then or longer; not locked."""
         ...
 
+    async def forbidden(self, limit: int) -> list[Callback]:
+        """Open ones, not on the line, for numbers that are never to be called; not locked."""
+        ...
+
     async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
         """Open ones in these states, by id, above this one; not locked."""
         ...

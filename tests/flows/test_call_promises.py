@@ -2,10 +2,17 @@
 
 from datetime import timedelta
 
-from conversation.calling import CallState, Outcome
+import pytest
+
+from conversation.calling import CallState, CallWish, Outcome, Standing
+from conversation.errors import Conflict
+from conversation.message import Direction
+from conversation.people import WorkKind
+from conversation.thread import State
+from router.never_called import put_down
 from tests.flows.stage import Stage
-from tests.flows.test_call_times import to, told_out
-from tests.flows.test_callbacks import MONDAY, callback, monday, offered, request, tick
+from tests.flows.test_call_times import duties, to, told_out
+from tests.flows.test_callbacks import HALF, MONDAY, PARIS, asked, callback, door, monday, offered, request, tick
 
 __all__ = ["monday"]
 
@@ -31,3 +38,78 @@ async def test_who_was_tried_and_then_forgotten_is_told_that_nobody_reached_them
     assert (await callback(stage, told)).state is CallState.EXPIRED
     (words,) = await told_out(stage, told.callback.conversation)
     assert words.startswith("We could not reach you at +33142685300.")
+
+
+# -- never again -------------------------------------------------------------------------------------------------------
+
+NUMBER = "+33142685300"
+NEVER = f"We have noted that {NUMBER} is never to be called again. You can still write to us here."
+
+
+async def two_matters(stage: Stage) -> tuple[Standing, Standing]:
+    """One as soon as possible over the page, another for a slot later, from a chat."""
+    chat = await stage.write("hello", address="anna")
+    async with door(stage) as calls:
+        far = (await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=9))[8]
+        later = await calls.request(asked(issue="topup", slot=far.start, token=chat.conversation))
+        return await calls.request(asked(issue="unauthorised")), later
+
+
+async def notes(stage: Stage, conversation: str) -> list[str]:
+    return [one.text for one in await stage.messages(conversation) if one.direction is Direction.NOTE]
+
+
+async def test_never_again_said_of_one_call_ends_the_others_of_its_number_and_frees_their_places(stage: Stage) -> None:
+    agent = await stage.agent(skills={"payments": 4, "safety": 4})
+    one, other = await two_matters(stage)
+    assert one.callback.conversation != other.callback.conversation
+    await stage.calls.dial(agent, one.callback.conversation)
+    await stage.calls.outcome(agent, one.callback.conversation, Outcome.DONE, never=True)
+    await tick(stage, timedelta(seconds=1))
+
+    chat = await stage.conversation(other.callback.conversation)
+    assert (await callback(stage, other)).state is CallState.CANCELLED
+    assert (chat.kind, chat.state) != (WorkKind.CALLBACK, State.SNOOZED)  # what was written waits as a chat again
+    assert (await told_out(stage, chat.id), await notes(stage, chat.id)) == ([NEVER], ["The call was cancelled."])
+    assert other.callback.slot_at is not None
+    async with stage.storage.read("test") as work:
+        span = (other.callback.slot_at, other.callback.slot_at + HALF)
+        assert await work.callbacks.taken(chat.queue, *span, now=stage.clock.now()) == {}
+    await tick(stage, timedelta(days=1))
+    assert await told_out(stage, chat.id) == [NEVER]  # no reminder, and it is said once
+
+
+async def test_a_number_that_somebody_else_puts_down_is_called_for_nothing_any_more(stage: Stage) -> None:
+    """As the desk and the command line do it; who is on the line is not cut off."""
+    agent = await stage.agent(skills={"payments": 4, "safety": 4})
+    one, other = await two_matters(stage)
+    stranger = await request(stage, number="+33491123456")
+    await stage.calls.dial(agent, one.callback.conversation)
+    async with stage.storage.begin("test") as work:
+        await put_down(work, NUMBER, reason="told us by mail", actor="tests", now=stage.clock.now())
+    await tick(stage, timedelta(seconds=1))
+    states = [(await callback(stage, each)).state for each in (one, other, stranger)]
+    assert states == [CallState.DIALING, CallState.CANCELLED, CallState.DUE]
+    assert await told_out(stage, other.callback.conversation) == [NEVER]
+    with pytest.raises(Conflict) as refused:
+        await stage.calls.dial(agent, other.callback.conversation)
+    assert refused.value.code == "closed"
+    await stage.calls.outcome(agent, one.callback.conversation, Outcome.NO_ANSWER)
+    assert (await callback(stage, one)).state is CallState.NO_ANSWER
+
+
+@pytest.mark.parametrize("before", [timedelta(0), timedelta(hours=1)])
+async def test_a_call_whose_number_is_put_down_in_the_same_second_does_not_fall_due_and_no_reminder_leaves(
+    stage: Stage, before: timedelta
+) -> None:
+    await stage.agent(skills={"payments": 4, "safety": 4})
+    _, other = await two_matters(stage)
+    assert other.callback.slot_at is not None
+    stage.clock.advance(other.callback.slot_at - before - stage.clock.now())
+    async with stage.storage.begin("test") as work:
+        await put_down(work, NUMBER, reason="told us by mail", actor="tests", now=stage.clock.now())
+    _, *others = duties(stage).duties()  # the first of them had looked just before
+    for duty in others:
+        await duty(stage.clock.now())
+    assert (await callback(stage, other)).state is CallState.CANCELLED
+    assert await told_out(stage, other.callback.conversation) == [NEVER]

@@ -116,6 +116,7 @@ async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store
             for verb in (work.callbacks.due, work.callbacks.reminders, work.callbacks.waiting):
                 await verb(NOW, 10)
             await work.callbacks.old(NOW, 10)
+            await work.callbacks.forbidden(10)
             await work.callbacks.open_of("+33142685300", "", "")
             await work.callbacks.open_with("+33142685300", "")
             await work.callbacks.position(asked(), "q")
@@ -124,7 +125,7 @@ async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store
     wanted = [one for one in asked_for if "FROM callbacks" in one[0]]
     async with store.read("test") as work:
         plans = [await work._run(partial(_plan, *one)) for one in wanted]
-    assert len(plans) == 7
+    assert len(plans) == 8
     assert all("USING INDEX" in plan or "USING COVERING INDEX" in plan for plan in plans), plans
 
 
@@ -221,3 +222,14 @@ async def test_a_number_may_ask_never_to_be_called(store: Store) -> None:
         assert await work.callbacks.is_blocked("+33142685300")
         assert await work.callbacks.unblock("+33142685300")
         assert not await work.callbacks.unblock("+33142685300")
+
+
+async def test_what_waits_for_a_number_that_is_never_called_is_found(store: Store) -> None:
+    waits, on_the_line = asked(), replace(asked(matter="b"), state=CallState.DIALING)
+    over, other = replace(asked(matter="c"), state=CallState.CANCELLED), asked(number="+33491123456")
+    async with store.begin("test") as work:
+        for one in (waits, on_the_line, over, other):
+            await work.callbacks.add(one)
+        assert await work.callbacks.forbidden(10) == []
+        await work.callbacks.block(waits.number, reason="asked", now=NOW)
+        assert await work.callbacks.forbidden(10) == [waits]
