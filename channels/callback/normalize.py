@@ -167,9 +167,14 @@ def written(asked: CallbackRequested, settings: Settings) -> dict[str, str]:
 
 def is_repeat(asked: CallbackRequested, kept: Callback) -> bool:
     """Whether a request that has the id of one that is kept asks for the same. A matter not named is that of the conversation."""
-    ours = (asked.number, asked.extension, asked.slot, asked.sender.name, asked.note)
-    theirs = (kept.number, kept.extension, kept.slot_at, kept.name, kept.note)
+    ours = (asked.number, asked.extension, asked.slot, asked.sender.name, asked.note, asked.zones)
+    theirs = (kept.number, kept.extension, kept.slot_at, kept.name, kept.note, kept.zones)
     return ours == theirs and asked.issue in (None, kept.matter)
+
+
+def is_repeat_of_waiting(asked: CallbackRequested, waiting: CallbackRequested) -> bool:
+    """Whether it asks for the same as the one that waits for its code, whenever and at whichever page it is asked again."""
+    return replace(asked, received_at=waiting.received_at, locale=waiting.locale) == waiting
 
 
 def instant(text: str) -> datetime:

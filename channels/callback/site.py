@@ -234,7 +234,13 @@ class _Site:
             found = await self._doors.calls.standing(event.external_id)
         except NotFound:
             return None
-        return _same(event, found)
+        if event.language not in (
+            None,
+            found.callback.language,
+        ):  # not asked of a new one: what they wrote may overrule it
+            raise Problem(409, IDEMPOTENCY)
+        _must_be_same(event, found)
+        return found
 
     async def _new(self, place: Place, event: CallbackRequested, vouched: bool) -> Standing | CodeSent:
         if not place.per_number.allow(event.number):
@@ -245,7 +251,8 @@ class _Site:
             if refused.code == "slot_taken":  # they will choose another
                 place.per_number.give_back(event.number)
             raise
-        return _same(event, found) if isinstance(found, Standing) else found
+        _must_be_same(event, found)
+        return found
 
     def _check_address(self, request: web.Request, place: Place) -> None:
         """Against call bombing: a network address may ask so often in an hour, as a number may."""
@@ -387,11 +394,14 @@ class _Site:
         return next((one for one in tongues if one in offered), self._doors.default_language)
 
 
-def _same(event: CallbackRequested, found: Standing) -> Standing:
-    """Two at the same moment under one key are one request, if they ask for the same."""
-    if found.callback.id == event.external_id and not normalize.is_repeat(event, found.callback):
+def _must_be_same(event: CallbackRequested, found: Standing | CodeSent) -> None:
+    """Two under one key are one request, if they ask for the same. Raises `Problem` 409."""
+    if isinstance(found, CodeSent):
+        same = normalize.is_repeat_of_waiting(event, found.asked)
+    else:
+        same = found.callback.id != event.external_id or normalize.is_repeat(event, found.callback)
+    if not same:
         raise Problem(409, IDEMPOTENCY)
-    return found
 
 
 def _slot_in(told: Mapping[str, str]) -> datetime | None:

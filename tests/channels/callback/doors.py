@@ -68,6 +68,7 @@ class FakeCalls:
             asked_at=self.clock.now(),
             updated_at=self.clock.now(),
             zones=asked.zones,
+            language=asked.language,
             slot_at=asked.slot,
             state=CallState.SCHEDULED if asked.slot else CallState.REQUESTED,
         )
@@ -80,7 +81,7 @@ class FakeCalls:
         if self.code is None or self.failure is not None:
             return await self.request(asked)
         self.codes += asked.external_id not in self.waiting
-        self.waiting[asked.external_id] = asked
+        self.waiting.setdefault(asked.external_id, asked)
         return await self.code_sent(asked.external_id)
 
     async def confirm(self, request: str, code: str) -> Standing:

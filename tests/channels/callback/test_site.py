@@ -145,13 +145,23 @@ async def test_an_application_asks_changes_and_cancels(calls: FakeCalls) -> None
 
 @pytest.mark.parametrize(
     "other",
-    [{"slot": None}, {"issue": "card"}, {"note": "other"}, {"name": "Li"}, {"slot": (MORNING + HALF).isoformat()}],
+    [
+        {"slot": None},
+        {"issue": "card"},
+        {"note": "other"},
+        {"name": "Li"},
+        {"slot": (MORNING + HALF).isoformat()},
+        {"language": "de"},
+        {"tz": "Asia/Tokyo"},
+    ],
     ids=lambda other: "-".join(other),
 )
+@pytest.mark.parametrize("code", [None, "123456"])
 async def test_another_request_under_a_used_key_is_refused_and_gets_no_token(
-    calls: FakeCalls, other: dict[str, str | None]
+    calls: FakeCalls, other: dict[str, str | None], code: str | None
 ) -> None:
-    body = {"number": "+33199001234", "slot": MORNING.isoformat(), "name": "Mei", "note": "the card"}
+    calls.code, taken = code, 202 if code else 201
+    body = {"number": "+33199001234", "slot": MORNING.isoformat(), "name": "Mei", "note": "the card", "language": "fr"}
     key = {"Idempotency-Key": "k1"}
     async with serving(calls) as client:
         first = await client.post("/callback/phone", json=body, headers=key)
@@ -159,10 +169,10 @@ async def test_another_request_under_a_used_key_is_refused_and_gets_no_token(
         same = await client.post("/callback/phone", json=body, headers=key)
         told = await second.json()
 
-        assert (first.status, second.status, same.status) == (201, 409, 201)
+        assert (first.status, second.status, same.status) == (taken, 409, taken)
         assert (told["code"], "token" in told) == ("idempotency", False)
         assert await same.json() == await first.json()
-    assert len(calls.requests) == 1  # what came again asked nobody
+    assert len(calls.requests) + len(calls.waiting) == 1  # what came again asked nobody
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
