@@ -15,6 +15,7 @@ from conversation.outbound import Effect, OutboundMessage, OutboxRow
 from conversation.people import Identity
 from conversation.ports import Clock
 from conversation.remembering import Storage, Work
+from conversation.thread import Conversation
 from router import announce
 from router.call_messages import say
 from router.call_plan import Cans
@@ -56,7 +57,7 @@ class CallCodes:
         return not any((one.channel, one.address) == (plan.code, asked.number) for one in known)
 
     async def send(self, work: Work, asked: CallbackRequested, plan: Plan) -> CodeSent:
-        """Keep the request and send its code, together. A repeat of the request sends none."""
+        """Keep the request and send its code, together. Sent again it gets no second code; what it asks for last counts."""
         now, code = self._clock.now(), self._draw()
         pending = PendingCall(
             asked=asked,
@@ -65,25 +66,30 @@ class CallCodes:
             sent_at=now,
             until=now + LIFE,
         )
+        where = await self._alone(work, pending)
         if await work.call_codes.add(pending, now=now):
-            await self._leave(work, pending, plan, code)
+            await self._leave(work, pending, plan, code, where)
             return pending.told
         known = await work.call_codes.find(asked.external_id)
-        return known.told if known is not None else pending.told
+        if known is None:
+            raise CallRefused("code_over")
+        await work.call_codes.change(replace(known, asked=asked))
+        return known.told
 
-    async def again(self, request: str, plan_of: Callable[[str], Plan]) -> CodeSent:
-        """Another code, in place of the first. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
+    async def again(self, work: Work, request: str, plan_of: Callable[[str], Plan]) -> PendingCall:
+        """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
         now, code = self._clock.now(), self._draw()
-        async with self._storage.begin("call_code") as work:
-            found = await work.call_codes.lock(request)
-            if found is None or found.callback is not None or found.until <= now or found.tries >= call_codes.TRIES:
-                raise CallRefused("code_over")
-            if found.sent_at + PAUSE > now:
-                raise CallRefused("code_soon")
-            other = replace(found, digest=digest(request, code), sent_at=now, sendings=found.sendings + 1)
-            await work.call_codes.again(other)
-            await self._leave(work, other, plan_of(other.asked.channel), code)
-        return other.told
+        found = await work.call_codes.find(request)
+        where = await self._alone(work, found) if found is not None else None
+        found = await work.call_codes.lock(request)
+        if found is None or found.callback is not None or found.until <= now or found.tries >= call_codes.TRIES:
+            raise CallRefused("code_over")
+        if found.sent_at + PAUSE > now:
+            raise CallRefused("code_soon")
+        other = replace(found, digest=digest(request, code), sent_at=now, until=now + LIFE, sendings=found.sendings + 1)
+        await work.call_codes.change(other)
+        await self._leave(work, other, plan_of(other.asked.channel), code, where)
+        return other
 
     async def pending(self, request: str) -> CodeSent:
         """Where its code went. Raises `NotFound`."""
@@ -110,14 +116,26 @@ class CallCodes:
 
     # -- leaving -------------------------------------------------------------------------------------------------------
 
-    async def _leave(self, work: Work, pending: PendingCall, plan: Plan, code: str) -> None:
+    async def _alone(self, work: Work, pending: PendingCall) -> Conversation | None:
+        """In the order in which everybody locks: the number, whose codes are counted, then the conversation in which one is said."""
+        await work.call_codes.alone(pending.asked.number)
+        if pending.carrier is not None:
+            return None
+        try:
+            return await work.conversations.lock(pending.asked.token or "")
+        except NotFound:
+            raise CallRefused("code_no_way") from None
+
+    async def _leave(self, work: Work, pending: PendingCall, plan: Plan, code: str, where: Conversation | None) -> None:
         """By the outbox; bounded by number, because texts cost money and telephones ring."""
         asked, now = pending.asked, self._clock.now()
         if await work.call_codes.sent_to(asked.number, since=now - WITHIN) > plan.codes:  # this one is counted
             raise CallRefused("too_many")
         if pending.carrier is not None:
             await self._text(work, pending, pending.carrier, code, now)
-        elif not await self._say(work, asked, code, now):
+            return
+        values, rulebook, cans = {"code": code, "number": asked.number}, self._rules.rulebook, self._cans()
+        if where is None or not await say(work, where, CODE, values, rulebook=rulebook, cans=cans, now=now):
             raise CallRefused("code_no_way")
 
     async def _text(self, work: Work, pending: PendingCall, carrier: str, code: str, now: datetime) -> None:
@@ -145,14 +163,3 @@ class CallCodes:
         )
         await work.outbox.add(row, at=now)
         work.hint(*announce.hints(targets=[carrier]))
-
-    async def _say(self, work: Work, asked: CallbackRequested, code: str, now: datetime) -> bool:
-        """In the conversation that is proven, over the medium on which its customer wrote; whether there is one."""
-        if asked.token is None:
-            return False
-        try:
-            conversation = await work.conversations.lock(asked.token)
-        except NotFound:
-            return False
-        values = {"code": code, "number": asked.number}
-        return await say(work, conversation, CODE, values, rulebook=self._rules.rulebook, cans=self._cans(), now=now)

@@ -43,6 +43,7 @@ class CallPlaces:
         *,
         span: timedelta,
         since: datetime,
+        beside: str | None = None,
     ) -> None:
         """A place in this slot, which was soon enough and not too soon when it was asked for: a code takes its time.
 
@@ -63,6 +64,7 @@ class CallPlaces:
                 per_slot=plan.per_slot,
                 until=now + span,
                 now=now,
+                beside=beside,
             )
         if not held:
             raise CallRefused("slot_taken", await self.free(work, wish, queue, _FREE_TOLD))

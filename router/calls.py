@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation import calling
 from conversation.call_codes import LIFE, CodeSent
-from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
+from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing
 from conversation.errors import NotFound
 from conversation.ids import new_id
 from conversation.message import CallbackRequested
@@ -19,6 +19,7 @@ from router.call_off import call_off
 from router.call_places import CallPlaces
 from router.call_plan import Cans, queue_of, team
 from router.call_requests import Asking, proves, stands_for
+from router.retrying import retried
 from router.rules_in_force import RulesInForce
 
 _HELD = timedelta(minutes=2)  # a place, while the request that wants it is being written
@@ -65,11 +66,7 @@ class CustomerCalls:
 
         Who does not prove that an open request is theirs is refused, and learns nothing of it but that.
         """
-        async with self._storage.begin("call_hold") as work:
-            await self._prepare(work, asked, _HELD)
-            for one in await work.callbacks.open_with(asked.number, asked.extension):
-                if stands_for(one, asked) and not proves(asked, one):
-                    raise CallRefused("asked_already")
+        await retried(lambda: self._made_ready(asked))
         accepted = (await self._inbox.accept([asked]))[0]
         async with self._storage.read("call_standing") as work:
             found = await self._kept(work, asked, accepted.conversation or "")
@@ -79,19 +76,32 @@ class CustomerCalls:
                 raise CallRefused("asked_already")
             return await self._standing(work, found)
 
+    async def _made_ready(self, asked: CallbackRequested) -> None:
+        async with self._storage.begin("call_hold") as work:
+            await self._prepare(work, asked, _HELD)
+            for one in await work.callbacks.open_with(asked.number, asked.extension):
+                if stands_for(one, asked) and not proves(asked, one):
+                    raise CallRefused("asked_already")
+
     async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
         plan = self._places.plan(asked.channel)
-        if plan.code is None:
-            return await self.request(asked)
+        told = await retried(lambda: self._kept_aside(asked, plan)) if plan.code is not None else None
+        return told or await self.request(asked)
+
+    async def _kept_aside(self, asked: CallbackRequested, plan: Plan) -> Standing | CodeSent | None:
+        """None where no code is needed. While it waits, what was asked for last counts."""
         async with self._storage.begin("call_code") as work:
             known = await work.call_codes.find(asked.external_id)
             if known is not None and known.callback is not None:
                 return await self._standing(work, await work.callbacks.get(known.callback))
-            if await self._codes.is_needed(work, asked, plan):
-                await self._prepare(work, asked, LIFE)
-                return await self._codes.send(work, asked, plan)
-        return await self.request(asked)
+            if not await self._codes.is_needed(work, asked, plan):
+                return None
+            sent = await self._codes.send(work, asked, plan)
+            if asked.slot is None:
+                await work.callbacks.let_go(asked.external_id)
+            await self._prepare(work, asked, LIFE)
+            return sent
 
     async def confirm(self, request: str, code: str) -> Standing:
         """The code came back: what waited for it is taken. The same code again tells how it stands."""
@@ -103,8 +113,14 @@ class CustomerCalls:
         return told
 
     async def another_code(self, request: str) -> CodeSent:
-        """In place of the one that did not arrive."""
-        return await self._codes.again(request, self._places.plan)
+        """In place of the one that did not arrive; the place in the slot is held for as long."""
+        return await retried(lambda: self._sent_again(request))
+
+    async def _sent_again(self, request: str) -> CodeSent:
+        async with self._storage.begin("call_code") as work:
+            other = await self._codes.again(work, request, self._places.plan)
+            await self._prepare(work, other.asked, LIFE)
+        return other.told
 
     async def code_sent(self, request: str) -> CodeSent:
         """Where the code went. Raises `NotFound`."""
@@ -117,6 +133,9 @@ class CustomerCalls:
 
     async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
         """Another slot, or as soon as possible."""
+        return await retried(lambda: self._rescheduled(callback, slot))
+
+    async def _rescheduled(self, callback: str, slot: datetime | None) -> Standing:
         async with self._storage.begin("call_reschedule") as work:
             found, conversation = await self._locked(work, callback)
             moved = await self.put_on(work, conversation, found, slot)
@@ -124,6 +143,9 @@ class CustomerCalls:
 
     async def cancel(self, callback: str) -> Standing:
         """Not wanted any more; harmless where it is over."""
+        return await retried(lambda: self._cancelled(callback))
+
+    async def _cancelled(self, callback: str) -> Standing:
         async with self._storage.begin("call_cancel") as work:
             found, conversation = await self._locked(work, callback)
             gone = await self.call_off(work, conversation, found) if found.open else found
@@ -150,7 +172,9 @@ class CustomerCalls:
             await work.callbacks.unbook(found.id)
         else:
             request = new_id()  # a place beside the one it has
-            await self._places.hold(work, request, _wish_of(found), conversation.queue, slot, span=_HELD, since=now)
+            await self._places.hold(
+                work, request, _wish_of(found), conversation.queue, slot, span=_HELD, since=now, beside=found.id
+            )
             await work.callbacks.confirm(request, found.id)
         moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
         await asking.settle_down(work, conversation, moved, conversation.queue)

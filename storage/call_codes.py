@@ -4,11 +4,12 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, or_, select, update
 
-from conversation.call_codes import TRIES, PendingCall
+from conversation.call_codes import TRIES, WITHIN, PendingCall
 from conversation.message import CallbackRequested
 from conversation.people import Identity
+from storage.dialect import POSTGRESQL
 from storage.run import Run
 from storage.tables import call_codes
 from storage.upsert import insert_into
@@ -57,7 +58,7 @@ def _add(c: Connection, dialect: str, pending: PendingCall, now: datetime) -> bo
     said = {name: new.excluded[name] for name in ("number", "request", *_code(pending)) if name != "sendings"}
     renewed = new.on_conflict_do_update(
         index_elements=[_row.id],
-        set_={**said, "sendings": _row.sendings + pending.sendings},  # those of the same hour count together
+        set_={**said, "sendings": case((_row.sent_at > now - WITHIN, _row.sendings + 1), else_=1)},  # of one hour
         where=_row.callback_id.is_(None) & ended,
     )
     return bool(c.execute(renewed).rowcount)
@@ -87,9 +88,16 @@ class CallCodes:
         """False, and nothing written, where this request waits already, or was settled."""
         return await self._run(lambda c: _add(c, self._dialect, pending, now))
 
-    async def again(self, pending: PendingCall) -> None:
-        """Another code, in place of the one that left before."""
-        said = update(call_codes).where(_row.id == pending.asked.external_id).values(_code(pending))
+    async def alone(self, number: str) -> None:
+        """Nobody else sends a code to this number until the transaction ends: they are counted."""
+        if self._dialect == POSTGRESQL:  # the other has one writer
+            wait = select(func.pg_advisory_xact_lock(func.hashtextextended(f"call_codes/{number}", 0)))
+            await self._run(lambda c: c.execute(wait))
+
+    async def change(self, pending: PendingCall) -> None:
+        """Another code, or another wish, in place of the one before."""
+        values = {**_code(pending), "request": _asked_to(pending.asked)}
+        said = update(call_codes).where(_row.id == pending.asked.external_id).values(values)
         await self._run(lambda c: c.execute(said))
 
     async def find(self, request: str) -> PendingCall | None:

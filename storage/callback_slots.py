@@ -28,6 +28,7 @@ class _Place:
     per_slot: int | None
     until: datetime
     now: datetime
+    beside: str | None = None
 
     @property
     def capacity(self) -> int:
@@ -53,19 +54,31 @@ def _counted(c: Connection, queue: str, at: datetime) -> dict[str, int]:
 
 
 def _hold(c: Connection, dialect: str, place: _Place) -> bool:
-    if c.execute(select(_booked.id).where(_booked.id == place.request, _in_slot(place.queue, place.at))).first():
+    wanted, concerned = (place.queue, place.at), _places(c, place.request, place.beside or place.request)
+    for queue, at in sorted({wanted, *concerned.values()}):  # in one order, whoever exchanges which slot for which
+        _lock(c, dialect, queue, at)
+    c.execute(delete(callback_bookings).where(_in_slot(*wanted), _booked.held_until <= place.now))
+    mine = c.execute(select(callback_bookings).where(_booked.id == place.request)).first()
+    if mine is not None and (mine.held_until is None or (mine.queue, mine.at) == wanted):
+        _keep(c, place)
         return True
-    _lock(c, dialect, place.queue, place.at)
-    c.execute(delete(callback_bookings).where(_in_slot(place.queue, place.at), _booked.held_until <= place.now))
-    taken = _counted(c, place.queue, place.at)
-    wanted = taken | {place.language: taken.get(place.language, 0) + 1}
-    if not fits(wanted, place.hands, place.per_slot):
+    taken = _counted(c, *wanted)
+    with_it = taken | {place.language: taken.get(place.language, 0) + 1}
+    if not fits(with_it, place.hands, place.per_slot):
         return False
+    if mine is not None:
+        _give_back(c, place.request, (mine.queue, mine.at))
     values = {"id": place.request, "queue": place.queue, "at": place.at, "language": place.language}
     c.execute(insert(callback_bookings).values(held_until=place.until, **values))
     here = (_slot.queue == place.queue, _slot.at == place.at)
-    c.execute(update(callback_slots).where(*here).values(taken=sum(wanted.values()), capacity=place.capacity))
+    c.execute(update(callback_slots).where(*here).values(taken=sum(with_it.values()), capacity=place.capacity))
     return True
+
+
+def _keep(c: Connection, place: _Place) -> None:
+    """What is held is held for longer; what is booked for good stays as it is."""
+    held = (_booked.id == place.request, _booked.held_until < place.until)
+    c.execute(update(callback_bookings).where(*held).values(held_until=place.until))
 
 
 def _confirm(c: Connection, dialect: str, request: str, callback: str) -> tuple[str, datetime] | None:
@@ -120,13 +133,18 @@ class Slots:
         self._dialect = dialect
 
     async def hold(self, request: str, queue: str, at: datetime, **wanted: Any) -> bool:
-        """Keep a place in a slot for this request until then; False where the slot is full. Idempotent by request."""
+        """Keep a place in a slot for this request, instead of any it holds; False where the slot is full. Idempotent by request."""
         place = _Place(request=request, queue=queue, at=at, **wanted)
         return await self._run(lambda c: _hold(c, self._dialect, place))
 
     async def confirm(self, request: str, callback: str) -> tuple[str, datetime] | None:
         """What was held becomes the callback's booking, instead of any it had; None where nothing is held."""
         return await self._run(lambda c: _confirm(c, self._dialect, request, callback))
+
+    async def let_go(self, request: str) -> None:
+        """What was only held for this request is free for others; what is booked stays."""
+        held = (_booked.id == request, _booked.held_until.is_not(None))
+        await self._run(lambda c: c.execute(delete(callback_bookings).where(*held)))
 
     async def unbook(self, callback: str) -> None:
         """Its place is free for others; harmless where it has none."""

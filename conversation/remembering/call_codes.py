@@ -13,8 +13,12 @@ class CallCodes(Protocol):
         """False, and nothing written, where this request waits already, or was settled."""
         ...
 
-    async def again(self, pending: PendingCall) -> None:
-        """Another code, in place of the one that left before."""
+    async def alone(self, number: str) -> None:
+        """Nobody else sends a code to this number until the transaction ends: they are counted."""
+        ...
+
+    async def change(self, pending: PendingCall) -> None:
+        """Another code, or another wish, in place of the one before."""
         ...
 
     async def find(self, request: str) -> PendingCall | None:

@@ -89,12 +89,20 @@ class Callbacks(Protocol):
         per_slot: int | None,
         until: datetime,
         now: datetime,
+        beside: str | None = None,
     ) -> bool:
-        """Keep a place in a slot for this request until then; False where the slot is full. Idempotent by request."""
+        """Keep a place in a slot for this request until then, instead of any it holds; False where the slot is full.
+
+        Idempotent by request. `beside` is a callback whose booking it is to replace in this transaction: both slots are locked at once.
+        """
         ...
 
     async def confirm(self, request: str, callback: str) -> tuple[str, datetime] | None:
         """What was held becomes the callback's booking, instead of any it had: (queue, slot); None where nothing is held."""
+        ...
+
+    async def let_go(self, request: str) -> None:
+        """What was only held for this request is free for others; what is booked stays."""
         ...
 
     async def unbook(self, callback: str) -> None:

@@ -1,5 +1,6 @@
 """A request that waits for a one-time code, on both databases: nothing is work, and nobody is called, before it came back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from conversation.people import Identity
 from conversation.thread import State
 from router.calls import CustomerCalls
 from tests.flows.stage import CANS, PLAN, Stage
-from tests.flows.test_callbacks import PARIS, asked, monday
+from tests.flows.test_callbacks import HALF, PARIS, asked, monday
 
 NUMBER = "+33142685300"
 BY_TEXT = {"code": "text"}
@@ -268,3 +269,62 @@ async def test_a_request_keeps_every_field_while_it_waits(stage: Stage) -> None:
         assert kept.asked == one
         assert await work.call_codes.find("other") is None
         assert "000000" not in kept.digest
+
+
+async def test_what_was_asked_for_last_counts_while_the_code_is_awaited(stage: Stage) -> None:
+    await stage.agent(capacity=1)
+    async with door(stage) as calls:
+        first, second = await slots(calls, 2)
+        one = asked(slot=first)
+        await calls.ask(one)
+        await calls.ask(replace(one, slot=second, note="rather then"))
+        assert await slots(calls, 2) == [first, second + HALF]  # the place that it held first is free again
+        await calls.ask(replace(one, note="as soon as you can"))
+        await calls.ask(replace(one, slot=first, note="as at first"))
+        assert await slots(calls, 1) == [second]
+        told = await calls.confirm(one.external_id, "000000")
+    assert (told.callback.slot_at, told.callback.note) == (first, "as at first")
+    assert len(await texts(stage)) == 1
+
+
+async def test_another_code_is_good_for_as_long_as_the_first_and_so_is_the_place(stage: Stage) -> None:
+    await stage.agent(capacity=1)
+    async with door(stage) as calls:
+        slot = (await slots(calls, 2))[1]
+        one = asked(slot=slot)
+        sent = await waits(calls, slot=slot, external_id=one.external_id)
+        stage.clock.advance(LIFE - timedelta(seconds=10))
+        again = await calls.another_code(one.external_id)
+        assert again.until == sent.until + LIFE - timedelta(seconds=10)
+        stage.clock.advance(LIFE - timedelta(seconds=10))
+        assert slot not in await slots(calls, 5)
+        told = await calls.confirm(one.external_id, (await texts(stage))[-1][1].split()[0])
+    assert told.callback.slot_at == slot
+
+
+async def test_codes_asked_for_at_the_same_moment_are_counted_each(stage: Stage) -> None:
+    async with door(stage, code="text", codes=3) as calls:
+        told = await asyncio.gather(*(waits(calls) for _ in range(12)), return_exceptions=True)
+    assert sum(isinstance(one, CodeSent) for one in told) == 3
+    assert len(await texts(stage)) == 3
+
+
+async def test_codes_that_are_said_and_calls_that_are_moved_do_not_wait_for_one_another(stage: Stage) -> None:
+    """One locks a conversation and then a slot, as the other does: on PostgreSQL the other order ends half of them."""
+    await stage.agent(capacity=50)
+    own = [await stage.write("call me please", channel="site", address=f"anna-{n}") for n in range(4)]
+    async with door(stage, **SAID) as calls:
+        (slot,) = await slots(calls)
+        opened = [
+            await calls.request(asked(number=f"+3349112000{n}", token=one.conversation)) for n, one in enumerate(own)
+        ]
+
+        async def move(n: int) -> None:
+            for turn in range(6):
+                await calls.reschedule(opened[n].callback.id, slot if turn % 2 == 0 else None)
+
+        async def ask(n: int) -> None:
+            for turn in range(6):
+                await waits(calls, number=f"+334911{n}00{turn:02}", token=own[n].conversation, slot=slot)
+
+        await asyncio.gather(*(move(n) for n in range(4)), *(ask(n) for n in range(4)))

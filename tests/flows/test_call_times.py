@@ -1,5 +1,6 @@
 """What time may and may not do to a call, on both databases: nothing runs out before somebody could call, nobody is called at night."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -289,3 +290,30 @@ async def test_a_reminder_leads_to_the_request_itself(stage: Stage) -> None:
     await to(stage, slot.start - timedelta(hours=1))
     (sent,) = await told_out(stage, told.callback.conversation)
     assert sent.endswith(f"To change or cancel: https://call.example/change/{told.callback.id}")
+
+
+async def test_customers_who_exchange_their_times_at_once_both_move(stage: Stage) -> None:
+    await stage.agent(capacity=20)
+    async with door(stage) as calls:
+        grid = [slot.start for slot in await calls.slots(WISH, limit=4)]
+        made = [await calls.request(asked(number=f"+3349112000{n}", slot=grid[n % 4])) for n in range(8)]
+        for turn in range(1, 6):
+            moves = (calls.reschedule(one.callback.id, grid[(n * 3 + turn) % 4]) for n, one in enumerate(made))
+            told = await asyncio.gather(*moves)
+            assert [one.callback.slot_at for one in told] == [grid[(n * 3 + turn) % 4] for n in range(8)]
+
+
+async def test_a_place_whose_time_ran_out_is_held_anew_or_refused(stage: Stage) -> None:
+    await stage.agent(capacity=1)
+    async with door(stage) as calls:
+        slot = (await calls.slots(WISH, limit=5))[4].start
+        one, other = asked(slot=slot), asked(slot=slot, number="+33491123456")
+        await calls._made_ready(one)
+        stage.clock.advance(timedelta(minutes=3))
+        await calls._made_ready(one)  # held for another two minutes
+        with pytest.raises(CallRefused, match="slot_taken"):
+            await calls.request(other)
+        stage.clock.advance(timedelta(minutes=3))
+        assert (await calls.request(other)).callback.slot_at == slot
+        with pytest.raises(CallRefused, match="slot_taken"):
+            await calls.request(one)

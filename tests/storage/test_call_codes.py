@@ -80,5 +80,5 @@ async def test_codes_are_counted_by_number_and_time(store: Store) -> None:
         await work.call_codes.add(replace(one, sent_at=NOW - HOUR), now=NOW)
         assert await work.call_codes.sent_to(NUMBER, since=NOW - HOUR) == 2
         assert await work.call_codes.sent_to("+49301234567", since=NOW - HOUR) == 0
-        await work.call_codes.again(replace(one, sent_at=NOW, sendings=3))
+        await work.call_codes.change(replace(one, sent_at=NOW, sendings=3))
         assert await work.call_codes.sent_to(NUMBER, since=NOW - HOUR) == 5
