@@ -1,12 +1,12 @@
 """What time alone causes to calls: slots come, are missed, run out; reminders leave; tries that nobody dialed or ended are settled."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from conversation import calling, thread
-from conversation.calling import Attempt, Callback, CallState, Outcome
+from conversation.calling import Callback, CallState
 from conversation.errors import StoreUnavailable
 from conversation.events import EventType
 from conversation.people import Presence, WorkKind
@@ -18,8 +18,9 @@ from router.batch import with_last_owner
 from router.call_ends import CallEnds
 from router.call_messages import note, tell
 from router.call_off import call_off
-from router.call_plan import Cans, is_held, times_of
+from router.call_plan import Cans, is_held, plan_of, times_of
 from router.call_requests import Asking
+from router.call_tries import CallTries
 from router.call_words import EXPIRED, FAILED, MOVED, NEVER, REMINDER, change_of, missed_of
 from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
@@ -28,10 +29,29 @@ from router.slots import CallTimes
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+_PAGE = 500
 _MINUTE = timedelta(minutes=1)
-_UNASKED = timedelta(seconds=5)
-_NEWS = timedelta(minutes=5)  # beyond the time of ringing: an exchange has told by then
-_LONGEST = timedelta(hours=2)  # a conversation on the telephone, or one that an agent forgot to end
+
+
+Wrong = Callable[[Conversation, Callback, datetime], bool]
+
+
+class _Judged:
+    """One judgement for all requests to which the same hours and the same times apply."""
+
+    def __init__(self, wrong: Wrong) -> None:
+        self._wrong = wrong
+        self._known: dict[tuple[object, ...], bool] = {}
+
+    def __call__(self, before: Conversation, callback: Callback, now: datetime) -> bool:
+        hours = (before.queue, callback.channel, callback.language, callback.zones)
+        key = (*hours, before.state, before.kind, callback.state, callback.slot_at, callback.due_at)
+        if key not in self._known:
+            try:
+                self._known[key] = self._wrong(before, callback, now)
+            except Exception:  # noqa: BLE001 told of where it is moved, by itself
+                self._known[key] = True
+        return self._known[key]
 
 
 class CallDuties:
@@ -45,13 +65,14 @@ class CallDuties:
         self._clock = clock
         self._cans = cans
         self._ends = ends
+        self._tries = CallTries(storage, ends)
         self._checked: RuleBook | None = None  # the rules, or an emergency's, under which every promise was looked at
         self._night_at = datetime.min.replace(tzinfo=UTC)
 
     def duties(self) -> Sequence[Callable[[datetime], Awaitable[int]]]:
         """In the order in which they are done."""
         duties = (self._forbidden, self._revised, self._due, self._night, self._expired, self._missed, self._reminded)
-        return (*duties, self._unasked, self._lost)
+        return (*duties, self._tries.unasked, self._tries.lost)
 
     # -- its time comes ------------------------------------------------------------------------------------------------
 
@@ -75,19 +96,15 @@ class CallDuties:
         """Once a minute: what is due and may not be called any more sleeps until the next opening, and is offered to nobody."""
         if self._night_at + _MINUTE > now:
             return 0
-        moved = 0
-        async for page in self._pages((CallState.DUE,)):
-            moved += sum([await self._each("call_night", one, now, self._sleep_on) for one in page])
+        moved = await self._look_through((CallState.DUE,), self._must_sleep, "call_night", now)
         self._night_at = now
         return moved
 
-    async def _sleep_on(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+    def _must_sleep(self, before: Conversation, callback: Callback, now: datetime) -> bool:
         times = self._times(callback, before)
-        holds = before.state is State.ASSIGNED and before.kind is WorkKind.CALLBACK  # somebody is about to call
-        may = times.is_lawful(now) if holds else times.may_call(now)
-        if callback.state is not CallState.DUE or may:
-            return False
-        return await self._put_off(work, before, callback, now)
+        if before.state is State.ASSIGNED and before.kind is WorkKind.CALLBACK:  # somebody is about to call
+            return not times.is_lawful(now)
+        return not times.may_call(now)
 
     async def _put_off(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
         """The next lawful opening, if there is any; whoever was promised a slot that did not come yet is told."""
@@ -150,11 +167,11 @@ class CallDuties:
         return replace(free, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
 
     async def _expired(self, now: datetime) -> int:
-        spans = [can.calls.expires for can in self._cans().values() if can.calls is not None]
-        if not spans:
-            return 0
+        spans = {name: can.calls.expires for name, can in self._cans().items() if can.calls is not None}
         async with self._storage.read("calls_old") as work:
-            found = await work.callbacks.old(now - min(spans), _BATCH)
+            found = [one for name, span in spans.items() for one in await work.callbacks.old(name, now - span, _BATCH)]
+            if (gone := plan_of(self._cans(), "")) is not None:  # of accounts that were taken out
+                found += await work.callbacks.old(None, now - gone.expires, _BATCH, but=[*spans])
         return sum([await self._each("call_expired", one, now, self._expire) for one in found])
 
     async def _expire(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
@@ -212,48 +229,16 @@ class CallDuties:
         rulebook = self._rules.rulebook
         if rulebook is self._checked:
             return 0
-        moved = 0
-        async for page in self._pages(calling.ASLEEP):
-            moved += sum([await self._each("call_revised", one, now, self._still_open) for one in page])
+        moved = await self._look_through(calling.ASLEEP, self._must_move, "call_revised", now)
         self._checked = rulebook
         return moved
 
-    async def _still_open(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+    def _must_move(self, before: Conversation, callback: Callback, now: datetime) -> bool:
         times, slot = self._times(callback, before), callback.slot_at
-        if callback.state not in calling.ASLEEP:
-            return False
         if slot is not None:
-            return not times.is_slot(slot) and await self._put_off(work, before, callback, now)
+            return not times.is_slot(slot)
         first = times.next_call(now)
-        soon = callback.state is CallState.REQUESTED and first is not None and first != callback.due_at
-        return soon and await self._put_off(work, before, callback, now)
-
-    # -- tries ---------------------------------------------------------------------------------------------------------
-
-    async def _unasked(self, now: datetime) -> int:
-        """Written down, and whoever was to dial died before they asked."""
-        found = [one for one in await self._living(now - _UNASKED) if one.dialed_at is None and one.dialer != "manual"]
-        for one in found:
-            await self._ends.ring(one.id)
-        return len(found)
-
-    async def _lost(self, now: datetime) -> int:
-        """No exchange told what became of it, or no agent did."""
-        found = [one for one in await self._living(now - _NEWS) if await self._is_lost(one, now)]
-        for one in found:
-            await self._ends.progressed(one.id, outcome=Outcome.LOST)
-        return len(found)
-
-    async def _is_lost(self, attempt: Attempt, now: datetime) -> bool:
-        if attempt.dialer == "manual" or attempt.connected_at is not None:
-            return attempt.created_at + _LONGEST <= now
-        async with self._storage.read("call_lost") as work:
-            ring = self._ends.plan(await work.callbacks.get(attempt.callback)).ring
-        return attempt.dialed_at is not None and attempt.dialed_at + ring + _NEWS <= now
-
-    async def _living(self, before: datetime) -> list[Attempt]:
-        async with self._storage.read("calls_on_the_line") as work:
-            return await work.callbacks.on_the_line(before, _BATCH * 10)
+        return callback.state is CallState.REQUESTED and first is not None and first != callback.due_at
 
     # -- what they share -----------------------------------------------------------------------------------------------
 
@@ -274,15 +259,23 @@ class CallDuties:
             log.exception("call_not_moved", extra={"callback": one.id, "purpose": purpose})
             return False
 
-    async def _pages(self, states: Collection[CallState]) -> AsyncIterator[list[Callback]]:
-        after = ""
+    async def _look_through(self, states: Collection[CallState], wrong: Wrong, purpose: str, now: datetime) -> int:
+        """All requests in these states, judged by the page as they are read; only those that are wrong are locked and put off."""
+
+        async def put_off(work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
+            still = callback.state in states and wrong(before, callback, now)
+            return still and await self._put_off(work, before, callback, now)
+
+        moved, after, known = 0, "", _Judged(wrong)
         while True:
             async with self._storage.read("calls_standing") as work:
-                found = await work.callbacks.standing_as(states, after, _BATCH)
-            if not found:
-                return
-            yield found
-            after = found[-1].id
+                page = await work.callbacks.standing_as(states, after, _PAGE)
+                there = await work.conversations.find([one.conversation for one in page])
+            if not page:
+                return moved
+            after = page[-1].id
+            found = [one for one in page if one.conversation in there and known(there[one.conversation], one, now)]
+            moved += sum([await self._each(purpose, one, now, put_off) for one in found])
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, state: str, now: datetime) -> None:
         await work.conversations.move(before, after)

@@ -208,10 +208,13 @@ class Callbacks(callback_slots.Slots):
         late = (_OPEN, _row.state == CallState.DUE.value, _row.missed.is_(False), _row.slot_end <= before)
         return await self._run(lambda c: _read(c, *late, order=_row.asked_at, limit=limit))
 
-    async def old(self, before: datetime, limit: int) -> list[Callback]:
-        """Those that have been due since then or longer."""
+    async def old(
+        self, channel: str | None, before: datetime, limit: int, *, but: Collection[str] = ()
+    ) -> list[Callback]:
+        """Those of this account that have been due since then or longer; without one, those of all `but` these."""
         since = func.coalesce(_row.due_since, _row.updated_at)
-        forgotten = (_OPEN, _row.state == CallState.DUE.value, since <= literal(before, _row.asked_at.type))
+        of = _row.channel == channel if channel is not None else _row.channel.not_in(but)
+        forgotten = (_OPEN, of, _row.state == CallState.DUE.value, since <= literal(before, _row.asked_at.type))
         return await self._run(lambda c: _read(c, *forgotten, order=_row.asked_at, limit=limit))
 
     async def forbidden(self, limit: int) -> list[Callback]:

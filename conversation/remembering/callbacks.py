@@ -64,8 +64,10 @@ class Callbacks(Protocol):
         """Those that are due, not marked as missed, and whose slot was over before then; not locked."""
         ...
 
-    async def old(self, before: datetime, limit: int) -> list[Callback]:
-        """Those that have been due since then or longer; not locked."""
+    async def old(
+        self, channel: str | None, before: datetime, limit: int, *, but: Collection[str] = ()
+    ) -> list[Callback]:
+        """Those of this account that have been due since then or longer; without one, those of all `but` these; not locked."""
         ...
 
     async def forbidden(self, limit: int) -> list[Callback]:

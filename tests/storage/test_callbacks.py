@@ -96,8 +96,12 @@ async def test_what_time_causes_is_found(store: Store) -> None:
         assert await work.callbacks.due(NOW, 10) == [soon]
         assert await work.callbacks.reminders(NOW, 10) == [later]
         assert await work.callbacks.waiting(NOW, 10) == [missed]
-        assert await work.callbacks.old(NOW - MINUTE, 10) == []
-        assert await work.callbacks.old(NOW, 10) == [missed]
+        assert await work.callbacks.old("phone", NOW - MINUTE, 10) == []
+        assert await work.callbacks.old("phone", NOW, 10) == [missed]
+        assert (
+            await work.callbacks.old("other", NOW, 10) == await work.callbacks.old(None, NOW, 10, but=["phone"]) == []
+        )
+        assert await work.callbacks.old(None, NOW, 10, but=["other"]) == [missed]
         assert await work.callbacks.standing_as([CallState.DUE], "", 10) == [missed]
         assert await work.callbacks.standing_as([CallState.DUE], missed.id, 10) == []
 
@@ -115,7 +119,7 @@ async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store
         async with store.read("test") as work:
             for verb in (work.callbacks.due, work.callbacks.reminders, work.callbacks.waiting):
                 await verb(NOW, 10)
-            await work.callbacks.old(NOW, 10)
+            await work.callbacks.old("phone", NOW, 10)
             await work.callbacks.forbidden(10)
             await work.callbacks.open_of("+33142685300", "", "")
             await work.callbacks.open_with("+33142685300", "")
