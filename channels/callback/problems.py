@@ -8,7 +8,7 @@ from channels.callback.words import words_of
 from conversation.calling import CallRefused, Slot
 from conversation.errors import NotFound, Refused, StoreError
 
-_STATUS = {
+STATUS = {
     "slot_taken": 409,
     "no_time": 409,
     "do_not_call": 422,
@@ -32,7 +32,7 @@ _FIELD = {
 
 
 class Problem(Exception):
-    """An answer that is not the one hoped for."""
+    """An answer that is not the one hoped for. `code` is one of `words`."""
 
     def __init__(self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[Slot, ...] = ()) -> None:
         super().__init__(code)
@@ -41,15 +41,6 @@ class Problem(Exception):
         self.faults = faults
         self.free = free
 
-    @property
-    def sentence(self) -> str:
-        """Which of the page's sentences says it."""
-        if self.code in words_of("en"):
-            return self.code
-        if self.status == 413:  # noqa: PLR2004 the body's size
-            return "too_long"
-        return "link_bad" if self.status in (403, 404) else "later"
-
     def as_json(self, language: str) -> Mapping[str, object]:
         """A problem document (RFC 9457)."""
         words = words_of(language)
@@ -57,7 +48,7 @@ class Problem(Exception):
             "type": "about:blank",
             "status": self.status,
             "code": self.code,
-            "title": words.get(self.code, self.code.replace("_", " ")),
+            "title": words[self.code],
             "errors": [
                 {"field": one.field, "code": one.code, "message": words.get(one.code, one.code)} for one in self.faults
             ],
@@ -72,7 +63,7 @@ def of(error: Exception) -> Problem:
     if isinstance(error, FieldsAtFault):
         return Problem(422, "invalid", faults=error.faults)
     if isinstance(error, CallRefused):
-        return Problem(_STATUS[error.code], error.code, free=error.free)
+        return Problem(STATUS[error.code], error.code, free=error.free)
     return _of_store(error) if isinstance(error, StoreError) else Problem(400, "bad_body")
 
 

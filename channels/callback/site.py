@@ -124,7 +124,7 @@ class _Site:
         language = self._language(request)
         headers = {hdrs.RETRY_AFTER: "60"} if problem.status in (429, 503) else {}
         if place is not None and wants_page(request):
-            text, kind = render.message(place.channel, language, problem.sentence), "text/html"
+            text, kind = render.message(place.channel, language, problem.code), "text/html"
         else:
             text, kind = json.dumps(problem.as_json(language), ensure_ascii=False), "application/problem+json"
         return web.Response(status=problem.status, text=text, content_type=kind, headers=headers)

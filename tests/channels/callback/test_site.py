@@ -1,6 +1,7 @@
 """The customers' door: page, slots, requests, links; with a browser's form and with an application's JSON."""
 
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from html import unescape
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +17,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.numbers import NumberRefused, Policy, read
+from channels.callback.problems import STATUS
+from channels.callback.reading import BODY_LIMIT
 from channels.callback.site import routes
 from channels.callback.words import WORDS
 from channels.callback.zones import zones_of
 from conversation.calling import CallRefused
-from conversation.errors import Overloaded
+from conversation.errors import Overloaded, Refused
 from conversation.proxies import Proxies
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
@@ -403,6 +407,33 @@ async def test_a_named_pages_browser_may_ask_what_it_may_send_and_another_pages_
         assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_every_refusal_has_words_for_an_application_and_for_a_browser(calls: FakeCalls, language: str) -> None:
+    asks: list[tuple[str, str, dict[str, Any]]] = [
+        ("invalid", "", {"json": {"number": "112"}}),
+        ("bad_body", "", {"json": []}),
+        ("too_large", "", {"data": b"{" + b" " * BODY_LIMIT}),
+        ("link_bad", "/some-id/slot", {"json": {"token": "x"}}),
+        ("signature", "/voice", {"json": {}}),
+        ("origin", "", {"json": {}, "headers": {"Origin": "https://evil.example"}}),
+        ("refused", "", {"json": {"number": "+33199001234"}}),
+    ]
+    calls.failure, words = Refused("refused"), WORDS[language]
+    async with serving(calls) as client:
+        for code, path, sent in asks:
+            where = f"/callback/phone{path}?language={language}"
+            told = await (await client.post(where, **sent)).json(content_type="application/problem+json")
+            page = await client.post(where, **sent | {"headers": HTML | sent.get("headers", {})})
+            assert (told["code"], told["title"]) == (code, words[code])
+            assert (page.content_type, words[code] in unescape(await page.text())) == ("text/html", True)
+
+
+def test_no_refusal_is_without_words() -> None:
+    written = "".join(path.read_text("utf-8") for path in Path("channels/callback").glob("*.py"))
+    codes = set(re.findall(r'Problem\(\d+, "(\w+)"', written)) | set(STATUS)
+    assert {"not_found", "later", "code_missing", "slot_taken"} < codes <= set(WORDS["en"])
+
+
 @pytest.mark.slow
 async def test_two_thousand_hostile_forms_are_refused_for_their_numbers_in_words_and_a_good_one_is_taken(
     calls: FakeCalls,
@@ -437,7 +468,7 @@ async def test_a_hundred_bodies_that_are_no_request_are_refused_in_words(calls: 
             language = draw.choice(["en", "fr", "de", "zh"])
             raw = _noise(draw, 200).encode()
             answer = await client.post(f"/callback/phone?language={language}", headers=HTML, data=raw)
-            assert (answer.status, WORDS[language]["later"] in unescape(await answer.text())) == (400, True)
+            assert (answer.status, WORDS[language]["bad_body"] in unescape(await answer.text())) == (400, True)
     assert calls.requests == []
 
 
