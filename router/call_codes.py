@@ -73,8 +73,9 @@ class CallCodes:
         known = await work.call_codes.find(asked.external_id)
         if known is None:
             raise CallRefused("code_over")
-        await work.call_codes.change(replace(known, asked=asked))
-        return known.told
+        changed = replace(known, asked=asked)
+        await work.call_codes.change(changed)
+        return changed.told
 
     async def again(self, work: Work, request: str, plan_of: Callable[[str], Plan]) -> PendingCall:
         """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""

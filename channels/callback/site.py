@@ -226,7 +226,10 @@ class _Site:
             locale=self._language(request),
         )
         self._check_address(request, place)
-        return await self._known(event) or await self._new(place, event, vouched)
+        known = await self._known(event)
+        if known is None and not is_form(request):
+            await self._must_not_change(event)
+        return known or await self._new(place, event, vouched)
 
     async def _known(self, event: CallbackRequested) -> Standing | None:
         """How the request stands that came before under the same key. Raises `Problem` 409 where that one was another."""
@@ -241,6 +244,15 @@ class _Site:
             raise Problem(409, IDEMPOTENCY)
         _must_be_same(event, found)
         return found
+
+    async def _must_not_change(self, event: CallbackRequested) -> None:
+        """A form may be sent anew, with another time, while its code is awaited; a key of an application is good for one body."""
+        try:
+            waiting = await self._doors.calls.code_sent(event.external_id)
+        except NotFound:
+            return
+        if waiting.until > self._doors.clock.now():
+            _must_be_same(event, waiting)
 
     async def _new(self, place: Place, event: CallbackRequested, vouched: bool) -> Standing | CodeSent:
         if not place.per_number.allow(event.number):

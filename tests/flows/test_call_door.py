@@ -1,7 +1,7 @@
 """The customers' door of calling back, on both databases: what it offers is what it takes, and a repeat changes nothing."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.site import routes
+from router.calls import CustomerCalls
 from tests.channels.callback.doors import FakeCalls, account, doors
+from tests.flows import test_call_codes
 from tests.flows.stage import Stage
 from tests.flows.test_callbacks import door, monday
 
@@ -19,10 +21,12 @@ __all__ = ["monday"]  # it is Monday in Paris here, too
 
 
 @asynccontextmanager
-async def page(stage: Stage) -> AsyncIterator[TestClient[Any, Any]]:
+async def page(
+    stage: Stage, behind: Callable[[Stage], AbstractAsyncContextManager[CustomerCalls]] = door
+) -> AsyncIterator[TestClient[Any, Any]]:
     """The account `phone` before a house with a real store."""
     app = web.Application()
-    async with door(stage) as calls:
+    async with behind(stage) as calls:
         house = replace(
             doors(stage.clock, FakeCalls(stage.clock)), calls=calls, issues=lambda: {"topup": {}, "unauthorised": {}}
         )
@@ -74,3 +78,23 @@ async def test_every_time_that_is_offered_by_a_number_alone_is_taken_for_it_and_
 
     assert set(offered) < set(new_york)
     assert status == [409, 201, 201]
+
+
+async def test_a_form_may_be_sent_anew_while_its_code_is_awaited_and_a_keyed_body_may_not(stage: Stage) -> None:
+    await stage.agent(capacity=1)
+    async with page(stage, test_call_codes.door) as client:
+        first, second = (await free(client, FRENCH))[:2]
+        form = FRENCH | {"id": "0190", "when": "slot"}
+        codes = [(await client.post("/callback/phone", data=form | {"slot": at})).status for at in (first, second)]
+        offered = await free(client, FRENCH)
+        keyed = [
+            await client.post("/callback/phone", json=FRENCH | {"id": "0190", "slot": at}) for at in (second, first)
+        ]
+        told = await keyed[0].json()
+        where, bearer = f"/callback/phone/{told['id']}/code", {"Authorization": f"Bearer {told['token']}"}
+        taken = await (await client.post(where, json={"code": "000000"}, headers=bearer)).json()
+
+    assert codes == [202, 202]
+    assert (first in offered, second in offered) == (True, False)
+    assert [one.status for one in keyed] == [202, 409]
+    assert taken["slot"]["start"] == second
