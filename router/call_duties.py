@@ -21,7 +21,7 @@ from router.call_off import call_off
 from router.call_plan import Cans, is_held, plan_of, times_of
 from router.call_requests import Asking
 from router.call_tries import CallTries
-from router.call_words import EXPIRED, FAILED, MOVED, NEVER, REMINDER, change_of, missed_of
+from router.call_words import EXPIRED, FAILED, LATE, MOVED, NEVER, REMINDER, change_of, missed_of
 from router.rulebook import RuleBook
 from router.rules_in_force import RulesInForce
 from router.slots import CallTimes
@@ -107,23 +107,33 @@ class CallDuties:
         return not times.may_call(now)
 
     async def _put_off(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        """The next lawful opening, if there is any; whoever was promised a slot that did not come yet is told."""
+        """The next lawful opening, if there is any; whoever was promised a time is told, and goes first there if it passed."""
         at, plan = self._times(callback, before).next_call(now), self._ends.plan(callback)
         if at is None:
             return await self._give_up(work, before, callback, now)
         asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
-        promised = callback.slot_at is not None and callback.state is not CallState.DUE
-        moved = asking.timed(callback, plan, before.queue, None)
+        slot, promised = callback.slot_at, callback.slot_at is not None or callback.missed
+        late = promised and (callback.state is CallState.DUE or (slot is not None and slot <= now))
+        moved = replace(asking.timed(callback, plan, before.queue, None), missed=late or callback.missed)
         since = callback.due_since
         if since is not None and at < since + plan.expires:  # else it would run out before anybody could call
             moved = replace(moved, due_since=since)
         moved = await work.callbacks.move(callback, moved)
         await work.callbacks.unbook(callback.id)
-        await asking.settle_down(work, before, moved, before.queue)
+        was = replace(before, priority=max(before.priority, Priority.HIGH)) if late else before
+        await work.conversations.move(before, was)
+        await asking.settle_down(work, was, moved, before.queue)
         if promised:
-            rulebook = self._rules.rulebook
-            await tell(work, before, moved, MOVED, rulebook=rulebook, cans=self._cans(), now=now)
+            await self._told_when(work, callback, moved, LATE if late else MOVED, now)
         return True
+
+    async def _told_when(self, work: Work, before: Callback, moved: Callback, words: str, now: datetime) -> None:
+        """The customer the new time, and agents what became of the old one."""
+        conversation, rulebook = await work.conversations.get(moved.conversation), self._rules.rulebook
+        passed = [missed_of(rulebook, before)] if words == LATE and before.slot_at is not None else []
+        text = "\n".join([*passed, change_of(rulebook, moved, now)])
+        await note(work, conversation, text, agent=None, now=now)
+        await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
 
     async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
         """It waits with the place of its arrival; whoever works on it for something else sees it there."""
@@ -145,12 +155,13 @@ class CallDuties:
         """Nobody called in its slot: it goes before all others but the urgent; what is no call says so to whoever reads it."""
         if callback.state is not CallState.DUE or callback.missed:
             return False
-        await work.callbacks.move(callback, calling.miss(callback, now))
+        missed = await work.callbacks.move(callback, calling.miss(callback, now))
         after = await self._given_back(work, before, callback, now)
         after = replace(after, priority=max(after.priority, Priority.HIGH))
         await self._move(work, before, after, "missed", now)
         if before.kind is not WorkKind.CALLBACK:
             await note(work, after, missed_of(self._rules.rulebook, callback), agent=None, now=now)
+        await tell(work, after, missed, LATE, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         return True
 
     async def _given_back(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> Conversation:

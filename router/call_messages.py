@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from zoneinfo import ZoneInfo
 
 from conversation.calling import Callback
 from conversation.ids import new_id
@@ -13,8 +12,7 @@ from conversation.remembering import Work
 from conversation.thread import Conversation
 from router import announce, automatic
 from router.call_plan import Cans
-from router.call_words import said_of
-from router.phrases import say_opening
+from router.call_words import said_of, time_of
 from router.reaching import written_from
 from router.rulebook import RuleBook
 
@@ -48,13 +46,12 @@ async def tell(
 ) -> bool:
     """A message to the customer about their call, where they wrote over a medium that can answer. Under the lock."""
     plan = cans[callback.channel].calls if callback.channel in cans else None
-    at = callback.slot_at or callback.due_at
     tongue = conversation.language or rulebook.default_language
     link = None
     if plan is not None:
         link = plan.change(callback.id) if callback.open else plan.link(conversation.id)
     values = {
-        "time": say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else "",
+        "time": time_of(rulebook, callback, now, tongue),
         "number": callback.number,
         "link": link or "",
         "reference": conversation.reference,

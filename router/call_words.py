@@ -15,6 +15,7 @@ MOVED = "callback_moved"
 CODE = "callback_code"
 NEVER = "callback_never"
 EXPIRED = "callback_expired"
+LATE = "callback_late"
 
 # where the rules have no reply of that name; placeholders: {time} {number} {link} {reference}, and {code} where one is sent
 WORDS: Mapping[str, Mapping[str, str]] = {
@@ -41,6 +42,12 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "de": "Wir sind nicht dazu gekommen, Sie unter {number} anzurufen. Schreiben Sie uns hier, oder wünschen Sie einen neuen Anruf: {link}",
         "fr": "Nous n'avons pas eu l'occasion de vous appeler au {number}. Écrivez-nous ici, ou demandez un autre appel : {link}",
         "zh": "我们未能安排致电 {number}。请在此留言，或重新预约来电：{link}",
+    },
+    LATE: {
+        "en": "We did not get to call you at the time we promised. We will call you at {number} {time} instead. To choose another time: {link}",
+        "de": "Zur versprochenen Zeit haben wir Sie nicht angerufen. Wir rufen Sie stattdessen {time} unter {number} an. Andere Zeit: {link}",
+        "fr": "Nous n'avons pas pu vous appeler à l'heure promise. Nous vous appellerons au {number} {time}. Pour choisir une autre heure : {link}",
+        "zh": "我们未能在约定的时间致电，将改为{time}致电 {number}。选择其他时间：{link}",
     },
     MOVED: {
         "en": "Our hours have changed. We will call you at {number} {time} instead. To choose another time: {link}",
@@ -124,9 +131,15 @@ def change_of(rulebook: RuleBook, callback: Callback, now: datetime) -> str:
     tongue = rulebook.default_language
     if not callback.open:
         return _in(_CANCELLED, rulebook, tongue)
-    at = callback.due_at
-    time = say_opening(at, now, ZoneInfo(callback.zone), tongue) if at else _in(_SOON, rulebook, tongue)
-    return _in(_MOVED, rulebook, tongue).format(time=time)
+    return _in(_MOVED, rulebook, tongue).format(time=time_of(rulebook, callback, now, tongue))
+
+
+def time_of(rulebook: RuleBook, callback: Callback, now: datetime, language: str) -> str:
+    """When the next call is; of a request that is over, when it had been promised."""
+    at = callback.due_at if callback.open else callback.slot_at
+    if at is None:
+        return _in(_SOON, rulebook, language) if callback.open else ""
+    return say_opening(at, now, ZoneInfo(callback.zone), language)
 
 
 def missed_of(rulebook: RuleBook, callback: Callback) -> str:

@@ -1,6 +1,6 @@
 """What customers hear of a call that did not come, on both databases: what happened, and nothing that did not."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -8,10 +8,10 @@ from conversation.calling import CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict
 from conversation.message import Direction
 from conversation.people import WorkKind
-from conversation.thread import State
+from conversation.thread import Priority, State
 from router.never_called import put_down
-from tests.flows.stage import Stage
-from tests.flows.test_call_times import duties, to, told_out
+from tests.flows.stage import RULES, Stage, rulebook
+from tests.flows.test_call_times import TUESDAY, duties, to, told_out
 from tests.flows.test_callbacks import HALF, MONDAY, PARIS, asked, callback, door, monday, offered, request, tick
 
 __all__ = ["monday"]
@@ -38,6 +38,74 @@ async def test_who_was_tried_and_then_forgotten_is_told_that_nobody_reached_them
     assert (await callback(stage, told)).state is CallState.EXPIRED
     (words,) = await told_out(stage, told.callback.conversation)
     assert words.startswith("We could not reach you at +33142685300.")
+
+
+OVERFLOW = 'overflow = [ { after = "5m", queue = "general" } ]\n'
+
+
+# -- a slot that passed ------------------------------------------------------------------------------------------------
+
+
+async def promised(stage: Stage, at: datetime) -> Standing:
+    """In a queue that keeps its calls."""
+    stage.rules.swap(rulebook(RULES.replace(OVERFLOW, "")))
+    chat = await stage.write("top up please", channel="site", address="anna")
+    return await request(stage, slot=at, token=chat.conversation)
+
+
+def late(told: Standing, time: str) -> str:
+    change = f"https://call.example/change/{told.callback.id}"
+    promise = f"We will call you at {NUMBER} {time} instead. To choose another time: {change}"
+    return f"We did not get to call you at the time we promised. {promise}"
+
+
+async def test_who_was_not_called_in_their_slot_is_told_at_its_end_and_again_when_the_queue_closes(
+    stage: Stage,
+) -> None:
+    agent = await stage.agent()
+    told = await promised(stage, MONDAY + HALF)
+    conversation = told.callback.conversation
+    await to(stage, MONDAY + HALF)
+    await to(stage, MONDAY + 2 * HALF)
+    assert await told_out(stage, conversation) == [late(told, "as soon as possible")]
+
+    await to(stage, MONDAY + timedelta(hours=4, minutes=1))
+    one = await callback(stage, told)
+    assert (one.state, one.slot_at, one.due_at, one.missed) == (CallState.REQUESTED, None, TUESDAY, True)
+    assert await told_out(stage, conversation) == [
+        late(told, "as soon as possible"),
+        late(told, "tomorrow at 9:00"),
+    ]
+    assert (await notes(stage, conversation))[-1] == (
+        "Nobody called in this slot: 2026-11-23 10:30 Europe/Paris.\nThe call was moved: tomorrow at 9:00."
+    )
+
+    other = await request(stage, number="+33491123456")
+    await stage.present(agent)
+    await to(stage, TUESDAY)
+    assert ((await callback(stage, told)).state, (await callback(stage, told)).missed) == (CallState.DUE, True)
+    assert (await stage.conversation(conversation)).priority is Priority.HIGH
+    assert (await stage.conversation(other.callback.conversation)).priority is Priority.NORMAL
+    assert len(await told_out(stage, conversation)) == 2
+
+
+async def test_the_last_slot_before_the_queue_closes_is_told_and_goes_first_in_the_morning(stage: Stage) -> None:
+    """It ends in the second in which the queue closes."""
+    await stage.agent()
+    told = await promised(stage, MONDAY + timedelta(hours=3, minutes=30))
+    await to(stage, MONDAY + timedelta(hours=3, minutes=30))
+    await to(stage, MONDAY + timedelta(hours=4))
+    conversation = await stage.conversation(told.callback.conversation)
+    assert await told_out(stage, conversation.id) == [late(told, "tomorrow at 9:00")]
+    assert (conversation.state, conversation.priority) == (State.SNOOZED, Priority.HIGH)
+    assert (await callback(stage, told)).missed
+
+
+async def test_a_slot_that_passed_while_no_node_ran_is_told_as_such(stage: Stage) -> None:
+    await stage.agent()
+    told = await promised(stage, MONDAY + HALF)
+    await to(stage, MONDAY + timedelta(hours=9))
+    assert await told_out(stage, told.callback.conversation) == [late(told, "tomorrow at 9:00")]
 
 
 # -- never again -------------------------------------------------------------------------------------------------------
