@@ -8,7 +8,9 @@ from enum import IntEnum, StrEnum
 from conversation.errors import UnlawfulMove
 from conversation.people import WorkKind
 
-QUEUED_AGAIN = "queued_again"  # attribute: when it came back from somebody's hands, or to another queue
+QUEUED_AGAIN = (
+    "queued_again"  # attribute: when it came back from somebody's hands, to another queue, or its call's time came
+)
 
 
 class State(StrEnum):
@@ -106,7 +108,7 @@ def _unheld(conversation: Conversation, state: State, now: datetime) -> Conversa
     )
 
 
-def _queued_again(conversation: Conversation, now: datetime) -> Conversation:
+def queued_again(conversation: Conversation, now: datetime) -> Conversation:
     """It keeps its place, but what happens after a time of waiting in vain is counted from here."""
     return replace(conversation, attributes={**conversation.attributes, QUEUED_AGAIN: now.isoformat()})
 
@@ -133,7 +135,7 @@ def release(conversation: Conversation, now: datetime) -> Conversation:
     gone = conversation.offered_to if conversation.state is State.OFFERED else None
     passed = (*conversation.passed, gone) if gone else ()
     since = conversation.waiting_since or now
-    again = conversation if gone else _queued_again(conversation, now)
+    again = conversation if gone else queued_again(conversation, now)
     return replace(_unheld(again, State.WAITING, now), passed=passed, waiting_since=since)
 
 
@@ -141,7 +143,7 @@ def transfer(conversation: Conversation, queue: str, now: datetime) -> Conversat
     """To another queue, where it waits with the place it had."""
     _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
     since = conversation.waiting_since or now
-    waiting = _unheld(_queued_again(conversation, now), State.WAITING, now)
+    waiting = _unheld(queued_again(conversation, now), State.WAITING, now)
     return replace(waiting, queue=queue, passed=(), waiting_since=since)
 
 

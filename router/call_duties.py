@@ -136,11 +136,11 @@ class CallDuties:
         await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
 
     async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
-        """It waits with the place of its arrival; whoever works on it for something else sees it there."""
+        """It waits from now on, with the place of its arrival; whoever works on it for something else sees it there."""
         if is_held(before) or before.state is State.ASSIGNED:
             after = before
         else:
-            awake = _awake(before, now)
+            awake = thread.queued_again(_awake(before, now), now)
             after = replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         await self._move(work, before, after, CallState.DUE.value, now)
 

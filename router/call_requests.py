@@ -129,7 +129,8 @@ class Asking:
         if queue != free.queue and queue in self.rulebook.queues:
             free = thread.transfer(free, queue, self.now)
         if callback.state is CallState.DUE:
-            awake = thread.wake(free, self.now) if free.state is State.SNOOZED else free
+            slept = free.state is State.SNOOZED
+            awake = thread.queued_again(thread.wake(free, self.now), self.now) if slept else free
             return replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         asleep = thread.snooze(free, callback.due_at or self.now, self.now)
         return replace(asleep, kind=WorkKind.CALLBACK)

@@ -108,6 +108,26 @@ async def test_a_slot_that_passed_while_no_node_ran_is_told_as_such(stage: Stage
     assert await told_out(stage, told.callback.conversation) == [late(told, "tomorrow at 9:00")]
 
 
+@pytest.mark.parametrize("soon", [False, True])
+async def test_a_call_that_slept_till_its_time_has_not_waited_in_vain_and_stays_in_its_queue(
+    stage: Stage, soon: bool
+) -> None:
+    """`payments` sends what nobody took in five minutes to `general`."""
+    await stage.agent(online=False)
+    general = await stage.agent("bo", skills={})
+    told = await request(stage, slot=MONDAY + 2 * HALF)
+    if soon:
+        await to(stage, MONDAY + HALF)
+        async with door(stage) as calls:
+            told = await calls.reschedule(told.callback.id, None)
+    await to(stage, MONDAY + (HALF if soon else 2 * HALF))
+    conversation = await stage.conversation(told.callback.conversation)
+    assert ((await callback(stage, told)).state, conversation.queue) == (CallState.DUE, "payments")
+    await to(stage, stage.clock.now() + timedelta(minutes=5))
+    conversation = await stage.conversation(told.callback.conversation)
+    assert (conversation.queue, conversation.offered_to) == ("general", general.id)
+
+
 # -- never again -------------------------------------------------------------------------------------------------------
 
 NUMBER = "+33142685300"
