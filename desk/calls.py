@@ -141,7 +141,7 @@ async def outcome(call: Call[Result, None]) -> ConversationOut:
 class SlotsQuery(Input):
     """How many."""
 
-    limit: int = Field(50, ge=1, le=500)
+    limit: int = Field(50, ge=1, le=2_000, description="a horizon of 30 days has 1,440 slots of half an hour")
 
 
 class SlotOut(Output):

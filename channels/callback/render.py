@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
-from zoneinfo import ZoneInfo
+from itertools import groupby
 
 from channels.callback.normalize import Fault
 from channels.callback.settings import Settings
-from channels.callback.words import DAYS, MONTHS, NAMES, words_of
+from channels.callback.times import day_of, time_of, when
+from channels.callback.words import NAMES, words_of
 from channels.callback.zones import zones_by_country
 from conversation.call_codes import CodeSent
 from conversation.calling import FINAL, ON_THE_LINE, CallState, Slot, Standing
@@ -39,29 +40,12 @@ class Form:
     faults: Sequence[Fault] = ()
 
 
-def when(at: datetime, zone: str, language: str) -> str:
-    """A day and a time as this language says them, by the clock of this zone."""
-    wall = at.astimezone(ZoneInfo(zone))
-    tongue = language.partition("-")[0]
-    clock = f"{wall:%H:%M}"
-    if tongue == "zh":
-        return f"{wall.month}月{wall.day}日{DAYS['zh'][wall.weekday()]} {clock}"
-    if tongue not in MONTHS:
-        tongue = "en"
-    day, month = DAYS[tongue][wall.weekday()], MONTHS[tongue][wall.month - 1]
-    if tongue == "de":
-        return f"am {day}, {wall.day}. {month}, um {clock}"
-    if tongue == "fr":
-        return f"{day} {wall.day} {month} à {clock}"
-    return f"on {day}, {wall.day} {month}, at {clock}"
-
-
 def page(form: Form) -> str:
     """The form, with what they wrote before and every fault beside its field."""
     words = words_of(form.language)
     title = form.settings.title_in(form.language, words["title"])
     body = f"""<h1>{escape(title)}</h1><p>{escape(words["intro"])}</p>
-{_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback="{escape(form.zone)}" novalidate>
+{_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback novalidate>
 {_hidden(form)}{_number(form, words)}{_text(form, words, "name", "name")}{_issue(form, words)}{_note(form, words)}
 {_languages(form, words)}{_when(form, words)}{_consent(form, words)}
 <button type="submit">{escape(words["send"])}</button></form>"""
@@ -255,13 +239,9 @@ def _languages(form: Form, words: Mapping[str, str]) -> str:
 def _when(form: Form, words: Mapping[str, str]) -> str:
     asap = form.told.get("when", "asap") != "slot"
     marks, fault = _marks(form, "slot", words)
-    times = {one.start.isoformat(): when(one.start, form.zone, form.language) for one in form.slots}
-    chosen = form.told.get("slot", "")
-    choice = (
-        f'<select id="slot" name="slot"{marks}>{_options(times, chosen)}</select>'
-        if times
-        else f"<p>{escape(words['no_slots'])}</p>"
-    )
+    choice = f'<select id="slot" name="slot"{marks}>{_choice(form, asap, words)}</select>'
+    if not form.slots:
+        choice = f"<p>{escape(words['no_slots'])}</p>"
     listed = {one for many in zones_by_country().values() for one in many} | {"UTC", form.stated or "UTC"}
     zones = {"": words["tz_number"], **{name: name for name in sorted(listed)}}
     return (
@@ -269,10 +249,19 @@ def _when(form: Form, words: Mapping[str, str]) -> str:
         f'<label class="choice"><input type="radio" name="when" value="asap"{_checked(asap)}> {escape(words["asap"])}</label>'
         f'<p class="hint" id="asap-hint">{escape(_asap(form, words))}</p>'
         f'<label class="choice"><input type="radio" name="when" value="slot"{_checked(not asap)}> {escape(words["at_slot"])}</label>'
-        f'<label for="slot">{escape(words["slot"].format(zone=form.zone))}</label>{choice}{fault}'
+        f'<label for="slot" id="slot-label">{escape(words["slot"].format(zone=form.zone))}</label><div id="times">{choice}</div>{fault}'
         f'<label for="tz">{escape(words["tz"])}</label><select id="tz" name="tz">{_options(zones, form.stated or "")}</select>'
         f'<button type="submit" class="plain" formmethod="post" name="show" value="1" formnovalidate>{escape(words["show"])}</button></fieldset>'
     )
+
+
+def _choice(form: Form, asap: bool, words: Mapping[str, str]) -> str:
+    """The free times. Who chose one that is free no more chooses anew: no other one stands in its place."""
+    starts, chosen = [one.start for one in form.slots], form.told.get("slot", "")
+    none = (
+        "" if asap or chosen in {start.isoformat() for start in starts} else _options({"": words["slot_missing"]}, "")
+    )
+    return none + _times(starts, form.zone, form.language, chosen)
 
 
 def _asap(form: Form, words: Mapping[str, str]) -> str:
@@ -299,14 +288,23 @@ def _changes(told: Standing, channel: str, language: str, token: str, slots: Seq
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
     own = one.slot_at if one.state is CallState.SCHEDULED else None  # it may be full by this very request
     starts = sorted({*(slot.start for slot in slots), *([own] if own else [])})
-    chooses = {"": words["asap"], **{start.isoformat(): when(start, one.zone, language) for start in starts}}
+    chosen = own.isoformat() if own else ""
+    chooses = _options({"": words["asap"]}, chosen) + _times(starts, one.zone, language, chosen)
     query = f"?language={escape(language)}"
     return (
         f'<p class="hint"><a href="{base}{query}&amp;token={escape(token)}">{escape(words["keep"])}</a></p>'
         f'<form method="post" action="{base}/slot{query}">{hidden}<label for="slot">{escape(words["slot"].format(zone=one.zone))}</label>'
-        f'<select id="slot" name="slot">{_options(chooses, own.isoformat() if own else "")}</select>'
+        f'<select id="slot" name="slot">{chooses}</select>'
         f'<button type="submit">{escape(words["change"])}</button></form>'
         f'<form method="post" action="{base}/cancel{query}">{hidden}<button type="submit" class="plain">{escape(words["cancel"])}</button></form>'
+    )
+
+
+def _times(starts: Sequence[datetime], zone: str, language: str, chosen: str) -> str:
+    """A month of times is found by its days."""
+    return "".join(
+        f'<optgroup label="{escape(day)}">{_options({at.isoformat(): time_of(at, zone, language) for at in times}, chosen)}</optgroup>'
+        for day, times in groupby(starts, lambda at: day_of(at, zone, language))
     )
 
 

@@ -28,8 +28,7 @@ log = logging.getLogger(__name__)
 
 _FOLDER = Path(__file__).parent / "page"
 _TYPES = {"callback.css": "text/css", "callback.js": "text/javascript"}
-_SHOWN = 60
-_TOLD = 200
+_TOLD = 2_000  # free times: more than 30 days have, the longest horizon, of half an hour each
 _HOUR = 3_600
 _TRY_AGAIN = ("code_missing", "code_wrong", "code_soon", "too_many")  # said on the page where the code is typed
 _HEADERS = {
@@ -163,7 +162,7 @@ class _Site:
             zone=zones[0],
             stated=normalize.stated_zone(told),
             now=self._doors.clock.now(),
-            slots=await self._doors.calls.slots(wish, limit=_SHOWN),
+            slots=await self._doors.calls.slots(wish, limit=_TOLD),
             next_call=await self._doors.calls.next_call(wish),
             issues=self._doors.issues(),
             told=told,
@@ -384,7 +383,7 @@ class _Site:
     ) -> web.Response:
         one = found.callback
         wish = CallWish(channel=place.channel, zones=one.zones, language=one.language, conversation=one.conversation)
-        slots = await self._doors.calls.slots(wish, limit=_SHOWN) if one.open else []
+        slots = await self._doors.calls.slots(wish, limit=_TOLD) if one.open else []
         language = self._language(request)
         text = render.standing(found, channel=place.channel, language=language, token=token, slots=slots, fault=fault)
         return web.Response(status=status, text=text, content_type="text/html")

@@ -55,7 +55,7 @@ export const api = {
   callLink: (id) => call("GET", thread(id, "/callback/link")),
   dial: (id) => call("POST", thread(id, "/callback/dial"), {}),
   callResult: (id, body) => call("POST", thread(id, "/callback/outcome"), body),
-  callSlots: (id) => call("GET", thread(id, "/callback/slots")),
+  callSlots: (id) => call("GET", thread(id, "/callback/slots?limit=2000")),
   moveCall: (id, slot) => call("POST", thread(id, "/callback/slot"), { slot }),
   cancelCall: (id) => call("POST", thread(id, "/callback/cancel"), {}),
   tryMessage: (message) => call("POST", "explain", message),

@@ -48,6 +48,16 @@ export const weekday = (at) => format({ weekday: "short", hour: "2-digit", minut
 /** A wall clock elsewhere, `2026-11-24T10:30`, as it reads there. */
 export const wall = (local) => format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: "UTC" }, `${local}Z`);
 
+/** The day of such a clock. */
+export const wallDay = (local) => format({ weekday: "long", day: "numeric", month: "long", timeZone: "UTC" }, `${local}Z`);
+
+/** How far such a clock is from UTC at that instant: of the hour that autumn repeats it says which of the two is meant. */
+export function offset(local, instant) {
+  const minutes = Math.round((new Date(`${local}Z`) - new Date(instant)) / 60_000);
+  const [hour, minute] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, "0"));
+  return `UTC${minutes < 0 ? "-" : "+"}${hour}:${minute}`;
+}
+
 const startOfDay = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 export function day(at) {

@@ -167,6 +167,7 @@ class FakeDesk:
         self.fail: dict[str, tuple[int, str]] = {}
         self.held: dict[str, Held] = {}
         self.calls: dict[str, Json] = {}
+        self.slots = SLOTS
 
     # -- handles for tests ---------------------------------------------------------------------------------------------
 
@@ -453,12 +454,12 @@ class FakeDesk:
         return web.json_response(found or {"status": 404, "code": "no_callback"}, status=200 if found else 404)
 
     async def _slots(self, _: web.Request) -> web.Response:
-        return web.json_response({"timezone": "Europe/Paris", "items": SLOTS})
+        return web.json_response({"timezone": "Europe/Paris", "items": self.slots})
 
     async def _change_call(self, request: web.Request) -> web.Response:
         body, wanted, what = await self._body(request), request.match_info["id"], request.match_info["what"]
         one = self.calls[wanted]
-        slot = next((slot for slot in SLOTS if slot["start"] == body.get("slot")), None)
+        slot = next((slot for slot in self.slots if slot["start"] == body.get("slot")), None)
         tried = {"id": "a1", "number": 1, "agent": ME["id"], "dialer": "manual", "created_at": moment()}
         tried |= {"connected_at": None, "ended_at": None, "outcome": None, "note": None}
         changes: Mapping[str, Json] = {

@@ -156,6 +156,34 @@ async def test_a_call_that_was_settled_meanwhile_is_told_to_be_in_every_language
     await expect(page.get_by_role("alert")).to_contain_text(words["error.call_settled"])
 
 
+NIGHT = [
+    {"start": "2026-10-24T22:00:00Z", "end": "2026-10-24T22:30:00Z", "local": "2026-10-25T00:00"},
+    {"start": "2026-10-25T00:30:00Z", "end": "2026-10-25T01:00:00Z", "local": "2026-10-25T02:30"},
+    {"start": "2026-10-25T01:30:00Z", "end": "2026-10-25T02:00:00Z", "local": "2026-10-25T02:30"},
+    {"start": "2026-10-26T08:00:00Z", "end": "2026-10-26T08:30:00Z", "local": "2026-10-26T09:00"},
+]
+
+
+@pytest.mark.usefixtures("call")
+async def test_times_stand_under_their_days_and_the_hour_that_autumn_repeats_is_told_apart(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    desk.slots = NIGHT
+    page = await at_the_call(open_context, desk_url)
+    await panel(page).get_by_role("button", name="Move", exact=True).click()
+    when = panel(page).get_by_label("New time")
+    days = when.locator("optgroup")
+    await expect(days).to_have_count(2)
+    await expect(days.first).to_have_attribute("label", re.compile("^Sunday,? 25 October$"))
+    await expect(days.first.locator("option")).to_have_text(
+        [re.compile("0?0:00$"), re.compile(r"2:30 \(UTC\+02:00\)$"), re.compile(r"2:30 \(UTC\+01:00\)$")]
+    )
+    await when.select_option(index=4)
+    await shoot(page, "call-move-days")
+    await panel(page).get_by_role("button", name="Move the call").click()
+    assert await seen(desk, "POST", "/callback/slot") == {"slot": NIGHT[2]["start"]}
+
+
 @pytest.mark.usefixtures("call")
 async def test_as_soon_as_possible_is_chosen_and_never_left_standing(
     desk: FakeDesk, desk_url: str, open_context: OpenContext

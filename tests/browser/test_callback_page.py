@@ -5,8 +5,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
-from channels.callback.render import when
 from channels.callback.site import routes
+from channels.callback.times import when
 from channels.callback.words import words_of
 from conversation.calling import CallRefused
 from tests.browser.conftest import OpenContext, shoot, violations
@@ -39,7 +39,13 @@ async def test_a_call_is_asked_for_in_french_while_the_queue_is_closed(
         if script:
             await page.select_option("#tz", "Asia/Tokyo")
             await expect(page.locator("label[for=slot]")).to_have_text("Heure (Asia/Tokyo)")
-            await expect(page.locator("#slot option").first).to_have_text("lundi 23 novembre 2026 à 17:00")
+            await expect(page.locator("#slot option").first).to_have_text("17:00 · 23 novembre")
+            await expect(page.locator("#slot optgroup").first).to_have_attribute("label", "lundi 23 novembre")
+            await page.select_option("#slot", index=2)
+            await expect(page.locator("input[name=when][value=slot]")).to_be_checked()
+            await page.select_option("#tz", "Europe/London")
+            await expect(page.locator("#slot option:checked")).to_have_text("09:00 · 23 novembre")  # the same instant
+            await expect(page.locator("#asap-hint")).to_contain_text("lundi 23 novembre à 08:00 (Europe/London)")
             await page.select_option("#tz", "")
             await page.fill("#number", "+1 415 555 2671")
             await page.press("#number", "Tab")

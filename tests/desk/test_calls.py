@@ -1,7 +1,7 @@
 """A call asked for in a conversation, over the API: when the number dials, other times, cancelling, and closing over it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -113,6 +113,14 @@ async def test_a_call_goes_to_a_slot_that_is_told_as_free_or_to_now(house: House
     )
     status, told = await house.ask(agent, "POST", f"{address}/slot", {"slot": None})
     assert (status, told["state"], told["slot"]) == (200, "offered", None)  # due, and with its agent
+
+
+async def test_the_whole_week_can_be_asked_for_at_once(house: House) -> None:
+    agent, _, address = await asked(house)
+    _, told = await house.ask(agent, "GET", f"{address}/slots?limit=2000")
+    starts = [datetime.fromisoformat(one["start"]) for one in told["items"]]
+    assert starts[-1] > house.clock.now() + timedelta(days=6, hours=23)
+    assert (await house.ask(agent, "GET", f"{address}/slots?limit=2001"))[0] == 422
 
 
 @pytest.mark.parametrize("body", [{}, {"slot": "tomorrow"}, {"slot": "2026-11-24T10:00:00"}, {"slot": None, "to": "x"}])

@@ -4,7 +4,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/ve
 import { close } from "../actions.js";
 import { api } from "../api.js";
 import { tell } from "../feed.js";
-import { say, stamp, term, wall, whole } from "../i18n.js";
+import { offset, say, stamp, term, wall, wallDay, whole } from "../i18n.js";
 import * as store from "../store.js";
 import { Icon } from "./icons.js";
 
@@ -39,6 +39,19 @@ function Result({ it, known, done }) {
 
 // -- another time, or none ---------------------------------------------------------------------------------------------
 
+/** Slots by their days; where the clock shows a time twice, each says its offset. */
+function Days({ free }) {
+  const starts = new Map(); // by the clock
+  const days = new Map();
+  for (const one of free) {
+    starts.set(one.local, (starts.get(one.local) ?? 0) + 1);
+    const day = one.local.slice(0, 10);
+    days.set(day, [...(days.get(day) ?? []), one]);
+  }
+  const told = ({ local, start }) => (starts.get(local) > 1 ? `${wall(local)} (${offset(local, start)})` : wall(local));
+  return html`${[...days.values()].map((slots) => html`<optgroup label=${wallDay(slots[0].local)}>${slots.map((one) => html`<option value=${one.start}>${told(one)}</option>`)}</optgroup>`)}`;
+}
+
 /** The free slots as the customer is shown them, by their clock. */
 function Move({ it, known, change, leave }) {
   const [free, keep] = useState([]);
@@ -56,7 +69,7 @@ function Move({ it, known, change, leave }) {
     <label class="field"><span>${say("call.when", { zone: known.timezone })}</span><select name="slot" class="first" value=${chosen} onChange=${(event) => choose(event.target.value)}>
       <option value="">${say("call.choose")}</option>
       <option value="soon">${say("call.soon")}</option>
-      ${free.map((one) => html`<option value=${one.start}>${wall(one.local)}</option>`)}
+      <${Days} free=${free} />
     </select></label>
     <div class="results"><button class="main" disabled=${!chosen}>${say("call.move.go")}</button><button type="button" onClick=${leave}>${say("call.leave")}</button></div>
   </form>`;

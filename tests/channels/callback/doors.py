@@ -27,6 +27,8 @@ class FakeCalls:
 
     clock: FakeClock
     open_at: datetime | None = MORNING
+    first: datetime = MORNING
+    many: int = 4  # slots from then on
     full: set[datetime] = field(default_factory=set)  # slots without a place
     requests: list[CallbackRequested] = field(default_factory=list)
     wishes: list[CallWish] = field(default_factory=list)
@@ -40,7 +42,9 @@ class FakeCalls:
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         self.wishes.append(wish)
         zone = ZoneInfo(wish.zones[0])
-        starts = [at for at in (MORNING + number * HALF for number in range(4)) if at not in self.full][:limit]
+        starts = [at for at in (self.first + number * HALF for number in range(self.many)) if at not in self.full][
+            :limit
+        ]
         return [
             Slot(start=s, end=s + HALF, local=s.astimezone(zone).replace(tzinfo=None).isoformat(timespec="minutes"))
             for s in starts

@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback import asterisk, create, twilio
 from channels.callback.dialing import AsteriskDialer, TwilioDialer
-from channels.callback.render import when
 from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
+from channels.callback.times import when
 from channels.callback.words import WORDS
 from channels.outgoing import OutgoingHttp
 from channels.supervisor import Telling

@@ -260,6 +260,38 @@ async def test_a_change_that_is_refused_shows_the_request_with_the_reason_and_th
     assert calls.kept[one].callback.slot_at == MORNING + HALF
 
 
+async def test_every_slot_of_a_month_can_be_chosen_by_its_day_on_both_pages_and_over_the_api(calls: FakeCalls) -> None:
+    calls.many = 30 * 48
+    form = GOOD | {"tz": "Europe/Paris"}
+    async with serving(calls) as client:
+        fresh = await (await client.get("/callback/phone?language=en&tz=Europe/Paris")).text()
+        made = await (await client.post("/callback/phone?language=en", data=form)).text()
+        told = await (await client.get("/callback/phone/slots", params={"tz": "Europe/Paris"})).json()
+
+    starts = [(MORNING + number * HALF).isoformat() for number in range(calls.many)]
+    assert [one["start"] for one in told["items"]] == starts
+    for page in (fresh, made):
+        times = page.partition('<select id="slot"')[2].partition("</select>")[0]
+        assert [one for one in re.findall(r'<option value="([^"]*)"', times) if one] == starts
+        days = re.findall(r'<optgroup label="([^"]*)">', times)
+        assert (days[0], days[-1], len(days)) == ("Monday, 23 November", "Wednesday, 23 December", 31)
+        assert f'<option value="{starts[0]}">09:00 · 23 November</option>' in times.replace(" selected", "")
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+async def test_no_other_time_stands_in_the_place_of_one_that_was_taken(calls: FakeCalls, language: str) -> None:
+    calls.full = {MORNING}
+    calls.failure = CallRefused("slot_taken")
+    form = GOOD | {"when": "slot", "slot": MORNING.isoformat()}
+    async with serving(calls) as client:
+        taken = unescape(await (await client.post(f"/callback/phone?language={language}", data=form)).text())
+        unchosen = await client.post("/callback/phone", data=form | {"slot": _chosen(taken, "slot")})
+        text = await unchosen.text()
+
+    assert f'<option value="" selected>{WORDS[language]["slot_missing"]}</option>' in taken
+    assert (unchosen.status, 'id="slot-fault"' in text) == (422, True)
+
+
 @pytest.mark.parametrize("slot", [MORNING, None])
 async def test_the_change_of_a_time_stands_on_the_one_that_is_promised_also_where_nobody_else_could_have_it(
     calls: FakeCalls, slot: datetime | None
