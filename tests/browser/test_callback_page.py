@@ -1,5 +1,7 @@
 """The page at which a call is asked for: in French while the queue is closed, with a script and without one."""
 
+from dataclasses import replace
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -10,7 +12,7 @@ from channels.callback.times import when
 from channels.callback.words import words_of
 from conversation.calling import CallRefused
 from tests.browser.conftest import OpenContext, shoot, violations
-from tests.channels.callback.doors import MORNING, FakeCalls, account, doors
+from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
 
 pytestmark = pytest.mark.browser
@@ -152,3 +154,38 @@ async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change
         await expect(page.get_by_role("alert")).to_have_count(0)
         await expect(page.get_by_role("status")).to_contain_text(when(MORNING, "Europe/Paris", language))
     assert [one.zones for one in calls.requests] == [("Europe/Paris",)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_asks_again(
+    open_context: OpenContext, clock: FakeClock, language: str
+) -> None:
+    words, calls = words_of(language), FakeCalls(clock, code="123456")
+    app = web.Application()
+    phone = await account(clock, country="FR")
+    app.add_routes(routes({"phone": phone}, doors(clock, calls)))
+    watched = await open_context(locale=language, timezone_id="Europe/Paris")
+    watched.allowed = ("410",)
+    async with TestServer(app) as server:
+        page = await watched.page()
+        link = (phone.link("c-1") or "").partition("?")[2]
+        await page.goto(str(server.make_url("/callback/phone")) + f"?{link}")
+        await expect(page.locator("#tz")).to_have_value("Europe/Paris")
+        await page.fill("#number", "01 99 00 12 34")
+        await page.fill("#note", "after the bell")
+        await page.select_option("#slot", index=2)
+        await page.get_by_role("button", name=words["send"]).click()
+        calls.failure = CallRefused("code_over")
+        await page.fill("#code", "123456")
+        await page.get_by_role("button", name=words["confirm"], exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text(words["code_over"])
+        await expect(page.locator("#note")).to_have_value("after the bell")
+        await expect(page.locator("input[name=when][value=slot]")).to_be_checked()
+        assert await violations(page) == []
+        await shoot(page, f"callback-code-over-{language}")
+        calls.failure = None
+        await page.get_by_role("button", name=words["send"]).click()
+        await expect(page.locator("#code")).to_be_focused()
+    first, second = calls.waiting.values()
+    assert (first.token, first.slot) == ("c-1", MORNING + 2 * HALF)
+    assert second == replace(first, external_id=second.external_id)
