@@ -173,6 +173,8 @@ async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_as
         await expect(page.locator("#tz")).to_have_value("Europe/Paris")
         await page.fill("#number", "01 99 00 12 34")
         await page.fill("#note", "after the bell")
+        await page.select_option("#tz", "Asia/Tokyo")  # not the browser's
+        await expect(page.locator("#slot option").first).to_contain_text("17:00")
         await page.select_option("#slot", index=2)
         await page.get_by_role("button", name=words["send"]).click()
         calls.failure = CallRefused("code_over")
@@ -180,6 +182,7 @@ async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_as
         await page.get_by_role("button", name=words["confirm"], exact=True).click()
         await expect(page.get_by_role("alert")).to_contain_text(words["code_over"])
         await expect(page.locator("#note")).to_have_value("after the bell")
+        await expect(page.locator("#tz")).to_have_value("Asia/Tokyo")
         await expect(page.locator("input[name=when][value=slot]")).to_be_checked()
         assert await violations(page) == []
         await shoot(page, f"callback-code-over-{language}")

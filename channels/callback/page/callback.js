@@ -24,7 +24,7 @@ async function refresh() {
   if (same) same.selected = true;
 }
 
-if (!find(".fault")) choose(Intl.DateTimeFormat().resolvedOptions().timeZone);
+if (!find(".faults", document)) choose(Intl.DateTimeFormat().resolvedOptions().timeZone);
 find("button[name=show]").hidden = true;
 form.addEventListener("change", ({ target }) => {
   if (target.name === "slot") form.elements.when.value = "slot";
