@@ -112,9 +112,9 @@ class CallDuties:
         if at is None:
             return await self._give_up(work, before, callback, now)
         asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
-        slot, promised = callback.slot_at, callback.slot_at is not None or callback.missed
-        late = promised and (callback.state is CallState.DUE or (slot is not None and slot <= now))
-        moved = replace(asking.timed(callback, plan, before.queue, None), missed=late or callback.missed)
+        slot = callback.slot_at
+        late = callback.missed or (slot is not None and (callback.state is CallState.DUE or slot <= now))
+        moved = replace(asking.timed(callback, plan, before.queue, None), missed=late)
         since = callback.due_since
         if since is not None and at < since + plan.expires:  # else it would run out before anybody could call
             moved = replace(moved, due_since=since)
@@ -123,7 +123,7 @@ class CallDuties:
         was = replace(before, priority=max(before.priority, Priority.HIGH)) if late else before
         await work.conversations.move(before, was)
         await asking.settle_down(work, was, moved, before.queue)
-        if promised:
+        if slot is not None:  # told once: what is put off again has no time that was promised
             await self._told_when(work, callback, moved, LATE if late else MOVED, now)
         return True
 

@@ -317,3 +317,24 @@ async def test_a_place_whose_time_ran_out_is_held_anew_or_refused(stage: Stage) 
         assert (await calls.request(other)).callback.slot_at == slot
         with pytest.raises(CallRefused, match="slot_taken"):
             await calls.request(one)
+
+
+async def test_a_promise_that_was_not_kept_is_told_when_it_passes_and_at_the_next_closing_and_not_every_evening(
+    stage: Stage,
+) -> None:
+    await stage.agent(online=False)
+    own = await stage.write("top up please", channel="site", address="anna")
+    (slot,) = await slots(stage)
+    told = await request(stage, slot=slot, token=own.conversation)
+    counts = []
+    for at in (
+        slot,
+        slot + HALF,
+        MONDAY + timedelta(hours=4, minutes=1),
+        TUESDAY,
+        MONDAY + timedelta(hours=28, minutes=1),
+    ):
+        await to(stage, at)
+        counts.append(len(await told_out(stage, told.callback.conversation)))
+    assert counts == [0, 1, 2, 2, 2]
+    assert (await callback(stage, told)).missed
