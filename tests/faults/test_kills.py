@@ -122,8 +122,9 @@ async def test_a_broken_promise_is_caught_within_twenty_kills(
     config, token = await prepared(tmp_path, durable_url)
 
     few = 3 if mutant == "acknowledge-first" else 10  # a kill loses dozens, and repeats two or three
-    run = await kill_under_load(config, token, 20 if long_form else few, tmp_path / "serve.log", "--mutant", mutant)
-
-    print(run.told(f"{mutant} on {durable_url.partition(':')[0]}"))
-    caught = run.findings.lost if mutant == "acknowledge-first" else run.findings.twice
-    assert caught, f"20 kills did not show the mutant {mutant}"
+    for kills in [20] if long_form else [few, 20 - few]:
+        run = await kill_under_load(config, token, kills, tmp_path / f"serve-{kills}.log", "--mutant", mutant)
+        print(run.told(f"{mutant} on {durable_url.partition(':')[0]}"))
+        if run.findings.lost if mutant == "acknowledge-first" else run.findings.twice:
+            return
+    pytest.fail(f"20 kills did not show the mutant {mutant}")

@@ -98,6 +98,10 @@ class Plain:
             return (asked.issue or "unknown") in listed
         if fact == "intent":
             return any(intent in listed for intent in asked.intents)
+        if fact == "not":
+            return not all(self._holds(inner, value, asked) for inner, value in wanted.items())
+        if fact == "open":
+            return self._open(self._calendar(wanted, self._served(asked.language)), asked.at)
         raise NotImplementedError(fact)
 
     # -- hours ---------------------------------------------------------------------------------------------------------
