@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -20,6 +19,7 @@ from router.facts import understand
 from router.flush import Context, Flush, put_aside_as
 from router.language import Detector
 from router.pending import Arrival, Call, Recent, Room, Shard
+from router.retrying import retried
 from router.rules_in_force import RulesInForce
 from router.sanitize import Clean, Kept, clean, clean_key, clean_text, raw_of
 
@@ -231,18 +231,13 @@ class IntakeFlow:
             await self._settle(batch[half:])
 
     async def _stored(self, batch: Sequence[Arrival]) -> None:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                await Flush(self._storage, self._context(), batch).run()
-            except Conflict as conflict:
-                if conflict.code != "retry" or attempt == _TRIES:
-                    raise StoreUnavailable(f"the store keeps refusing: {conflict.detail}") from conflict
-                await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 jitter, no secret
-            else:
-                for arrival in batch:
-                    if isinstance(arrival.event, MessageReceived):
-                        self._recent.add(arrival.event)
-                return
+        try:
+            await retried(lambda: Flush(self._storage, self._context(), batch).run(), tries=_TRIES)
+        except Conflict as conflict:
+            raise StoreUnavailable(f"the store keeps refusing: {conflict.detail}") from conflict
+        for arrival in batch:
+            if isinstance(arrival.event, MessageReceived):
+                self._recent.add(arrival.event)
 
     def _context(self) -> Context:
         return Context(

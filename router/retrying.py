@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from conversation.errors import Conflict
 
-TRIES = 4
+_TRIES = 4
 T = TypeVar("T")
 
 
-async def retried(step: Callable[[], Awaitable[T]]) -> T:
+async def retried(step: Callable[[], Awaitable[T]], *, tries: int = _TRIES) -> T:
     """What `step` returns, which is one transaction: run again where it lost to another, a few times. Raises `Conflict` "retry"."""
-    for attempt in range(1, TRIES):
+    for attempt in range(1, tries):
         try:
             return await step()
         except Conflict as conflict:
