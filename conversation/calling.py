@@ -139,8 +139,9 @@ class Callback:
     """One call that a customer asked for. `zones`: where the customer may be, the first is shown.
 
     A slot is kept as instants and as `slot_local`, the wall time that was promised. `due_at` is when it next wakes, `due_since` when it
-    first did, None while it never has for this slot or try; `asked_at` keeps its place. `outcomes` are those of the tries so far, oldest first. `version` guards every change. `missed`: its slot
-    passed with nobody on it. `remind_at` is when a reminder leaves, None for none.
+    first did, None while it never has for this slot or try; `asked_at` keeps its place. `outcomes` are those of the tries so far,
+    oldest first. `version` guards every change. `missed`: its slot passed with nobody on it. `remind_at` is when a reminder leaves,
+    None for none.
     """
 
     id: str
@@ -367,9 +368,9 @@ class CallWish:
 class CallRefused(Exception):
     """This request cannot be taken.
 
-    `code`: slot_taken (`free` are the next slots), no_time (nobody may ever call), do_not_call, on_the_line, closed, asked_already (there is an open request,
-    and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often), code_no_way (nobody can be
-    sent one), code_soon (after the one before), too_many (codes).
+    `code`: slot_taken (`free` are the next slots), no_time (nobody may ever call), do_not_call, on_the_line, closed, asked_already
+    (there is an open request, and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often),
+    code_no_way (nobody can be sent one), code_soon (after the one before), too_many (codes).
     """
 
     def __init__(self, code: str, free: Sequence[Slot] = ()) -> None:

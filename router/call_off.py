@@ -14,12 +14,18 @@ from router.call_plan import Cans
 
 
 async def call_off(work: Work, before: Conversation, found: Callback, *, cans: Cans, now: datetime) -> Callback:
-    """Cancelled. Raises `CallRefused` "on_the_line"."""
+    """Cancelled, and its conversation laid down. Raises `CallRefused` "on_the_line"."""
+    gone = await cancelled(work, found, now)
+    await _laid_down(work, before, cans, now)
+    return gone
+
+
+async def cancelled(work: Work, found: Callback, now: datetime) -> Callback:
+    """Its place is free again. Raises `CallRefused` "on_the_line": nobody is cut off."""
     if found.state in calling.ON_THE_LINE:
         raise CallRefused("on_the_line")
     gone = await work.callbacks.move(found, calling.cancel(found, now))
     await work.callbacks.unbook(found.id)
-    await _laid_down(work, before, cans, now)
     return gone
 
 

@@ -27,10 +27,9 @@ class CallPlaces:
         self._clock = clock
         self._cans = cans
 
-    def must_be_possible(self, zones: tuple[str, ...], language: str | None, plan: Plan, queue: str) -> None:
+    def must_be_possible(self, wish: CallWish, queue: str) -> None:
         """Nothing is promised that cannot be kept. Raises `CallRefused` "no_time"."""
-        times = times_of(self._rules.rulebook, plan, queue=queue, language=language, zones=zones)
-        if times.next_call(self._clock.now()) is None:
+        if self.times(wish, queue).next_call(self._clock.now()) is None:
             raise CallRefused("no_time")
 
     async def hold(
@@ -49,17 +48,16 @@ class CallPlaces:
 
         Raises `CallRefused` "slot_taken" with the next that are free.
         """
-        now, rulebook = self._clock.now(), self._rules.rulebook
-        plan, times = self.plan(wish.channel), self.times(wish, queue)
+        now, plan = self._clock.now(), self.plan(wish.channel)
         within = since + plan.lead <= slot <= since + plan.horizon and now <= slot
-        held = within and times.is_slot(slot)
+        held = within and self.times(wish, queue).is_slot(slot)
         if held:
-            place = queue_of(rulebook, queue)
+            place = queue_of(self._rules.rulebook, queue)
             held = await work.callbacks.hold(
                 request,
                 queue,
                 slot,
-                language=tongue(rulebook, place, wish.language),
+                language=tongue(self._rules.rulebook, place, wish.language),
                 hands=team(await work.agents.all(), place),
                 per_slot=plan.per_slot,
                 until=now + span,

@@ -168,7 +168,7 @@ class CustomerCalls:
             return found
         plan, now = self._places.plan(found.channel), self._clock.now()
         if slot is None:
-            self._places.must_be_possible(found.zones, found.language, plan, conversation.queue)
+            self._places.must_be_possible(_wish_of(found), conversation.queue)
             await work.callbacks.unbook(found.id)
         else:
             request = new_id()  # a place beside the one it has
@@ -202,13 +202,11 @@ class CustomerCalls:
             conversation=asked.token,
         )
         if asked.slot is None:
-            plan, queue = self._places.plan(asked.channel), await self._places.queue(work, wish)
-            self._places.must_be_possible(asked.zones, asked.language, plan, queue)
+            self._places.must_be_possible(wish, await self._places.queue(work, wish))
             return
         if await self._has_it(work, asked):
             return
-        since = min(asked.received_at, self._clock.now())
-        queue = await self._places.queue(work, wish)
+        since, queue = min(asked.received_at, self._clock.now()), await self._places.queue(work, wish)
         await self._places.hold(work, asked.external_id, wish, queue, asked.slot, span=span, since=since)
 
     async def _has_it(self, work: Work, asked: CallbackRequested) -> bool:

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from conversation import calling, thread
+from conversation import thread
+from conversation.calling import CallRefused
 from conversation.errors import Conflict
 from conversation.events import EventType, NewEvent
 from conversation.ports import Blobs, Clock
@@ -11,6 +12,7 @@ from conversation.remembering import Storage, Work
 from conversation.remembering.erasure import Erased
 from conversation.thread import State
 from router import announce
+from router.call_off import cancelled
 
 ACTION = "customer.erase"
 
@@ -42,11 +44,11 @@ class Eraser:
         now, before = self._clock.now(), await work.conversations.lock(conversation)
         asked = await work.callbacks.of_conversation(conversation)
         if asked is not None and asked.open:
-            callback = await work.callbacks.lock(asked.id)
-            if callback.state in calling.ON_THE_LINE:
-                raise Conflict("this customer is being called: try again when the call is over", code="on_the_line")
-            await work.callbacks.move(callback, calling.cancel(callback, now))
-            await work.callbacks.unbook(callback.id)
+            try:
+                await cancelled(work, await work.callbacks.lock(asked.id), now)
+            except CallRefused as refused:
+                detail = "this customer is being called: try again when the call is over"
+                raise Conflict(detail, code=refused.code) from None
         if before.state is State.CLOSED:
             return announce.told(EventType.UPDATED, before)
         after = thread.close(before, now)
