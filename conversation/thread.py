@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 
 from conversation.errors import UnlawfulMove
@@ -11,6 +11,10 @@ from conversation.people import WorkKind
 QUEUED_AGAIN = (
     "queued_again"  # attribute: when it came back from somebody's hands, to another queue, or its call's time came
 )
+PAGE = "page"  # attribute: a rule's wish to page somebody
+PAGES = "pages"  # attribute: whom to call at which instant, unless a person takes it before
+NEXT_PAGE = "next"  # in PAGES: the earliest of these instants, `as_kept`, for the store to look for
+PAGED = "paged"  # attribute: who was called because nobody took it, and when
 
 
 class State(StrEnum):
@@ -108,6 +112,17 @@ def _unheld(conversation: Conversation, state: State, now: datetime) -> Conversa
     )
 
 
+def as_kept(at: datetime) -> str:
+    """An instant as attributes keep it, in the form in which texts are in the order of time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _without(conversation: Conversation, *names: str) -> Mapping[str, object]:
+    if not any(name in conversation.attributes for name in names):
+        return conversation.attributes
+    return {name: value for name, value in conversation.attributes.items() if name not in names}
+
+
 def queued_again(conversation: Conversation, now: datetime) -> Conversation:
     """It keeps its place, but what happens after a time of waiting in vain is counted from here."""
     return replace(conversation, attributes={**conversation.attributes, QUEUED_AGAIN: now.isoformat()})
@@ -126,7 +141,13 @@ def take(conversation: Conversation, agent: str, now: datetime) -> Conversation:
         raise UnlawfulMove("take", "offered to somebody else")
     if conversation.state is State.SNOOZED and conversation.owner not in (None, agent):
         raise UnlawfulMove("take", "snoozed by somebody else")
-    return replace(_unheld(conversation, State.ASSIGNED, now), owner=agent, passed=())
+    return _assigned(conversation, agent, now)
+
+
+def _assigned(conversation: Conversation, agent: str, now: datetime) -> Conversation:
+    """A person has it: nobody is called for it any more."""
+    calm = _without(conversation, PAGES, PAGED)
+    return replace(_unheld(conversation, State.ASSIGNED, now), owner=agent, passed=(), attributes=calm)
 
 
 def release(conversation: Conversation, now: datetime) -> Conversation:
@@ -150,7 +171,7 @@ def transfer(conversation: Conversation, queue: str, now: datetime) -> Conversat
 def hand_to(conversation: Conversation, agent: str, now: datetime) -> Conversation:
     """Straight to another agent, who becomes the owner."""
     _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
-    return replace(_unheld(conversation, State.ASSIGNED, now), owner=agent, passed=())
+    return _assigned(conversation, agent, now)
 
 
 def snooze(conversation: Conversation, until: datetime, now: datetime) -> Conversation:
@@ -162,16 +183,18 @@ def snooze(conversation: Conversation, until: datetime, now: datetime) -> Conver
 
 
 def wake(conversation: Conversation, now: datetime) -> Conversation:
-    """Its time has come, or the customer wrote: it waits again."""
+    """Its time has come, or the customer wrote: it waits again. What nobody took before is called for all the same."""
     _lawful(conversation, "wake", State.SNOOZED)
-    return replace(_unheld(conversation, State.WAITING, now), waiting_since=now, passed=())
+    attributes = _without(conversation, PAGED)
+    return replace(_unheld(conversation, State.WAITING, now), waiting_since=now, passed=(), attributes=attributes)
 
 
 def close(conversation: Conversation, now: datetime) -> Conversation:
     """The matter is done. What was said automatically may be said again after a reopening."""
     _lawful(conversation, "close", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
     done = _unheld(conversation, State.CLOSED, now)
-    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None)
+    calm = _without(conversation, PAGES, PAGED)
+    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None, attributes=calm)
 
 
 def reopen(conversation: Conversation, now: datetime) -> Conversation:

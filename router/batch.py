@@ -13,9 +13,9 @@ from conversation.people import Customer, Identity, WorkKind
 from conversation.ports import Can
 from conversation.remembering.fetches import Fetch
 from conversation.remembering.intake import IntakeWrites, Known
-from conversation.thread import Conversation, State
+from conversation.thread import PAGE, Conversation, State
 from conversation.windows import lawful
-from router import announce, automatic, call_words, echo, marks
+from router import announce, automatic, call_words, echo, escalation, marks
 from router.call_plan import offered_plan
 from router.deadlines import sooner
 from router.decide import decide
@@ -24,7 +24,6 @@ from router.learning import learned
 from router.rulebook import RuleBook
 
 LAST_OWNER = "last_owner"  # who held it before it slept or closed: is asked again first
-PAGE = "page"  # a rule's wish to page somebody, for the ticker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +266,7 @@ class Batch:
         stays = conversation.owner is not None or conversation.state is State.CLOSED
         if not decision.moves or decision.queue == conversation.queue or stays:
             return conversation
-        after = thread.transfer(conversation, decision.queue, self._now)
+        after = escalation.transferred(conversation, decision.queue, self._rulebook, self._now)
         if conversation.state is State.OFFERED:
             self._withdrawn.append((conversation, after))
         return after

@@ -11,7 +11,7 @@ from conversation.message import CallbackRequested
 from conversation.people import WorkKind
 from conversation.remembering import Work
 from conversation.thread import Conversation, State
-from router import announce
+from router import announce, escalation
 from router.call_plan import Cans, is_held, plan_of, times_of
 from router.rulebook import RuleBook
 
@@ -127,7 +127,7 @@ class Asking:
             return before
         free = thread.release(before, self.now) if before.state in (State.OFFERED, State.ASSIGNED) else before
         if queue != free.queue and queue in self.rulebook.queues:
-            free = thread.transfer(free, queue, self.now)
+            free = escalation.transferred(free, queue, self.rulebook, self.now)
         if callback.state is CallState.DUE:
             slept = free.state is State.SNOOZED
             awake = thread.queued_again(thread.wake(free, self.now), self.now) if slept else free

@@ -12,7 +12,7 @@ from conversation.people import Agent
 from conversation.ports import Can, Clock, Signals
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation, State
-from router import access, announce
+from router import access, announce, escalation
 from router.batch import with_last_owner
 from router.rules_in_force import RulesInForce
 
@@ -66,7 +66,8 @@ class Moves:
                 after = thread.hand_to(before, await self._enabled(work, to), self._clock.now())
                 await self._move(work, before, after, EventType.ASSIGNED, agent)
             else:
-                after = thread.transfer(before, self._known_queue(queue), self._clock.now())
+                known, rulebook = self._known_queue(queue), self._rules.rulebook
+                after = escalation.transferred(before, known, rulebook, self._clock.now())
                 await self._move(work, before, after, EventType.UPDATED, agent)
         return after
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from conversation import thread
@@ -13,7 +12,7 @@ from conversation.people import Presence
 from conversation.ports import Clock
 from conversation.remembering import Storage, Work
 from conversation.thread import Conversation
-from router import announce, automatic
+from router import announce, automatic, escalation
 from router.batch import with_last_owner
 from router.overdue import Wait, can_serve, soonest
 from router.parts import Queue
@@ -59,6 +58,7 @@ class Ticker:
             self._abandoned,
             *self._more,
             self._asleep,
+            self._escalated,
             self._overdue,
             self._closing_windows,
         )
@@ -119,6 +119,24 @@ class Ticker:
 
     # -- what waits too long -------------------------------------------------------------------------------------------
 
+    async def _escalated(self, now: datetime) -> int:
+        """Whoever must be called for what left the queue that asked for it, or for what is offered and not taken."""
+        rulebook = self._rules.rulebook
+        queues = [name for name, queue in rulebook.queues.items() if queue.page is not None]
+        async with self._storage.read("escalating") as work:
+            found = await work.distribution.escalating(queues, now, _OVERDUE)
+        ids = [one.id for one in found if escalation.due(one, rulebook.queues.get(one.queue), rulebook, now)]
+        if not ids:
+            return 0
+        async with self._storage.begin("escalated") as work:
+            claimed = await work.distribution.claim_unheld(ids)
+            for before in claimed:
+                names = escalation.due(before, rulebook.queues.get(before.queue), rulebook, now)
+                await self._page(work, before, names, now)
+                after = escalation.called(before, names, now)
+                await self._move(work, before, after, EventType.UPDATED, "overdue")
+        return len(claimed)
+
     async def _overdue(self, now: datetime) -> int:
         """Only queues in which somebody waits long enough are looked at."""
         rulebook = self._rules.rulebook
@@ -141,7 +159,10 @@ class Ticker:
             late = await work.distribution.overdue_in_queue(queue, now + timedelta(seconds=1), _BATCH)
             found = await work.distribution.claim(queue, [one.id for one in late])
             for before in found:
-                await self._move(work, before, thread.transfer(before, fallback, now), EventType.UPDATED, "orphaned")
+                decided = await work.decisions.latest(before.id)
+                page = decided.decision.page if decided is not None else None
+                after = escalation.transferred(before, fallback, self._rules.rulebook, now, page=page)
+                await self._move(work, before, after, EventType.UPDATED, "orphaned")
         return len(found)
 
     async def _overdue_in(self, rulebook: RuleBook, queue: Queue, before_then: datetime, now: datetime) -> int:
@@ -153,7 +174,7 @@ class Ticker:
         if len(found) == _OVERDUE:
             self._looked_at[queue.name] = found[-1]
         waits = (Wait(conversation, queue, rulebook, now) for conversation in found)
-        due = [wait.conversation.id for wait in waits if wait.page_wish() or _target(wait, duty)]
+        due = [wait.conversation.id for wait in waits if wait.pages() or _target(wait, duty)]
         return await self._overdue_now(rulebook, queue, due, duty, now) if due else 0
 
     async def _overdue_now(
@@ -163,21 +184,22 @@ class Ticker:
             claimed = await work.distribution.claim(queue.name, due)
             for before in claimed:
                 wait = Wait(before, queue, rulebook, now)
-                if webhook := wait.page_wish():
-                    wait = replace(wait, conversation=await self._page(work, wait, webhook))
+                if names := wait.pages():
+                    await self._page(work, before, names, now)
+                    wait = wait.paged(names)
                 target = _target(wait, duty)
                 after = wait.over_to(target) if target else wait.conversation
                 await self._move(work, before, after, EventType.UPDATED, "overdue")
         return len(claimed)
 
-    async def _page(self, work: Work, wait: Wait, webhook: str) -> Conversation:
-        """A signed webhook, once for each wait; the outbox retries it until acknowledged."""
-        row = automatic.webhook_row(webhook, "conversation.unanswered", wait.conversation, now=wait.now)
-        await work.outbox.add(row, at=wait.now)
-        work.hint(*announce.hints(targets=[webhook]))
-        told = {"conversation": wait.conversation.id, "queue": wait.queue.name, "webhook": webhook}
-        log.warning("paged", extra=told)
-        return wait.paged()
+    async def _page(self, work: Work, conversation: Conversation, webhooks: Sequence[str], now: datetime) -> None:
+        """A signed call for each, once for each wait; the outbox retries it until acknowledged."""
+        for webhook in webhooks:
+            row = automatic.webhook_row(webhook, "conversation.unanswered", conversation, now=now)
+            await work.outbox.add(row, at=now)
+            told = {"conversation": conversation.id, "queue": conversation.queue, "webhook": webhook}
+            log.warning("paged", extra=told)
+        work.hint(*announce.hints(targets=webhooks))
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, kind: EventType, why: str) -> None:
         await work.conversations.move(before, after)

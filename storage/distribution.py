@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select, text, true, union_all
 
 from conversation.remembering.distribution import Asked, Candidate, Need, Offer
-from conversation.thread import Conversation, Priority, State
+from conversation.thread import NEXT_PAGE, PAGE, PAGES, Conversation, Priority, State, as_kept
 from storage import candidates, offers
 from storage.rows import conversation_of
 from storage.run import Run
@@ -123,6 +123,29 @@ def _behind(one: Conversation) -> tuple[ColumnElement[bool], ...]:
     return (since >= one.waiting_since, or_(since > one.waiting_since, _ROW.id > one.id))
 
 
+def _page_at() -> ColumnElement[str]:
+    """The text of the instant of the next call that was fixed in an earlier queue."""
+    at: ColumnElement[str] = _ROW.attributes[(PAGES, NEXT_PAGE)].as_string()
+    return at
+
+
+def _escalating(c: Connection, queues: Sequence[str], now: str, limit: int) -> list[Conversation]:
+    """By what was kept from earlier queues; of what is offered also whatever may be called for in its own."""
+    kept = _page_at() <= now
+    wished = _ROW.attributes[PAGE].as_string().is_not(None)
+    offered = and_(_in_state(State.OFFERED), _ROW.offered_to.is_not(None))
+    found = _read(c, select(conversations).where(_WAITING, kept).order_by(_page_at(), _ROW.id).limit(limit))
+    own = or_(kept, wished, _ROW.queue.in_(queues))
+    return found + _read(
+        c, select(conversations).where(offered, own).order_by(_ROW.waiting_since, _ROW.id).limit(limit)
+    )
+
+
+def _claim_unheld(c: Connection, ids: Sequence[str]) -> list[Conversation]:
+    unheld = or_(_WAITING, _in_state(State.OFFERED))
+    return _read(c, _locked(_ROW.id.in_(ids), unheld).order_by(_ROW.id)) if ids else []
+
+
 def _claim(c: Connection, queue: str, ids: Sequence[str]) -> list[Conversation]:
     return _read(c, _locked(_ROW.id.in_(ids), _ROW.queue == queue, _WAITING).order_by(_ROW.id)) if ids else []
 
@@ -213,6 +236,14 @@ class Distribution:
     async def claim(self, queue: str, ids: Sequence[str]) -> list[Conversation]:
         """Those of them that wait in that queue, locked, skipping what others hold locked."""
         return await self._run(lambda c: _claim(c, queue, ids))
+
+    async def escalating(self, queues: Sequence[str], now: datetime, limit: int) -> list[Conversation]:
+        """Nobody took them, and somebody may have to be called now although they left a queue or are offered; not locked."""
+        return await self._run(lambda c: _escalating(c, queues, as_kept(now), limit))
+
+    async def claim_unheld(self, ids: Sequence[str]) -> list[Conversation]:
+        """Those of them that wait or are offered, locked, skipping what others hold locked."""
+        return await self._run(lambda c: _claim_unheld(c, ids))
 
     async def waiting_queues(self) -> dict[str, datetime]:
         """Since when the first waits, by queue."""

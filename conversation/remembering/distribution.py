@@ -92,6 +92,17 @@ class Distribution(Protocol):
         """Those of them that wait in that queue, locked, skipping what others hold locked."""
         ...
 
+    async def escalating(self, queues: Sequence[str], now: datetime, limit: int) -> list[Conversation]:
+        """Nobody took them, and a call that was fixed in an earlier queue is due, or they are offered out of one of `queues`; not locked.
+
+        For what waits in a queue that pages there is `overdue_in_queue`.
+        """
+        ...
+
+    async def claim_unheld(self, ids: Sequence[str]) -> list[Conversation]:
+        """Those of them that wait or are offered, locked, skipping what others hold locked."""
+        ...
+
     async def waiting_queues(self) -> dict[str, datetime]:
         """Since when the first waits, by queue; nothing is counted, so that it costs the same whatever waits."""
         ...
