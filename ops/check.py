@@ -79,7 +79,7 @@ def check(
 ) -> CheckResult:
     """Read, compile, run the file's tests, look for what is probably not meant. Nothing is written, nothing is connected."""
     try:
-        settings = load(path, env, make_secrets=False)
+        settings = load(path, env, make_secrets=False, calls_webhooks=True)
     except SettingsFaults as found:
         return CheckResult(path=path, faults=found.faults)
     rulebook = parse_rules(settings.source, settings.hints)

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from channels import kinds, media, signatures
+from channels import kinds, media
 from channels.outgoing import OutgoingHttp
 from channels.supervisor import Supervisor
 from conversation.decision import StoredDecision
@@ -35,7 +35,7 @@ from ops.shadow import Shadow
 from ops.shared_files import SharedFiles
 from ops.tasks import TaskKeeper
 from ops.trial import Trial
-from ops.webhooks import SignedWebhooks
+from ops.webhooks import SignedWebhooks, WebhookKeys
 from router.agent_calls import AgentCalls
 from router.availability import Availabilities
 from router.call_duties import CallDuties
@@ -169,11 +169,12 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
     supervisor = Supervisor(
         channels.values(), inbox, ground.clock, kinds=lambda name: str(ground.settings.channels[name]["kind"])
     )
+    keys = WebhookKeys(path, environment, ground.settings.webhook_secrets)
     reloader = Reloader(
         path=path, environment=environment, storage=ground.store, rules=ground.rules, settings=ground.settings,
-        signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector,
+        signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector, keys=keys,
     )  # fmt: skip
-    dispatcher = _dispatcher(ground, channels)
+    dispatcher = _dispatcher(ground, channels, keys)
     return House(
         app=make_app(_services(ground, channels, inbox, supervisor, reloader, shadow=shadow)),
         store=ground.store,
@@ -297,8 +298,7 @@ async def asking(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Outgoi
         yield http, lambda name: kinds.build({name: settings.channels[name]}, tools)[name]
 
 
-def _dispatcher(ground: Ground, channels: Mapping[str, Channel]) -> Dispatcher:
-    keys = {name: signatures.key_of(str.__str__(secret)) for name, secret in ground.settings.webhook_secrets.items()}
+def _dispatcher(ground: Ground, channels: Mapping[str, Channel], keys: WebhookKeys) -> Dispatcher:
     webhooks = SignedWebhooks(ground.http, ground.rules, keys, ground.clock)
     return Dispatcher(ground.store, lambda: channels, webhooks, ground.signals, ground.clock)
 

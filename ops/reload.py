@@ -18,6 +18,7 @@ from ops.check import check
 from ops.emergencies import under
 from ops.metrics import Meters
 from ops.settings import Settings, parse_rules
+from ops.webhooks import WebhookKeys
 from router.detector import Detector
 from router.rules_in_force import RulesInForce
 
@@ -69,6 +70,7 @@ class Reloader:
         clock: Clock,
         meters: Meters,
         detector: Detector,
+        keys: WebhookKeys,
     ) -> None:
         self._path = path
         self._environment = environment
@@ -79,6 +81,8 @@ class Reloader:
         self._clock = clock
         self._meters = meters
         self._detector = detector
+        self._keys = keys
+        keys.warn_of(rules.rulebook)
         self._one = asyncio.Lock()
         self._written = rules.rulebook  # as in the file, without emergencies
         self._emergencies: tuple[Override, ...] = ()
@@ -98,6 +102,7 @@ class Reloader:
                 return Reloaded(self._rules.rulebook.revision, applied=False, faults=faults)
             assert result.settings is not None  # noqa: S101 a result that is ok has them
             revision = await self._activate(result.settings, actor)
+            await asyncio.to_thread(self._keys.read_again)
             self._swap(revision)
             return Reloaded(revision.id, applied=True)
 
@@ -119,6 +124,7 @@ class Reloader:
             return
         self._written = parse_rules(revision.source, self._settings.hints, revision=revision.id)
         self._rules.swap(under(self._written, self._emergencies))
+        self._keys.warn_of(self._written)
         self._meters.reload_at.set(self._clock.now().timestamp())
         log.info("rules_swapped", extra={"revision": revision.id})
 
@@ -134,6 +140,7 @@ class Reloader:
             revision = await work.rulebooks.active()
             standing = tuple(await work.overrides.standing(self._clock.now()))
         if revision is not None and revision.id != self._rules.rulebook.revision:
+            await asyncio.to_thread(self._keys.read_again)
             self._swap(revision)
         if standing != self._emergencies:
             self._emergencies = standing

@@ -78,7 +78,7 @@ async def serve(
 ) -> int:
     """Build the house, serve, drain; the exit code. `ready` is told the house and its address instead of the ready line."""
     try:
-        settings = load(options.config, options.environment, overrides=options.overrides())
+        settings = load(options.config, options.environment, overrides=options.overrides(), calls_webhooks=True)
     except SettingsFaults as faults:
         print(faults, file=sys.stderr)
         return 2

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from channels import kinds
+from channels import kinds, signatures
 from conversation.proxies import Proxies, is_loopback
 from conversation.remembering.retention import Keep
 from ops.positions import Path
@@ -22,6 +22,7 @@ from ops.wording import faults_of
 from router.document import Document, Duration
 from router.faults import Fault, RuleFaults, did_you_mean
 from router.fetching import Caps
+from router.reading import unsigned_webhooks
 from router.rulebook import ChannelHints, RuleBook, compile_rules
 
 _PORTS = range(65536)
@@ -171,12 +172,17 @@ class Settings:
 
 
 def load(
-    path: File, env: Mapping[str, str], *, overrides: Mapping[str, object] | None = None, make_secrets: bool = True
+    path: File,
+    env: Mapping[str, str],
+    *,
+    overrides: Mapping[str, object] | None = None,
+    make_secrets: bool = True,
+    calls_webhooks: bool = False,
 ) -> Settings:
     """The settings, or `SettingsFaults` with everything that is wrong.
 
-    `overrides` are flags by dotted key (`{"service.listen": "127.0.0.1:0"}`). Without `make_secrets` a secret file that is to
-    be made on first use is only made up: for commands that look and do not serve.
+    `overrides` are flags by dotted key (`{"service.listen": "127.0.0.1:0"}`). Without `make_secrets` a secret file that is to be made on first use is only made up: for commands that look and do not serve. Whoever `calls_webhooks` needs their secrets;
+    nobody else is stopped by one that is missing.
     """
     source = read(path, env, overrides or {})
     vault = Vault(env=env, folder=path.resolve().parent, make=make_secrets)
@@ -185,7 +191,7 @@ def load(
     rules = {key: value for key, value in source.data.items() if key not in ("service", "channels")}
     hints = {name: _hints(settings) for name, settings in channels.items()}
     document = _document(source, rules, hints, channels)
-    webhook_secrets = _webhook_secrets(source, vault)
+    secrets = _webhook_secrets(source, vault, document, strict=calls_webhooks)
     if source.faults or service is None or document is None:
         raise SettingsFaults(_in_order(source))
     text = json.dumps(rules, ensure_ascii=False, separators=(",", ":"))
@@ -197,7 +203,7 @@ def load(
         digest=hashlib.sha256(text.encode()).hexdigest(),
         hints=hints,
         vault=vault,
-        webhook_secrets=webhook_secrets,
+        webhook_secrets=secrets,
         located=source.located,
     )
 
@@ -286,16 +292,44 @@ def _resolved(source: Source, vault: Vault, value: Any, path: Path) -> Any:
     return value
 
 
-def _webhook_secrets(source: Source, vault: Vault) -> dict[str, Secret]:
+def webhook_secrets(path: File, env: Mapping[str, str]) -> Mapping[str, Secret]:
+    """What signs the calls to webhooks as the files say now; those that are missing are left out. Raises `SettingsFaults`."""
+    source = read(path, env, {})
+    if any(fault.unreadable for fault in source.faults):
+        raise SettingsFaults(source.faults)
+    return _webhook_secrets(source, Vault(env=env, folder=path.resolve().parent, make=True), None, strict=False)
+
+
+def _webhook_secrets(source: Source, vault: Vault, document: Document | None, *, strict: bool) -> dict[str, Secret]:
     """What signs the calls to `[webhooks.NAME]`. The rules in the database keep the name of the secret only."""
     webhooks = source.data.get("webhooks", {})
+    before = len(source.faults)
     found: dict[str, Secret] = {}
     for name, webhook in webhooks.items() if isinstance(webhooks, dict) else ():
         secret = webhook.get("secret") if isinstance(webhook, dict) else None
         if secret is not None:
-            text = _resolved(source, vault, secret, ("webhooks", name, "secret"))
-            found[name] = Secret(text) if isinstance(text, str) else Secret("")
+            signing = _signing(source, vault, name, secret)
+            found |= {} if signing is None else {name: signing}
+    for fault in unsigned_webhooks(document) if document is not None else ():
+        source.fault(fault.path, fault.message)
+    if not strict:
+        del source.faults[before:]
     return found
+
+
+def _signing(source: Source, vault: Vault, name: str, written: object) -> Secret | None:
+    """One secret, if it can sign; else the fault stands in the source."""
+    path: Path = ("webhooks", name, "secret")
+    before = len(source.faults)
+    text = _resolved(source, vault, written, path)
+    if len(source.faults) > before:
+        return None
+    try:
+        signatures.key_of(str.__str__(text) if isinstance(text, str) else "")
+    except ValueError as error:
+        source.fault(path, f"webhook '{name}': {error}")
+        return None
+    return Secret(text)
 
 
 def _hints(settings: Mapping[str, object]) -> ChannelHints:

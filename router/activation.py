@@ -9,7 +9,8 @@ from conversation.remembering import Work
 from conversation.remembering.rulebooks import Revision
 from router.document import Document
 from router.parts import ChannelHints
-from router.rulebook import compile_rules
+from router.reading import unsigned_webhooks
+from router.rulebook import RuleFaults, compile_rules
 
 _LISTED = 1_000
 
@@ -28,9 +29,12 @@ async def found(work: Work, name: str) -> Revision:
 async def activate(
     work: Work, name: str, *, channels: Mapping[str, ChannelHints], actor: str, clock: Clock
 ) -> Revision:
-    """Make it the one in force. Raises `NotFound`, and `RuleFaults` where it no longer fits the channels."""
+    """Make it the one in force. Raises `NotFound`, and `RuleFaults` where it no longer fits the channels, or a webhook has no secret."""
     wanted, now = await found(work, name), clock.now()
-    compile_rules(Document.model_validate_json(wanted.source), revision=wanted.id, channels=channels)
+    document = Document.model_validate_json(wanted.source)
+    compile_rules(document, revision=wanted.id, channels=channels)
+    if unsigned := unsigned_webhooks(document):
+        raise RuleFaults(unsigned)
     before = await work.rulebooks.active()
     revision = await work.rulebooks.activate(
         digest=wanted.digest, source=wanted.source, author=actor, now=now, only_if_new=False

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 from conversation.decision import Page
 from conversation.thread import Priority
 from router.document import Document, LanguagesPart, PagePart, Title
-from router.faults import Faults, Path
+from router.faults import Fault, Faults, Path
 from router.hours import ALWAYS
 from router.language import is_language_code
 from router.parts import CLASSIFIERS, ChannelHints, Classifying, Question
@@ -56,6 +56,16 @@ class Reading:
             calendars = frozenset({*self.document.hours, ALWAYS})
             self._names = Names(known=wanted, queues=frozenset(self.document.queues), calendars=calendars)
         return self._names
+
+
+def unsigned_webhooks(document: Document) -> list[Fault]:
+    """Webhooks without a secret: rules that are stored are readable all the same, but must not come into force."""
+    words = "webhook '{0}' has no secret, and nothing leaves unsigned: secret = {{ env = \"{1}_SECRET\" }}"
+    return [
+        Fault(("webhooks", name), words.format(name, name.upper().replace("-", "_")))
+        for name, part in document.webhooks.items()
+        if part.secret is None
+    ]
 
 
 def titles(title: Title | None) -> Mapping[str, str]:

@@ -47,6 +47,7 @@ closed = "closed"
 en = "Closed."
 [webhooks.duty]
 url = "https://duty.example"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 [[rules]]
 name = "wide"
 when = { issue = ["fees", "stolen"] }

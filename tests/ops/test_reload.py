@@ -1,6 +1,8 @@
 """Reloading: what was read is activated whole or not at all, and nothing that goes wrong with it ends the house."""
 
 import asyncio
+import json
+import tomllib
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +15,12 @@ from conversation.events import Hint, Topic
 from ops.metrics import Meters
 from ops.reload import Reloader, first_rules
 from ops.settings import load
+from ops.webhooks import WebhookKeys
+from router.activation import activate
 from router.detector import load_detector
 from router.language import Detector
 from router.override_hours import declare
+from router.rulebook import RuleFaults
 from storage.engine import Store
 from storage.signals.local import LocalSignals
 from tests.fakes import FakeClock
@@ -46,20 +51,23 @@ class Stage:
         self.path.write_text(GOOD)
         self.store, self.clock, self.detector = store, clock, detector
         self.meters, self.signals = Meters(), LocalSignals()
+        self.environment: dict[str, str] = {}
 
     async def reloader(self, storage: Any = None) -> Reloader:
-        settings = load(self.path, {})
-        rules = await first_rules(self.store, settings, self.clock)
+        settings = load(self.path, self.environment)
+        self.rules = await first_rules(self.store, settings, self.clock)
+        self.keys = WebhookKeys(self.path, self.environment, settings.webhook_secrets)
         return Reloader(
             path=self.path,
-            environment={},
+            environment=self.environment,
             storage=storage or self.store,
-            rules=rules,
+            rules=self.rules,
             settings=settings,
             signals=self.signals,
             clock=self.clock,
             meters=self.meters,
             detector=self.detector,
+            keys=self.keys,
         )
 
     def applied(self) -> float | None:
@@ -125,3 +133,76 @@ async def test_overridden_hours_are_in_force_once_heard_of_and_a_reload_keeps_th
     assert reloader._rules.rulebook.calendars.is_open("day", now + timedelta(hours=1)) is calendars.is_open(
         "day", now + timedelta(hours=1)
     )
+
+
+# -- what signs the calls of webhooks ----------------------------------------------------------------------------------
+
+HOOK = '\n[webhooks.duty]\nurl = "https://duty.example/page"\n'
+SIGNED = HOOK + 'secret = { env = "DUTY" }\n'
+KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+async def test_a_webhook_without_a_secret_keeps_the_old_rules(stage: Stage) -> None:
+    reloader = await stage.reloader()
+    stage.path.write_text(GOOD + HOOK)
+    refused = await reloader.reload("anna")
+    assert not refused.applied
+    assert any("webhook 'duty' has no secret" in fault for fault in refused.faults)
+    stage.path.write_text(GOOD + SIGNED)
+    refused = await reloader.reload("anna")
+    assert (refused.applied, any("DUTY is not set" in fault for fault in refused.faults)) == (False, True)
+
+
+async def test_a_webhook_that_a_reload_brings_can_be_called_at_once(stage: Stage) -> None:
+    reloader = await stage.reloader()
+    stage.environment["DUTY"] = KEY
+    stage.path.write_text(GOOD + SIGNED)
+    assert (await reloader.reload("anna")).applied
+    assert stage.keys.get("duty") is not None
+
+
+async def test_another_secret_signs_after_a_reload_of_the_same_rules(stage: Stage) -> None:
+    stage.environment["DUTY"] = KEY
+    stage.path.write_text(GOOD + SIGNED)
+    reloader = await stage.reloader()
+    before = stage.keys.get("duty")
+    stage.environment["DUTY"] = "whsec_b3RoZXIgc2VjcmV0"
+    assert (await reloader.reload("anna")).applied
+    assert stage.keys.get("duty") not in (None, before)
+
+
+async def test_stored_rules_without_a_secret_do_not_come_into_force_again(stage: Stage) -> None:
+    reloader = await stage.reloader()
+    old = parse_source(GOOD + HOOK)
+    async with stage.store.begin("test") as work:  # as an earlier version stored it
+        made = await work.rulebooks.activate(
+            digest="old", source=old, author="start", now=stage.clock.now(), only_if_new=False
+        )
+    stage.path.write_text(GOOD + "\n# as it was\n")
+    await reloader.reload("anna")
+    async with stage.store.begin("test") as work:
+        with pytest.raises(RuleFaults, match="webhook 'duty' has no secret"):
+            await activate(work, made.id, channels={}, actor="anna", clock=stage.clock)
+
+
+async def test_rules_that_this_node_cannot_sign_for_are_an_error_in_its_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    reloader = await stage.reloader()
+    async with stage.store.begin("test") as work:
+        await work.rulebooks.activate(
+            digest="other", source=parse_source(GOOD + SIGNED), author="b", now=stage.clock.now(), only_if_new=False
+        )
+    following = asyncio.ensure_future(reloader.follow())
+    async with asyncio.timeout(30):
+        while "duty" not in stage.rules.rulebook.webhooks:
+            await asyncio.sleep(0.01)
+    following.cancel()
+    named = [(one.levelname, one.__dict__["webhook"]) for one in caplog.records if one.msg == "webhook_unsigned"]
+    assert named == [("ERROR", "duty")]
+
+
+def parse_source(text: str) -> str:
+    """As a revision in the database keeps it."""
+    data = tomllib.loads(text)
+    return json.dumps({key: value for key, value in data.items() if key not in ("service", "channels")})

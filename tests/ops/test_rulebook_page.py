@@ -14,6 +14,7 @@ from ops.trial import Trial
 from router.detector import load_detector
 from router.document import CasePart, Document, HoursPart, IssuePart, QueuePart, ThenPart
 from router.language import Detector
+from router.reading import unsigned_webhooks
 from router.rulebook import ChannelHints, compile_rules
 from router.when import FACTS, OPERATORS
 
@@ -46,6 +47,7 @@ def test_an_example_compiles_and_its_tests_pass(number: int, detector: Detector)
     for tested in run_tests(document, Trial(rulebook, detector)):
         assert not tested.wrong, (tested.text, tested.wrong)
         assert not tested.unexpected, (tested.text, tested.unexpected)
+    assert unsigned_webhooks(document) == []
     list(warnings_of(document, rulebook, date(2026, 11, 22)))
 
 

@@ -65,6 +65,7 @@ page = { after = "1m", webhook = "duty" }
 [queues.general]
 [webhooks.duty]
 url = "https://duty.example/page"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 [[rules]]
 name = "Stolen first"
 when = { issue = "stolen" }

@@ -46,7 +46,7 @@ def write(folder: Path, text: str, name: str = "config.toml") -> Path:
 
 def faults_in(path: Path, env: Mapping[str, str] | None = None) -> list[tuple[int, str]]:
     with pytest.raises(SettingsFaults) as caught:
-        load(path, env or {})
+        load(path, env or {}, calls_webhooks=True)
     return [(fault.line, fault.message) for fault in caught.value.faults]
 
 
@@ -145,6 +145,19 @@ BROKEN = [
         '[webhooks.duty]\nurl = "https://x.example"\nsecret = { env = "DUTY" }\n',
         24,
         "DUTY is not set",
+    ),
+    ("a webhook without a secret", '[webhooks.duty]\nurl = "https://x.example"\n', 22, "webhook 'duty' has no secret"),
+    (
+        "a webhook with an empty secret",
+        '[webhooks.duty]\nurl = "https://x.example"\nsecret = ""\n',
+        24,
+        "a secret is written whsec_BASE64",
+    ),
+    (
+        "a webhook whose secret signs nothing",
+        '[webhooks.duty]\nurl = "https://x.example"\nsecret = { file = "config.toml" }\n',
+        24,
+        "a secret is written whsec_BASE64",
     ),
 ]
 
@@ -319,3 +332,11 @@ def test_the_rules_in_the_database_keep_only_the_name_of_a_webhooks_secret(tmp_p
     assert settings.webhook_secrets["duty"] == KEY
     assert KEY not in settings.source
     assert '{"env":"K"}' in settings.source
+
+
+@pytest.mark.parametrize("secret", ["", 'secret = { env = "K" }\n', 'secret = { file = "none" }\n', 'secret = "x"\n'])
+def test_a_webhooks_missing_secret_stops_only_who_calls_webhooks(tmp_path: Path, secret: str) -> None:
+    path = write(tmp_path, GOOD + f'[webhooks.duty]\nurl = "https://x.example"\n{secret}')
+    assert load(path, {}).webhook_secrets == {}
+    with pytest.raises(SettingsFaults):
+        load(path, {}, calls_webhooks=True)

@@ -70,8 +70,10 @@ languages = "any"
 [queues.general]
 [webhooks.duty]
 url = "https://duty.example/page"
+secret = { env = "DUTY_SECRET" }
 [webhooks.freeze]
 url = "https://wallet.example/freeze"
+secret = { env = "FREEZE_SECRET" }
 [[rules]]
 name = "A question about protection is no alarm"
 when = { text = "(?i)how (do|can) I .{0,20}(protect|secure)|如何.{0,12}(防止|保护)" }
