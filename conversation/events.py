@@ -23,6 +23,7 @@ class EventType(StrEnum):
     PRESENCE = "presence.changed"
     QUEUE = "queue.changed"
     TYPING = "typing"
+    CALL_FAILED = "webhook.failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from conversation.message import Attachment
 from conversation.people import Identity
+
+CALL_EXPIRES = timedelta(minutes=15)  # a freeze or a page that waited longer never leaves by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +99,24 @@ class OutboxRow:
     epoch: int = 0
     give_up_at: datetime | None = None
 
+    @property
+    def deadline(self) -> datetime | None:
+        """After that it is not tried again by itself. A call of a webhook always has one."""
+        if self.give_up_at is not None or self.effect is Effect.MESSAGE:
+            return self.give_up_at
+        return self.created_at + CALL_EXPIRES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unacknowledged:
-    """A call of a webhook to which no 2xx has come: it is tried again, without end. `error` says what came instead."""
+class WebhookCall:
+    """A call of a webhook to which no 2xx has come. `error` says why; `failed` ones never leave by themselves."""
 
     id: str
     webhook: str
     conversation: str | None
+    type: str
+    state: OutboxState
     created_at: datetime
     attempts: int
+    epoch: int
     error: str | None

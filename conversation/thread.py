@@ -14,6 +14,7 @@ QUEUED_AGAIN = (
 PAGE = "page"  # attribute: a rule's wish to page somebody
 PAGES = "pages"  # attribute: whom to call at which instant, unless a person takes it before
 NEXT_PAGE = "next"  # in PAGES: the earliest of these instants, `as_kept`, for the store to look for
+FAILED_CALLS = "failed_calls"  # attribute: which webhooks were not called about it, since when and why
 PAGED = "paged"  # attribute: who was called because nobody took it, and when
 
 

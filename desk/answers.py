@@ -50,6 +50,14 @@ class ReachOut(Output):
     channels: list[str] = Field(description="the customer's other channels on which an answer may leave now")
 
 
+class FailedCallOut(Output):
+    """A webhook that was not called about a conversation, and why."""
+
+    webhook: str
+    at: datetime
+    reason: str
+
+
 class ConversationOut(Output):
     """One matter of one customer. `unread` is the caller's own count; in events it is left out."""
 
@@ -70,6 +78,10 @@ class ConversationOut(Output):
     channels: list[str]
     labels: list[str]
     attributes: dict[str, Any]
+    failed_calls: list[FailedCallOut] = Field(
+        default_factory=list,
+        description="webhooks that were not called about it: somebody must do by hand what they do",
+    )
     linked: str | None = None
     last_seq: int
     last_inbound_at: datetime | None = None
@@ -253,12 +265,14 @@ class QuarantinedOut(Output):
     headers: dict[str, str] | None = None
 
 
-class UnacknowledgedOut(Output):
+class WebhookCallOut(Output):
     """A call of a webhook that nobody has acknowledged."""
 
     id: str
     webhook: str
     conversation: str | None
+    type: str = Field(description="what it is about: rule.matched (a freeze, for example) or conversation.unanswered")
+    state: str = Field(description="waiting: it is tried again; expired or failed: it never leaves by itself")
     created_at: datetime
     attempts: int
     error: str | None

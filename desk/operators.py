@@ -1,21 +1,22 @@
 """What leads and admins look after: channel accounts, what was put aside, the rules."""
 
 import base64
-from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from pydantic import Field
 
 from desk.access import Who
-from desk.answers import ChannelOut, ExplainOut, Page, QuarantinedOut, ReloadOut, RulesOut, ShadowOut, UnacknowledgedOut
+from desk.answers import ChannelOut, ExplainOut, Page, QuarantinedOut, ReloadOut, RulesOut, ShadowOut, WebhookCallOut
 from desk.contract import Call, Input, Routes
 from desk.problems import FieldFault, Problem
-from desk.views import quarantined_out
+from desk.views import quarantined_out, webhook_call_out
 from router.activation import activate
 from router.rulebook import RuleFaults
 
 routes = Routes("operators")
 _MOST_CALLS = 200
+_FAILED_SINCE = timedelta(days=7)
 
 
 @routes.add("GET", "/channels", who=Who.LEAD)
@@ -109,11 +110,12 @@ async def activate_rules(call: Call[ActivateIn, None]) -> ReloadOut:
 
 
 @routes.add("GET", "/webhooks", who=Who.LEAD)
-async def list_unacknowledged(call: Call[None, None]) -> Page[UnacknowledgedOut]:
-    """Pages and other calls of webhooks that nobody has acknowledged yet, the oldest first: they are tried again without end."""
+async def list_webhook_calls(call: Call[None, None]) -> Page[WebhookCallOut]:
+    """Calls that nobody has acknowledged: first those that are still tried, then, newest first, what came to nothing in seven days."""
     async with call.services.storage.read("desk.webhooks") as work:
         rows = await work.outbox.unacknowledged(_MOST_CALLS)
-    return Page(items=[UnacknowledgedOut.model_validate(asdict(row)) for row in rows], next=None)
+        rows += await work.outbox.failed_calls(call.services.clock.now() - _FAILED_SINCE, _MOST_CALLS)
+    return Page(items=[webhook_call_out(row) for row in rows], next=None)
 
 
 class MessageIn(Input):

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from conversation.message import Attachment, AuthorKind, Direction, Message
+from conversation.outbound import WebhookCall
 from conversation.people import Agent, Customer, Identity, Presence, WorkKind
 from conversation.remembering import Work
 from conversation.remembering.agents import OnDuty
 from conversation.remembering.quarantine import Quarantined
-from conversation.thread import Conversation
+from conversation.thread import FAILED_CALLS, Conversation
 from desk.answers import (
     AgentOut,
     AgentRef,
@@ -19,12 +20,15 @@ from desk.answers import (
     Colleague,
     ConversationOut,
     CustomerRef,
+    FailedCallOut,
     IdentityOut,
     MessageOut,
     QuarantinedOut,
     ReachOut,
     ReactionOut,
+    WebhookCallOut,
 )
+from router.outcome import state_of_call
 from router.reaching import Reach
 from router.rulebook import RuleBook
 
@@ -101,6 +105,7 @@ def conversation_out(
         channels=list(conversation.channels) or [conversation.channel],
         labels=list(conversation.labels),
         attributes=dict(conversation.attributes),
+        failed_calls=_failed_calls(conversation),
         linked=conversation.linked,
         last_seq=conversation.last_seq,
         **_people(conversation, names),
@@ -108,6 +113,26 @@ def conversation_out(
         reply=None if reach is None else ReachOut.model_validate(reach, from_attributes=True),
         unread=unread,
         preview=preview_of(last),
+    )
+
+
+def _failed_calls(conversation: Conversation) -> list[FailedCallOut]:
+    marks = conversation.attributes.get(FAILED_CALLS)
+    calls = marks if isinstance(marks, Mapping) else {}
+    return [FailedCallOut(webhook=name, at=one["at"], reason=one["reason"]) for name, one in calls.items()]
+
+
+def webhook_call_out(call: WebhookCall) -> WebhookCallOut:
+    """A call, and whether it still leaves by itself."""
+    return WebhookCallOut(
+        id=call.id,
+        webhook=call.webhook,
+        conversation=call.conversation,
+        type=call.type,
+        state=state_of_call(call),
+        created_at=call.created_at,
+        attempts=call.attempts,
+        error=call.error,
     )
 
 

@@ -300,7 +300,8 @@ async def asking(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Outgoi
 
 def _dispatcher(ground: Ground, channels: Mapping[str, Channel], keys: WebhookKeys) -> Dispatcher:
     webhooks = SignedWebhooks(ground.http, ground.rules, keys, ground.clock)
-    return Dispatcher(ground.store, lambda: channels, webhooks, ground.signals, ground.clock)
+    count = ground.meters.count
+    return Dispatcher(ground.store, lambda: channels, webhooks, ground.signals, ground.clock, count=count)
 
 
 def _flows(ground: Ground, supervisor: Supervisor, channels: Mapping[str, Channel]) -> Sequence[Loop]:

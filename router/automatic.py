@@ -10,7 +10,7 @@ from conversation.choices import with_choices
 from conversation.decision import Decision
 from conversation.ids import new_id
 from conversation.message import Author, AuthorKind, Direction, Message, Status
-from conversation.outbound import Effect, OutboundMessage, OutboxRow
+from conversation.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow
 from conversation.people import Customer, Identity
 from conversation.thread import Conversation
 from router.asking import asked_for
@@ -196,4 +196,5 @@ def webhook_row(name: str, kind: str, conversation: Conversation, *, now: dateti
         created_at=now,
         conversation=conversation.id,
         payload=payload,
+        give_up_at=now + CALL_EXPIRES,
     )

@@ -4,10 +4,9 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from conversation.errors import Conflict, StoreError, StoreUnavailable, Unknown
 from conversation.events import Topic
@@ -17,6 +16,7 @@ from conversation.outbound import Effect, OutboxRow, OutboxState
 from conversation.ports import Channel, Clock, Listening, Signals
 from conversation.remembering import Storage, Work
 from router import announce
+from router.failed_calls import FailedCalls, WebhookSender
 from router.outcome import NO_CHANNEL, Outcome, of_error, of_receipt, of_stranded
 from router.reaching import still_lawful
 
@@ -28,18 +28,6 @@ _SETTLE_PAUSES = (0.1, 0.4, 1.6, 6.4)  # with the sending still within the lease
 _AT_ONCE = 8
 _POLL = 1.0
 _ORPHANS = timedelta(minutes=1)  # between looks, and after the deadline: another node may serve what this one does not
-
-
-class WebhookSender(Protocol):
-    """Posts signed webhooks to addresses that operators wrote."""
-
-    def names(self) -> Sequence[str]:
-        """The webhooks that can be called now."""
-        ...
-
-    async def send(self, row: OutboxRow) -> None:
-        """Post `row.payload` with `row.id` as its id. MUST raise a `ChannelError` unless it was acknowledged."""
-        ...
 
 
 class Dispatcher:
@@ -55,6 +43,7 @@ class Dispatcher:
         *,
         at_once: int = _AT_ONCE,
         draw: Callable[[], float] = random.random,
+        count: Callable[[str], None] = lambda _event: None,
     ) -> None:
         self._storage = storage
         self._channels = channels
@@ -63,6 +52,7 @@ class Dispatcher:
         self._clock = clock
         self._at_once = at_once
         self._draw = draw
+        self._calls = FailedCalls(storage, webhooks, count)
         self._owner = new_id()
         self._busy: Counter[str] = Counter()
         self._paused: dict[str, datetime] = {}
@@ -116,6 +106,7 @@ class Dispatcher:
             self._look_again = self._clock.monotonic() + _POLL
             await self._settle_stranded(now)
             await self._give_up_orphans(now)
+            await self._calls.look(now)
         free = self._free_targets(now)
         if not free or self._draining:
             return []
@@ -221,7 +212,8 @@ class Dispatcher:
         except Exception as error:
             outcome = self._of_error(error, row)
             what = {"row": row.id, "channel": row.target, "state": outcome.state.value, "error": type(error).__name__}
-            log.log(logging.ERROR if outcome.bug else logging.INFO, "not_sent", extra=what, exc_info=outcome.bug)
+            level = logging.WARNING if row.effect is Effect.WEBHOOK else logging.INFO
+            log.log(logging.ERROR if outcome.bug else level, "not_sent", extra=what, exc_info=outcome.bug)
             return outcome
 
     def _of_error(self, error: Exception, row: OutboxRow) -> Outcome:
@@ -258,9 +250,12 @@ class Dispatcher:
 
     async def _write(self, work: Work, row: OutboxRow, outcome: Outcome) -> None:
         """Row, message and event in one transaction; nothing where another holder took over."""
-        mine = await work.outbox.finish(
-            row, outcome.state, error=outcome.error, again_at=outcome.again_at, sent=outcome.sent
-        )
+        if row.effect is Effect.WEBHOOK:
+            mine = await self._calls.settle(work, row, outcome, self._clock.now())
+        else:
+            mine = await work.outbox.finish(
+                row, outcome.state, error=outcome.error, again_at=outcome.again_at, sent=outcome.sent
+            )
         if not mine:
             log.warning("outbox_lease_lost", extra={"row": row.id, "channel": row.target})
             return

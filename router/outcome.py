@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
 from conversation.message import Status
-from conversation.outbound import Effect, OutboxRow, OutboxState, Receipt
+from conversation.outbound import Effect, OutboxRow, OutboxState, Receipt, WebhookCall
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=15)
+LONGEST_CALL_PAUSE = timedelta(minutes=1)  # a call of a webhook has a quarter of an hour in all
 MISCONFIGURED_PAUSE = timedelta(minutes=1)
 SECOND_TRY = timedelta(minutes=10)
 SUPPRESSED = "suppressed"  # the code of an automatic answer that is kept back on purpose
 INTERRUPTED = "interrupted"  # stands for the ids that a sender which died might have told of
+EXPIRED = "expired"  # how the error of a call begins that waited too long
 NO_CHANNEL = "no_channel: this channel has been taken out of the configuration; answer over another one"
 
 
@@ -104,7 +106,10 @@ def _later(error: ChannelError, row: OutboxRow, words: str, *, now: datetime, dr
         return _again(row, now, error.retry_after, words, error.sent, pause=pause)
     if isinstance(error, ChannelMisconfigured):
         return _again(row, now, MISCONFIGURED_PAUSE, words, error.sent, pause=MISCONFIGURED_PAUSE, for_ever=True)
-    return _again(row, now, back_off(row.attempts, draw), f"attempt {row.attempts}: {words}", error.sent)
+    pause = back_off(row.attempts, draw)
+    if row.effect is Effect.WEBHOOK:
+        pause = min(pause, LONGEST_CALL_PAUSE)
+    return _again(row, now, pause, f"attempt {row.attempts}: {words}", error.sent)
 
 
 def _again(
@@ -118,9 +123,17 @@ def _again(
     for_ever: bool = False,
 ) -> Outcome:
     again_at = now + after
-    if row.give_up_at is not None and again_at >= row.give_up_at and not for_ever:
-        gave_up = f"gave up: {words}"
+    call, deadline = row.effect is Effect.WEBHOOK, row.deadline
+    if deadline is not None and again_at >= deadline and (call or not for_ever):
+        gave_up = f"{EXPIRED if call else 'gave up'}: {words}"
         return Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=gave_up, sent=sent, pause=pause)
     return Outcome(
         state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=again_at, sent=sent, pause=pause
     )
+
+
+def state_of_call(call: WebhookCall) -> str:
+    """In the words of people: `waiting` is tried again, `expired` and `failed` never leave by themselves."""
+    if call.state is not OutboxState.FAILED:
+        return "waiting"
+    return "expired" if (call.error or "").startswith(EXPIRED) else "failed"

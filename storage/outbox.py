@@ -11,12 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, TextClause, bindparam, func, select, text, update
 from sqlalchemy.sql.selectable import TextualSelect
 
-from conversation.outbound import Effect, OutboxRow, OutboxState, Unacknowledged
+from conversation.outbound import OutboxRow, OutboxState, WebhookCall
 from conversation.ports import Clock
+from storage import webhook_calls
 from storage.dialect import POSTGRESQL, Insert
 from storage.outbox_rows import outbox_row_of, outbox_values
 from storage.run import Run
 from storage.tables import from_micros, outbox, to_micros
+from storage.webhook_calls import NOT_EXPIRED
 
 _UNSETTLED = ("queued", "sending", "uncertain", "parked")
 _COLUMNS = ", ".join(f"outbox.{column.name}" for column in outbox.columns)
@@ -30,7 +32,9 @@ _TAKE = (
     "UPDATE outbox SET state = 'sending', attempts = attempts + 1, epoch = epoch + 1,"
     " lease_owner = :owner, lease_until = :until"
 )
-_OF_TARGET = f"SELECT o.id, o.at FROM outbox AS o WHERE o.state = 'queued' AND o.at <= :now AND {_HEAD}"
+_OF_TARGET = (
+    f"SELECT o.id, o.at FROM outbox AS o WHERE o.state = 'queued' AND o.at <= :now AND {NOT_EXPIRED} AND {_HEAD}"
+)
 _CLAIM: Mapping[str, TextualSelect] = {
     POSTGRESQL: text(
         "WITH due AS MATERIALIZED (SELECT d.id FROM unnest(CAST(:targets AS text[])) AS t (name) CROSS JOIN LATERAL ("
@@ -43,7 +47,7 @@ _CLAIM: Mapping[str, TextualSelect] = {
     ).columns(*outbox.columns),
 }
 _NEXT: TextClause = text(
-    f"SELECT o.at FROM outbox AS o WHERE o.state = 'queued' AND o.target = :target AND {_HEAD}"
+    f"SELECT o.at FROM outbox AS o WHERE o.state = 'queued' AND o.target = :target AND {NOT_EXPIRED} AND {_HEAD}"
     " ORDER BY o.at, o.id LIMIT 1"
 )
 
@@ -109,35 +113,14 @@ def _abandon(
     return [outbox_row_of(row) for row in found.mappings()]
 
 
-def _next_due(connection: Connection, targets: Sequence[str]) -> int | None:
-    found = (connection.execute(_NEXT, {"target": target}).scalar() for target in targets)
+def _next_due(connection: Connection, targets: Sequence[str], now: datetime) -> int | None:
+    found = (connection.execute(_NEXT, {"target": target, "now": to_micros(now)}).scalar() for target in targets)
     return min((int(at) for at in found if at is not None), default=None)
 
 
 def _counts(connection: Connection) -> dict[str, int]:
     wanted = select(outbox.c.state, func.count()).where(text(f"state IN {_UNSETTLED}")).group_by(outbox.c.state)
     return dict.fromkeys(_UNSETTLED, 0) | {row[0]: int(row[1]) for row in connection.execute(wanted)}
-
-
-def _unacknowledged(connection: Connection, limit: int) -> list[Unacknowledged]:
-    row = outbox.c
-    calls = (
-        select(row.id, row.target, row.conversation_id, row.created_at, row.attempts, row.error)
-        .where(text(f"state IN {_UNSETTLED}"), row.effect == Effect.WEBHOOK.value)
-        .order_by(row.id)
-        .limit(limit)
-    )
-    return [
-        Unacknowledged(
-            id=one.id,
-            webhook=one.target,
-            conversation=one.conversation_id,
-            created_at=one.created_at,
-            attempts=one.attempts,
-            error=one.error,
-        )
-        for one in connection.execute(calls)
-    ]
 
 
 class Outbox:
@@ -204,12 +187,33 @@ class Outbox:
 
     async def next_due(self, targets: Sequence[str]) -> datetime | None:
         """When the next head becomes due."""
-        due = await self._run(lambda c: _next_due(c, targets))
+        due = await self._run(lambda c: _next_due(c, targets, self._clock.now()))
         return None if due is None else from_micros(due)
 
-    async def unacknowledged(self, limit: int) -> list[Unacknowledged]:
-        """Calls of webhooks that nobody has acknowledged, oldest first."""
-        return await self._run(lambda c: _unacknowledged(c, limit))
+    async def unacknowledged(self, limit: int) -> list[WebhookCall]:
+        """Calls of webhooks that are on their way, oldest first."""
+        return await self._run(lambda c: webhook_calls.unacknowledged(c, limit))
+
+    async def failed_calls(self, since: datetime, limit: int) -> list[WebhookCall]:
+        """Calls of webhooks made since then that came to nothing, newest first."""
+        return await self._run(lambda c: webhook_calls.failed(c, since, limit))
+
+    async def expired_calls(self, now: datetime, limit: int) -> list[WebhookCall]:
+        """Calls that waited too long: `claim` gives them to nobody. Not locked."""
+        return await self._run(lambda c: webhook_calls.expired(c, now, limit))
+
+    async def unserved_calls(self, served: Sequence[str], before: datetime, limit: int) -> list[WebhookCall]:
+        """Calls queued since before then of which none of these is the webhook, and nothing is said about it. Not locked."""
+        return await self._run(lambda c: webhook_calls.unserved(c, served, before, limit))
+
+    async def note_call(self, call: WebhookCall, error: str) -> bool:
+        """Say why it waits; False where it moved meanwhile."""
+        return await self._run(lambda c: webhook_calls.note(c, call, error))
+
+    async def give_up_call(self, call: WebhookCall, error: str) -> bool:
+        """It becomes `failed`; False where it moved meanwhile."""
+        now = self._clock.now()
+        return await self._run(lambda c: webhook_calls.give_up(c, call, error, now))
 
     async def counts(self) -> dict[str, int]:
         """How many rows are not settled yet, by state. Settled ones are history: nobody counts millions for a gauge."""

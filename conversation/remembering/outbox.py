@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from conversation.outbound import OutboxRow, OutboxState, Unacknowledged
+from conversation.outbound import OutboxRow, OutboxState, WebhookCall
 
 
 class Outbox(Protocol):
@@ -18,6 +18,8 @@ class Outbox(Protocol):
         self, owner: str, *, targets: Sequence[str], limit: int, now: datetime, lease: timedelta
     ) -> list[OutboxRow]:
         """Due heads for these targets become `sending` under a lease; expired leases of others become claimable or `uncertain`.
+
+        A call of a webhook that waited longer than `CALL_EXPIRES` is never among them.
 
         A row whose holder vanished while `sending` comes back as `uncertain` unless its target is in an idempotent medium
         (the caller says so when finishing); such rows are returned by `stranded`.
@@ -52,8 +54,28 @@ class Outbox(Protocol):
         """When the next row becomes due."""
         ...
 
-    async def unacknowledged(self, limit: int) -> list[Unacknowledged]:
-        """Calls of webhooks that nobody has acknowledged, oldest first."""
+    async def unacknowledged(self, limit: int) -> list[WebhookCall]:
+        """Calls of webhooks that are on their way, oldest first."""
+        ...
+
+    async def failed_calls(self, since: datetime, limit: int) -> list[WebhookCall]:
+        """Calls of webhooks made since then that came to nothing, newest first."""
+        ...
+
+    async def expired_calls(self, now: datetime, limit: int) -> list[WebhookCall]:
+        """Calls that waited too long and are not being sent at the moment; not locked."""
+        ...
+
+    async def unserved_calls(self, served: Sequence[str], before: datetime, limit: int) -> list[WebhookCall]:
+        """Calls queued since before then for a webhook that is none of these, of which nothing is said yet; not locked."""
+        ...
+
+    async def note_call(self, call: WebhookCall, error: str) -> bool:
+        """Say why it waits; False where it is not as it was read any more."""
+        ...
+
+    async def give_up_call(self, call: WebhookCall, error: str) -> bool:
+        """It never leaves by itself; False where it is not as it was read any more."""
         ...
 
     async def counts(self) -> dict[str, int]:

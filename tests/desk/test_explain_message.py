@@ -1,8 +1,13 @@
 """What would happen to a message that nobody sent, asked over the API."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from conversation.ids import new_id
 from conversation.outbound import Effect, OutboxRow
 from conversation.people import Role
+from conversation.thread import FAILED_CALLS
+from router import automatic
 from tests.desk.conftest import House
 
 
@@ -29,3 +34,21 @@ async def test_leads_see_which_calls_nobody_has_acknowledged(house: House) -> No
     status, told = await house.ask(lead, "GET", "/api/v1/webhooks")
     assert (status, [one["webhook"] for one in told["items"]]) == (200, ["duty"])
     assert (await house.ask(agent, "GET", "/api/v1/webhooks"))[0] == 403
+
+
+async def test_a_call_that_expired_is_listed_and_stands_on_its_conversation(house: House) -> None:
+    lead, conversation = await house.hire("Lead", role=Role.LEAD), await house.talk()
+    now = house.clock.now()
+    row = automatic.webhook_row("duty", "rule.matched", conversation, now=now - timedelta(minutes=20))
+    async with house.store.begin("test") as work:
+        await work.outbox.add(row, at=now)
+        (call,) = await work.outbox.expired_calls(now, 10)
+        await work.outbox.give_up_call(call, "expired: no secret")
+        marks = {FAILED_CALLS: {"duty": {"at": now.isoformat(), "reason": "expired: no secret"}}}
+        await work.conversations.move(conversation, replace(conversation, attributes=marks))
+    _, told = await house.ask(lead, "GET", "/api/v1/webhooks")
+    assert [(one["webhook"], one["state"], one["type"]) for one in told["items"]] == [
+        ("duty", "expired", "rule.matched")
+    ]
+    _, shown = await house.ask(lead, "GET", f"/api/v1/conversations/{conversation.id}")
+    assert [(one["webhook"], one["reason"]) for one in shown["failed_calls"]] == [("duty", "expired: no secret")]

@@ -151,9 +151,13 @@ class FakeWebhooks:
 
     sent: list[OutboxRow] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
+    known: list[str] = field(default_factory=lambda: ["duty"])
 
     def names(self) -> list[str]:
-        return ["duty"]
+        return self.known
+
+    def problem(self, name: str) -> str:
+        return f"[webhooks.{name}] has no secret on this node"
 
     async def send(self, row: OutboxRow) -> None:
         if self.failures:
@@ -179,8 +183,24 @@ class Stage:
         duties = CallDuties(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
         self.ticker = Ticker(storage, self.rules, clock, more=duties.duties())
         self.cans: dict[str, Can] = dict(CANS)
-        self.dispatcher = Dispatcher(storage, lambda: self.channels, self.webhooks, signals, clock, draw=lambda: 0.5)
+        self.dispatcher = self.another_dispatcher()
         self.meters: dict[str, float] = {}
+
+    def another_dispatcher(self) -> Dispatcher:
+        """As after a restart, or on another node."""
+
+        def count(event: str) -> None:
+            self.meters[event] = self.meters.get(event, 0) + 1
+
+        return Dispatcher(
+            self.storage,
+            lambda: self.channels,
+            self.webhooks,
+            self.signals,
+            self.clock,
+            draw=lambda: 0.5,
+            count=count,
+        )
 
     def agents_of(self, ends: CallEnds) -> AgentCalls:
         """Agents' side of calls, which are made by these."""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from conversation.ids import new_id
-from conversation.outbound import Effect, OutboundMessage, OutboxRow, OutboxState, Quoted
+from conversation.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow, OutboxState, Quoted
 from conversation.people import Identity
 from storage.engine import Store
 from tests.fakes import FakeClock
@@ -213,3 +213,46 @@ async def test_calls_that_nobody_acknowledged_are_told_until_somebody_does(store
     await finish(store, held, OutboxState.SENT)
     async with store.read("test") as work:
         assert [one.webhook for one in await work.outbox.unacknowledged(10)] == ["freeze"]
+
+
+async def test_a_call_that_waited_too_long_is_never_claimed(store: Store, clock: FakeClock) -> None:
+    made = clock.now()
+    old = webhook_row(made, "c1")  # as an earlier version wrote it, without an end
+    longer = replace(webhook_row(made, "c2"), give_up_at=made + timedelta(days=3))
+    await add(store, old, longer, message_row(made), at=made)
+    clock.set(made + CALL_EXPIRES)
+    async with store.read("test") as work:
+        assert [one.id for one in await work.outbox.expired_calls(clock.now(), 10)] == [old.id]
+        assert await work.outbox.next_due(["duty"]) == made  # the one that has longer
+    assert longer.id in {row.id for row in await claim(store, clock)}
+    assert await claim(store, clock, "duty") == []
+    async with store.read("test") as work:
+        assert await work.outbox.next_due(["duty"]) is None
+
+
+async def test_an_expired_call_holds_up_no_later_one_about_the_same_conversation(
+    store: Store, clock: FakeClock
+) -> None:
+    await add(store, webhook_row(clock.now(), "c1"), at=clock.now())
+    clock.advance(CALL_EXPIRES)
+    fresh = webhook_row(clock.now(), "c1")
+    await add(store, fresh, at=clock.now())
+    async with store.begin("test") as work:
+        (call,) = await work.outbox.expired_calls(clock.now(), 10)
+        assert await work.outbox.give_up_call(call, "expired: nobody was there")
+        assert not await work.outbox.give_up_call(call, "expired: again")
+    assert [row.id for row in await claim(store, clock, "duty")] == [fresh.id]
+    async with store.read("test") as work:
+        (failed,) = await work.outbox.failed_calls(clock.now() - timedelta(days=1), 10)
+    assert (failed.id, failed.error) == (call.id, "expired: nobody was there")
+
+
+async def test_calls_for_nobody_here_are_found_until_a_reason_is_written(store: Store, clock: FakeClock) -> None:
+    row = webhook_row(clock.now(), "c1", target="freeze")
+    await add(store, row, webhook_row(clock.now(), "c2"), message_row(clock.now(), target="mail"), at=clock.now())
+    async with store.begin("test") as work:
+        assert await work.outbox.unserved_calls(["duty"], clock.now() - timedelta(seconds=1), 10) == []
+        (call,) = await work.outbox.unserved_calls(["duty"], clock.now(), 10)
+        assert (call.id, call.webhook) == (row.id, "freeze")
+        assert await work.outbox.note_call(call, "no secret")
+        assert await work.outbox.unserved_calls(["duty"], clock.now(), 10) == []
