@@ -101,6 +101,11 @@ COMMANDS = {
         "what could not be read: list, show its raw bytes, try again",
         "huntgroup quarantine list\nhuntgroup quarantine show ID",
     ),
+    "webhook": Command(
+        "ops.webhook_commands",
+        "calls of webhooks that nobody has acknowledged, and those that expired: list",
+        "huntgroup webhook list\nhuntgroup webhook list --json",
+    ),
     "export": Command(
         "ops.export",
         "everything that is known of one customer, with their files, as a zip",
