@@ -21,6 +21,7 @@ export const StateChip = ({ it }) => {
 const Chips = ({ it }) => html`<span class="chips">
   <${StateChip} it=${it} />
   ${it.priority && it.priority !== "normal" && html`<span class="chip priority ${it.priority}">${term("priority", it.priority)}</span>`}
+  ${(it.failed_calls ?? []).length > 0 && html`<span class="chip urgent">${say("webhook.failed.short")}</span>`}
   ${it.language && html`<span class="chip" title=${languageName(it.language)}>${it.language}</span>`}
   <span class="chip plain">${queueTitle(it.queue)}</span>
   ${it.state === "waiting" && html`<${Wait} it=${it} />`}
