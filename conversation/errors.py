@@ -12,7 +12,7 @@ HuntgroupError
     MalformedPayload           400, the raw bytes go to quarantine
   StoreError
     Overloaded                 the intake is full: 503 with Retry-After
-    StoreUnavailable           the database does not answer: 503 with Retry-After
+    StoreUnavailable           the database cannot serve this now, `reason` says why: 503 with Retry-After
       NoConnectionFree         every connection was in use for as long as one may wait: the same
     Conflict                   somebody else was faster, or the request contradicts the state: 409
     NotFound                   404
@@ -109,11 +109,18 @@ class Overloaded(StoreError):
 
 
 class StoreUnavailable(StoreError):
-    """The database does not answer."""
+    """The database cannot serve this now. `reason` is a word or two that anybody may read; the detail is for the log."""
+
+    def __init__(self, detail: str, *, reason: str = "does not answer") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class NoConnectionFree(StoreUnavailable):
     """Every connection of this process was in use for as long as one may wait."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, reason="no connection free")
 
 
 class Conflict(StoreError):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -11,8 +12,20 @@ from conversation.errors import Conflict, HuntgroupError, NoConnectionFree, Refu
 
 _RETRY = ("40001", "40P01")  # serialization failure, deadlock
 _REFUSED = ("22", "23")  # data exceptions, integrity constraints
-# connection, authorization, catalog, resources, lock and idle time-outs, operator intervention, system errors
-_UNAVAILABLE = ("08", "25P03", "28", "3D", "53", "55P03", "57", "58")
+# connection, read-only, idle time-out, lost statement of a pooler, authorization, catalog, unknown outcome, resources, object state
+# and locks, operator intervention, system errors, configuration file, internal errors: no statement of ours is wrong
+_UNAVAILABLE = ("08", "25006", "25P03", "26", "28", "3D", "40", "42501", "53", "55", "57", "58", "F0", "XX")
+_READ_ONLY = ("25006", "SQLITE_READONLY")
+_FULL = ("53100", "SQLITE_FULL")
+_REASONS = {
+    **dict.fromkeys(_READ_ONLY, "read-only"),
+    **dict.fromkeys(_FULL, "disk full"),
+    **dict.fromkeys(("55P03", "SQLITE_BUSY", "SQLITE_LOCKED"), "locked"),
+    "53300": "too many connections",
+    "42501": "permission denied",
+}
+# the driver's own, without a state: a connection that lost its place, a plan that a migration made void
+_OF_CONNECTION = (driver.InterfaceError, driver.InternalClientError, driver.InvalidCachedStatementError)
 _SQLITE_REFUSED = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 _SQLITE_UNAVAILABLE = (
     "SQLITE_BUSY",
@@ -24,6 +37,10 @@ _SQLITE_UNAVAILABLE = (
     "SQLITE_NOTADB",
     "SQLITE_NOMEM",
     "SQLITE_READONLY",
+    "SQLITE_PERM",
+    "SQLITE_PROTOCOL",
+    "SQLITE_SCHEMA",
+    "SQLITE_INTERRUPT",
 )
 
 
@@ -32,13 +49,18 @@ def _of_postgresql(state: str, detail: str) -> HuntgroupError | None:
         return Conflict(detail, code="retry")
     if state.startswith(_REFUSED):
         return Refused(detail)
-    return StoreUnavailable(detail) if state.startswith(_UNAVAILABLE) else None
+    return _unavailable(state, detail) if state.startswith(_UNAVAILABLE) else None
+
+
+def _unavailable(code: str, detail: str) -> StoreUnavailable:
+    reason = next((words for known, words in _REASONS.items() if code.startswith(known)), None)
+    return StoreUnavailable(detail, reason=reason) if reason else StoreUnavailable(detail)
 
 
 def _of_sqlite(name: str, detail: str) -> HuntgroupError | None:
     if name.startswith(_SQLITE_REFUSED):
         return Refused(detail)
-    return StoreUnavailable(detail) if name.startswith(_SQLITE_UNAVAILABLE) else None
+    return _unavailable(name, detail) if name.startswith(_SQLITE_UNAVAILABLE) else None
 
 
 def _detail(error: DBAPIError) -> str:
@@ -54,9 +76,14 @@ def meaning(error: DBAPIError) -> Exception:
         return Refused("a value does not fit its column")
     told = _of_postgresql(getattr(orig, "sqlstate", None) or "", detail)
     told = told or _of_sqlite(getattr(orig, "sqlite_errorname", ""), detail)
-    if told is None and (error.connection_invalidated or isinstance(orig, TimeoutError)):
+    if told is None and (error.connection_invalidated or isinstance(orig, (TimeoutError, *_OF_CONNECTION))):
         return StoreUnavailable(detail)
     return told or error
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Whether the server takes no writes on this connection; another one may lead to a server that does."""
+    return getattr(error, "sqlstate", None) in _READ_ONLY
 
 
 @contextmanager

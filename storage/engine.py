@@ -16,6 +16,7 @@ from conversation.errors import StoreUnavailable
 from conversation.ports import Clock, Signals
 from storage import postgresql, sqlite
 from storage.driver_errors import translated
+from storage.outages import Outages
 from storage.transactions import Database, Transaction, to_the_end
 from storage.work import StoreWork
 
@@ -35,6 +36,7 @@ class Store:
         self._clock = clock
         self._signals = signals
         self._observe = observe
+        self._outages = Outages(clock)
 
     @property
     def dialect(self) -> str:
@@ -51,6 +53,9 @@ class Store:
                 yield work
                 await to_the_end(self._commit(transaction, work))
                 outcome = "committed"
+        except StoreUnavailable as error:
+            self._outages.note(purpose, error)
+            raise
         finally:
             self._observe(purpose, self._clock.monotonic() - started, outcome)
 
@@ -61,6 +66,9 @@ class Store:
         try:
             async with self._database.reading() as transaction:
                 yield StoreWork(transaction.run, self.dialect, self._clock)
+        except StoreUnavailable as error:
+            self._outages.note(purpose, error)
+            raise
         finally:
             self._observe(purpose, self._clock.monotonic() - started, "read")
 
@@ -72,6 +80,14 @@ class Store:
         """Return when the database answers; raises `StoreUnavailable`."""
         async with self._database.reading() as transaction:
             await transaction.run(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+    async def check_writable(self) -> None:
+        """Return when one row was written and committed; raises `StoreUnavailable`, whose `reason` says what failed."""
+        try:
+            await self._database.check_writable()
+        except StoreUnavailable as error:
+            self._outages.note("check_writable", error)
+            raise
 
     async def schema_revision(self) -> str | None:
         """The migration this database stands at, None before the first."""

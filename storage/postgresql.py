@@ -4,14 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlalchemy import URL, Connection, make_url
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from storage.dialect import from_json
-from storage.driver_errors import translated
+from storage.driver_errors import is_read_only, translated
 from storage.run import Run
-from storage.transactions import Last, to_the_end
+from storage.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
 POOL = 8  # more connections than this gained nothing where it was measured
@@ -44,7 +45,7 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
         return create_async_engine(
             asyncpg_url(url), poolclass=NullPool, connect_args=arguments, json_deserializer=from_json
         )
-    return create_async_engine(
+    engine = create_async_engine(
         asyncpg_url(url),
         pool_size=POOL,
         max_overflow=4,
@@ -53,6 +54,15 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
         json_deserializer=from_json,
         connect_args={**arguments, "prepared_statement_cache_size": 500},
     )
+    event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_server)
+    return engine
+
+
+def _leave_a_read_only_server(context: ExceptionContext) -> None:
+    # after a failover an old connection stays with the old server, or with the setting it began with: it would refuse writes for ever
+    if is_read_only(context.original_exception):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False  # the others find out for themselves; readers may go on
 
 
 class _OnConnection:
@@ -84,6 +94,7 @@ class PostgresDatabase:
     def __init__(self, url: str, *, durable: bool) -> None:
         self._engine = make_engine(url, durable=durable)
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[_OnConnection]:
@@ -96,6 +107,12 @@ class PostgresDatabase:
         """One snapshot for all statements, as on SQLite."""
         async with self._on(self._reader) as transaction:
             yield transaction
+
+    async def check_writable(self) -> None:
+        """One statement that commits itself: a node that freezes half-way holds no lock that the others' checks wait for."""
+        with translated():
+            async with self._single.connect() as connection:
+                await connection.execute(WRITE_PROBE)
 
     @asynccontextmanager
     async def _on(self, engine: AsyncEngine) -> AsyncIterator[_OnConnection]:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from storage.dialect import from_json
 from storage.driver_errors import translated
 from storage.run import Run
-from storage.transactions import Last, to_the_end
+from storage.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
 BUSY = 5_000  # milliseconds that another process may hold the file
@@ -142,6 +142,12 @@ class SqliteDatabase:
         finally:
             reader.rollback()
             self._free.put_nowait(reader)
+
+    async def check_writable(self) -> None:
+        """In the writer's turn, as every write."""
+        async with self.writing() as hop:
+            await hop.run(lambda connection: connection.execute(WRITE_PROBE))
+            await to_the_end(hop.commit(None))
 
     async def close(self) -> None:
         """Close the connections; the last one out empties the WAL."""

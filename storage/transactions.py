@@ -5,12 +5,16 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from storage.run import Run
 
 T = TypeVar("T")
 Last = Callable[[Connection], None]
+# always the same row: asked for ever, it leaves nothing that grows
+WRITE_PROBE = text(
+    "INSERT INTO counters (name, value) VALUES ('write_probe', 1) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 class Transaction(Protocol):
@@ -40,6 +44,10 @@ class Database(Protocol):
 
     def reading(self) -> AbstractAsyncContextManager[Transaction]:
         """A snapshot that does not wait for writers."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Write one row and commit it."""
         ...
 
     async def close(self) -> None:

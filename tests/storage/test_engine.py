@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
+from sqlalchemy.exc import DBAPIError
 
 import storage.sqlite
 from conversation.errors import Conflict, NoConnectionFree, Refused, StoreError, StoreUnavailable
 from conversation.events import EventType, NewEvent
+from storage.driver_errors import meaning
 from storage.engine import Store, head_revision, open_storage
 from storage.signals import open_signals
 from tests.fakes import FakeClock
@@ -249,3 +252,77 @@ async def test_who_finds_no_connection_free_is_told_so(postgres_url: str, monkey
         with pytest.raises(NoConnectionFree):
             async with store.read("one too many"):
                 pass
+
+
+class _DriverError(Exception):
+    """As the drivers raise it: only its code counts."""
+
+    def __init__(self, detail: str, *, sqlstate: str | None = None, sqlite_errorname: str = "") -> None:
+        super().__init__(detail)
+        self.sqlstate = sqlstate
+        self.sqlite_errorname = sqlite_errorname
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("25006", "read-only"),
+        ("SQLITE_READONLY", "read-only"),
+        ("SQLITE_READONLY_DBMOVED", "read-only"),
+        ("53100", "disk full"),
+        ("SQLITE_FULL", "disk full"),
+        ("SQLITE_BUSY", "locked"),
+        ("SQLITE_BUSY_SNAPSHOT", "locked"),
+        ("55P03", "locked"),
+        ("53300", "too many connections"),
+        ("42501", "permission denied"),
+        *(
+            (code, "does not answer")
+            for code in ("57P01", "57P03", "08006", "26000", "40003", "55000", "XX000", "XX001")
+        ),
+        *((code, "does not answer") for code in ("SQLITE_IOERR_WRITE", "SQLITE_CORRUPT", "SQLITE_PROTOCOL")),
+    ],
+)
+def test_what_is_no_fault_of_a_statement_is_unavailable_with_a_reason(code: str, reason: str) -> None:
+    given = {"sqlite_errorname": code} if code.startswith("SQLITE") else {"sqlstate": code}
+    found = meaning(DBAPIError("INSERT", {}, _DriverError("no", **given)))
+    assert isinstance(found, StoreUnavailable)
+    assert found.reason == reason
+
+
+@pytest.mark.parametrize(
+    "kind", [driver.InterfaceError, driver.InternalClientError, driver.InvalidCachedStatementError]
+)
+def test_a_connection_that_lost_its_place_is_unavailable(kind: type[Exception]) -> None:
+    assert isinstance(meaning(DBAPIError("SELECT", {}, kind("another operation is in progress"))), StoreUnavailable)
+
+
+@pytest.mark.parametrize("code", ["42601", "42P01", "21000", "SQLITE_ERROR"])
+def test_a_wrong_statement_stays_a_bug(code: str) -> None:
+    given = {"sqlite_errorname": code} if code.startswith("SQLITE") else {"sqlstate": code}
+    assert not isinstance(meaning(DBAPIError("SELEC", {}, _DriverError("no", **given))), StoreError)
+
+
+async def test_a_full_disk_is_told_by_its_reason(sqlite_url: str) -> None:
+    async with opened(sqlite_url) as store:
+        async with store.begin("limit") as work:
+            await work._run(lambda c: c.exec_driver_sql("PRAGMA max_page_count = 1"))  # as few pages as there are
+        with pytest.raises(StoreUnavailable) as caught:
+            async with store.begin("write") as work:
+                await work._run(put("x" * 1_000_000))
+    assert caught.value.reason == "disk full"
+
+
+async def test_an_outage_is_one_line_in_the_log_for_each_reason(
+    sqlite_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(sqlite_url) as store:
+        for reason in ("read-only", "read-only", "disk full", "read-only"):
+            with pytest.raises(StoreUnavailable):
+                async with store.begin("write"):
+                    raise StoreUnavailable("refused", reason=reason)
+    lines = [vars(record) for record in caplog.records if record.getMessage() == "store_unavailable"]
+    assert [(line["reason"], line["purpose"], line["count"]) for line in lines] == [
+        ("read-only", "write", 1),
+        ("disk full", "write", 1),
+    ]
