@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 import json
+from dataclasses import replace
 
 from aiohttp import hdrs, web
 
@@ -18,14 +19,15 @@ async def healthz(_request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Database, schema, channels: 503 names what is not well."""
+    """200 while this node can serve, 503 naming what it lacks; accounts stand in the body and decide nothing."""
     services = request.app[SERVICES]
-    parts = dict(await services.ready())
+    ready = await services.ready()
     if services.draining():
-        parts["draining"] = "going down"
-    fine = all(word == "ok" for word in parts.values())
-    body = {"status": "ok" if fine else "unready", "parts": parts}
-    return web.json_response(body, status=200 if fine else 503, dumps=lambda v: json.dumps(v, ensure_ascii=False))
+        ready = replace(ready, parts={**ready.parts, "draining": "going down"})
+    body = {"status": ready.status, "parts": dict(ready.parts), "channels": dict(ready.channels)}
+    headers = {} if ready.serves else {"Retry-After": "5"}
+    status = 200 if ready.serves else 503
+    return web.json_response(body, status=status, headers=headers, dumps=lambda v: json.dumps(v, ensure_ascii=False))
 
 
 def _local(request: web.Request) -> bool:

@@ -1,11 +1,11 @@
 """What the agents' door is given by the house. Constructed once in `ops/house.py`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from channels.supervisor import AccountHealth
+from channels.supervisor import AccountHealth, Health
 from conversation.decision import StoredDecision
 from conversation.doors import Uploads
 from conversation.ports import Channel, Clock, Inbox, Signals
@@ -20,11 +20,33 @@ def _nothing(_event: str) -> None:
     return None
 
 
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Whether this node can serve: a word for each part that it needs, and the state of each account, which decides nothing."""
+
+    parts: Mapping[str, str]
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        """Every part is well."""
+        return all(word == OK for word in self.parts.values())
+
+    @property
+    def status(self) -> str:
+        """`degraded` serves too: some account does not work."""
+        working = all(state in (Health.UP, Health.STARTING) for state in self.channels.values())
+        return "unready" if not self.serves else OK if working else "degraded"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything the handlers work with.
 
-    `ready` answers a word for each part, "ok" where it is fine. `reload_rules` takes the actor's e-mail. `explain` tells a stored
+    `ready` checks what this node needs to serve. `reload_rules` takes the actor's e-mail. `explain` tells a stored
     decision with its reasons, as the command line does. `explain_message` does so
     of one that nobody sent, and raises `ValueError` in words where it makes no sense. `shadow` tells what a second rules file would have
     decided otherwise, None where there is none. `shared_file` takes a file's id and the proof in its
@@ -43,7 +65,7 @@ class Services:
     uploads: Uploads
     shared_file: Callable[[str, str], Awaitable[tuple[StoredAttachment, bytes]]]
     metrics: Callable[[], bytes]
-    ready: Callable[[], Awaitable[Mapping[str, str]]]
+    ready: Callable[[], Awaitable[Ready]]
     reload_rules: Callable[[str], Awaitable[Mapping[str, object]]]
     explain: Callable[[StoredDecision], Awaitable[Mapping[str, object]]]
     explain_message: Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]

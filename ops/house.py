@@ -17,7 +17,6 @@ from channels.outgoing import OutgoingHttp
 from channels.supervisor import Supervisor
 from conversation.decision import StoredDecision
 from conversation.doors import Doors
-from conversation.errors import HuntgroupError
 from conversation.ports import Can, Channel, Clock, Dialer, Signals, Tools
 from desk.services import Services
 from desk.web import make_app
@@ -29,6 +28,7 @@ from ops.clock import SystemClock
 from ops.explain import explain_message, explain_stored, rules_of
 from ops.levels import Levels
 from ops.metrics import Meters
+from ops.readiness import Readiness
 from ops.reload import Reloader, first_rules
 from ops.settings import Service, Settings
 from ops.shadow import Shadow
@@ -53,7 +53,7 @@ from router.rules_in_force import RulesInForce
 from router.tick import Ticker
 from router.visitor_feed import Feed, Files, VisitorDoor
 from storage.blobs import FolderBlobs
-from storage.engine import Store, head_revision, open_storage
+from storage.engine import Store, open_storage
 from storage.signals import open_signals
 from storage.signals.local import LocalSignals
 
@@ -175,15 +175,22 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
         signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector, keys=keys,
     )  # fmt: skip
     dispatcher = _dispatcher(ground, channels, keys)
+    readiness = Readiness(ground.store, ground.rules, supervisor.health, ground.clock, background=ground.keeper.start)
     return House(
-        app=make_app(_services(ground, channels, inbox, supervisor, reloader, shadow=shadow)),
+        app=make_app(_services(ground, channels, inbox, supervisor, reloader, readiness=readiness, shadow=shadow)),
         store=ground.store,
         rules=ground.rules,
         inbox=inbox,
         reloader=reloader,
         meters=ground.meters,
         runs=(
-            *(inbox.run, supervisor.run, reloader.follow, dispatcher.run, *_flows(ground, supervisor, channels)),
+            *(
+                inbox.run,
+                supervisor.run,
+                reloader.follow,
+                dispatcher.run,
+                *_flows(ground, supervisor, channels, readiness),
+            ),
             *((shadow.run,) if shadow else ()),
         ),
         dispatcher=dispatcher,
@@ -304,9 +311,13 @@ def _dispatcher(ground: Ground, channels: Mapping[str, Channel], keys: WebhookKe
     return Dispatcher(ground.store, lambda: channels, webhooks, ground.signals, ground.clock, count=count)
 
 
-def _flows(ground: Ground, supervisor: Supervisor, channels: Mapping[str, Channel]) -> Sequence[Loop]:
+def _flows(
+    ground: Ground, supervisor: Supervisor, channels: Mapping[str, Channel], readiness: Readiness
+) -> Sequence[Loop]:
     return (
-        Levels(ground.store, ground.rules, supervisor.health, ground.meters, ground.clock).run,
+        Levels(
+            ground.store, ground.rules, supervisor.health, ground.meters, ground.clock, database=readiness.database
+        ).run,
         Distributor(ground.store, ground.rules, ground.signals, ground.clock).run,
         Ticker(ground.store, ground.rules, ground.clock, more=_call_duties(ground, channels)).run,
         FollowUps(ground.store, ground.clock, cans=_cans(channels)).run,
@@ -338,6 +349,7 @@ def _services(
     supervisor: Supervisor,
     reloader: Reloader,
     *,
+    readiness: Readiness,
     shadow: Shadow | None,
 ) -> Services:
     service = ground.settings.service
@@ -355,7 +367,7 @@ def _services(
         uploads=files,
         shared_file=_shared_files(ground).open,
         metrics=ground.meters.text,
-        ready=lambda: _ready(ground, supervisor),
+        ready=readiness.look,
         reload_rules=lambda actor: _reloaded(reloader, actor),
         explain=lambda stored: _explained(ground, stored),
         explain_message=lambda said: _explained_message(ground, said),
@@ -403,22 +415,6 @@ def _site_routes(channels: Mapping[str, Channel], doors: Doors) -> list[web.Rout
         if accounts:
             found.extend(point.load()(accounts, doors))
     return found
-
-
-async def _ready(ground: Ground, supervisor: Supervisor) -> Mapping[str, str]:
-    """A word for each part; "ok" where it is fine."""
-    words = {"serving": "draining" if ground.draining.is_set() else "ok"}
-    try:
-        await ground.store.ping()
-        words["database"] = "ok"
-        schema = await ground.store.schema_revision()
-        words["schema"] = "ok" if schema == head_revision() else f"at {schema}, {head_revision()} is needed"
-    except HuntgroupError:
-        log.warning("not_ready", exc_info=True)
-        words["database"] = "does not answer"  # the reason stands in the log: this page is for anybody
-    for one in supervisor.health():
-        words[f"channel {one.name}"] = "ok" if one.state.value in ("up", "starting") else one.state.value
-    return words
 
 
 async def _reloaded(reloader: Reloader, actor: str) -> Mapping[str, object]:

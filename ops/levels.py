@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from channels.supervisor import AccountHealth, Health
 from conversation.errors import StoreError
@@ -29,12 +29,15 @@ class Levels:
         health: Callable[[], Sequence[AccountHealth]],
         meters: Meters,
         clock: Clock,
+        *,
+        database: Callable[[], Awaitable[Mapping[str, str]]],
     ) -> None:
         self._storage = storage
         self._rules = rules
         self._health = health
         self._meters = meters
         self._clock = clock
+        self._database = database
         self._late: set[str] = set()
 
     async def run(self) -> None:
@@ -50,8 +53,12 @@ class Levels:
             except Exception:
                 answers = 0.0
                 log.exception("levels_failed")
-            self._meters.levels("store_up", "1 when the database answers", "store", {"database": answers})
+            up = {"database": answers, "writable": await self._writable()}
+            self._meters.levels("store_up", "1 when the database answers, and when it can be written", "store", up)
             await asyncio.sleep(_EVERY)
+
+    async def _writable(self) -> float:
+        return float((await self._database()).get("database") == "ok")
 
     async def once(self) -> None:
         """One look at the store."""

@@ -20,7 +20,7 @@ from conversation.people import Agent, Identity, WorkKind
 from conversation.ports import Can, Channel, Inbox, Reply, Request
 from conversation.thread import Conversation
 from desk.contract import Route
-from desk.services import Services
+from desk.services import Ready, Services
 from desk.tokens import new_token
 from desk.web import make_app
 from ops.shared_files import SharedFiles
@@ -165,8 +165,8 @@ async def explain_message(said: Mapping[str, object]) -> Mapping[str, object]:
     return {"queue": "general", "said": dict(said)}
 
 
-async def ready() -> Mapping[str, str]:
-    return {"database": "ok"}
+async def ready() -> Ready:
+    return Ready(parts={"database": "ok"})
 
 
 async def reload_rules(actor: str) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ import pytest
 
 from conversation.people import Role
 from desk.contract import Routes
+from desk.services import Ready
 from tests.desk.conftest import House
 
 
@@ -117,12 +118,34 @@ async def test_readiness_names_what_is_not_well(house: House) -> None:
     assert await house.ask(None, "GET", "/healthz") == (200, {"status": "ok"})
     assert (await house.ask(None, "GET", "/readyz"))[0] == 200
 
-    async def unready() -> dict[str, str]:
-        return {"database": "does not answer"}
+    async def unready() -> Ready:
+        return Ready(parts={"database": "read-only"}, channels={"site": "up"})
 
     object.__setattr__(house.services, "ready", unready)
+    async with house.client.get("/readyz") as answer:
+        body = await answer.json()
+        assert (answer.status, body["status"], body["parts"]["database"]) == (503, "unready", "read-only")
+        assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("up", "ok"), ("starting", "ok"), ("degraded", "degraded"), ("down", "degraded")]
+)
+async def test_an_account_that_does_not_work_is_named_and_the_node_stays_ready(
+    house: House, state: str, status: str
+) -> None:
+    async def ready() -> Ready:
+        return Ready(parts={"database": "ok"}, channels={"mail": state, "site": "up"})
+
+    object.__setattr__(house.services, "ready", ready)
+    code, body = await house.ask(None, "GET", "/readyz")
+    assert (code, body["status"], body["channels"]) == (200, status, {"mail": state, "site": "up"})
+
+
+async def test_a_node_that_drains_is_not_ready(house: House) -> None:
+    object.__setattr__(house.services, "draining", lambda: True)
     status, body = await house.ask(None, "GET", "/readyz")
-    assert (status, body["parts"]["database"]) == (503, "does not answer")
+    assert (status, body["parts"]) == (503, {"database": "ok", "draining": "going down"})
 
 
 async def test_the_document_names_every_route_with_its_schemas(house: House) -> None:
