@@ -109,6 +109,8 @@ class CallEnds:
                 )
             except StoreError as error:  # what is not heard now is settled as lost, later
                 log.warning("call_report_missed", extra={"error": type(error).__name__, "attempt": told.attempt})
+            except Exception:
+                log.exception("call_report_bug", extra={"attempt": told.attempt})
 
     async def progressed(
         self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None

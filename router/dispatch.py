@@ -158,6 +158,9 @@ class Dispatcher:
                 due = await work.outbox.next_due(self._free_targets(now))
         except StoreError:
             return _POLL
+        except Exception:
+            log.exception("next_due_bug")
+            return _POLL
         return _POLL if due is None else min(_POLL, max(0.01, (due - now).total_seconds()))
 
     async def _next(self, listening: Listening, settled: asyncio.Event) -> None:
