@@ -5,11 +5,11 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from pydantic import BeforeValidator, Field
 
 from channels.sockets import PATIENCE, TOO_SLOW, SocketWriter
-from conversation.errors import HuntgroupError
+from conversation.errors import HuntgroupError, StoreError
 from conversation.events import Hint, Topic
 from conversation.people import Agent, Presence
 from desk.access import Caller, Who, check_origin
@@ -291,6 +291,8 @@ async def _attend(services: Services, live: Live, client: Client, cursor: int) -
             pass  # nothing that a client says changes anything; reading keeps the connection's state
     except TimeoutError:
         client.writer.close(TOO_SLOW, "too slow")
+    except StoreError:  # after the upgrade there is no other answer; the console comes back by itself
+        await client.socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"try again")
     except ConnectionError:
         log.debug("live_client_left", extra={"agent": client.agent.id})
     finally:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import WSMsgType, hdrs, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
 from channels.sockets import SocketWriter
 from channels.webchat import normalize, render
@@ -41,6 +41,8 @@ class ChatSockets:
             await self._serve(await self._seat(request, socket, place), socket, place)
         except _Dismissed as dismissal:
             await socket.close(code=dismissal.code, message=dismissal.reason.encode())
+        except StoreError:  # after the upgrade there is no other answer; the page comes back by itself
+            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"try again")
         return socket
 
     async def _serve(self, seat: Seat, socket: web.WebSocketResponse, place: Place) -> None:

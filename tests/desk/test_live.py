@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
+from conversation.errors import StoreUnavailable
 from conversation.events import EventType, Hint, NewEvent, Topic
 from conversation.people import Agent, Presence, Role
 from conversation.thread import Conversation
@@ -338,3 +339,17 @@ async def test_a_line_that_grows_or_shrinks_is_told_to_those_who_look_after_it(h
     longer = await heard(sockets[agent.id])
     assert (longer["data"]["waiting"], longer["data"]["oldest_waiting_since"] is not None) == (1, True)
     await silent(house, other, sockets[other.id])
+
+
+async def test_a_store_that_goes_away_while_a_socket_catches_up_tells_it_to_come_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await house.hire("Agent")
+
+    async def gone(_live: Live, _client: Client, _cursor: int) -> bool:
+        raise StoreUnavailable("gone")
+
+    monkeypatch.setattr(Live, "join", gone)
+    socket = await connect(house, agent)
+    closed = await socket.receive(60)
+    assert (closed.type, socket.close_code) == (WSMsgType.CLOSE, 1013)

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
-from conversation.errors import Overloaded
+from conversation.errors import Overloaded, StoreUnavailable
 from conversation.events import Hint, Topic
-from tests.channels.webchat.doors import Cards, closed
+from tests.channels.webchat.doors import Cards, _Sessions, closed
 from tests.channels.webchat.test_site import chat, session
 from tests.contracts.channel import NOW
 from tests.fakes import FakeClock
@@ -241,3 +241,17 @@ async def test_a_client_that_does_not_read_is_let_go_and_costs_the_others_nothin
     assert (await frames_until(live, "message"))[-1]["message"]["text"] == "still here"
     await eventually(lambda: len(cards.keeper._tasks) <= 1)
     transport.abort()
+
+
+async def test_a_store_that_is_away_at_the_hello_asks_to_come_back(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bearer, _ = await session(client)
+
+    async def gone(*_given: object) -> None:
+        raise StoreUnavailable("gone")
+
+    with monkeypatch.context() as away:
+        away.setattr(_Sessions, "find", gone)
+        assert await close_code(await hello(client, bearer)) == WSCloseCode.TRY_AGAIN_LATER
+    await frames_until(await hello(client, bearer), "status")
