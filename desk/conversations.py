@@ -168,7 +168,7 @@ async def _check_target(call: Call[Transfer, None]) -> None:
         await visible(call.services, work, call.agent, call.path("id"))
         if queue is not None and queue not in call.services.rules.rulebook.queues:
             fault = FieldFault("queue", "there is no such queue")
-        if agent is not None and agent not in {person.id for person in await work.agents.all()}:
+        if agent is not None and not await work.agents.names([agent]):
             fault = FieldFault("agent", "there is no such agent")
     if fault:
         raise Problem(422, "invalid", "these fields are at fault", errors=[fault])

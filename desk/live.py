@@ -26,13 +26,14 @@ UNAUTHENTICATED = 4401
 CURSOR_TOO_OLD = 4410
 GOING_AWAY = 1001
 _BATCH = 100
+_REREAD = 30.0  # seconds after which agents are read again although nobody counted a change
 _BREATH = 32  # events handed out between two chances for the writers to write
 
 
 class Client:
     """One open socket. `position` is the cursor up to which it was told everything it may see."""
 
-    __slots__ = ("agent", "digest", "position", "socket", "writer")
+    __slots__ = ("agent", "digest", "position", "revision", "socket", "writer")
 
     def __init__(self, caller: Caller, socket: web.WebSocketResponse, writer: SocketWriter) -> None:
         self.agent: Agent = caller.agent
@@ -40,6 +41,7 @@ class Client:
         self.socket = socket
         self.writer = writer
         self.position = 0
+        self.revision = -1  # of all agents, when this one was last read
 
 
 class Live:
@@ -56,6 +58,7 @@ class Live:
         self._clients: set[Client] = set()
         self._lines = Lines(services.storage)
         self._cursor = 0
+        self._everybody_at = services.clock.monotonic()
         self._started = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
@@ -233,16 +236,22 @@ class Live:
         digests = sorted({client.digest for client in clients})
         async with self._services.storage.read("live.guard") as work:
             living = await work.agents.living(digests, now=self._services.clock.now())
-            people = {agent.id: agent for agent in await work.agents.all()}
+            revision = await work.agents.revision()
+            people = await work.agents.find(self._unread(clients, revision))
         for client in clients:
-            self._judge(client, people.get(living.get(client.digest, "")))
+            if client.digest not in living:
+                client.writer.close(UNAUTHENTICATED, "logged out")
+                self.leave(client)
+            elif client.agent.id in people:
+                client.agent, client.revision = people[client.agent.id], revision
 
-    def _judge(self, client: Client, agent: Agent | None) -> None:
-        if agent is not None:
-            client.agent = agent
-        else:
-            client.writer.close(UNAUTHENTICATED, "logged out")
-            self.leave(client)
+    def _unread(self, clients: Sequence[Client], revision: int) -> list[str]:
+        """Who may have changed since they were read. Nodes of an older release count no revision: everybody now and then."""
+        now = self._services.clock.monotonic()
+        everybody = now - self._everybody_at >= _REREAD
+        if everybody:
+            self._everybody_at = now
+        return sorted({client.agent.id for client in clients if everybody or client.revision != revision})
 
 
 LIVE: web.AppKey[Live] = web.AppKey("live", Live)

@@ -10,7 +10,7 @@ from desk.access import Who, visible
 from desk.answers import MessageOut, Page
 from desk.contract import Call, Input, Routes, Said, idempotency_key
 from desk.problems import FieldFault, Problem
-from desk.views import Names, message_out
+from desk.views import Names, message_out, writers
 from router.reply import Template
 
 routes = Routes("messages")
@@ -31,7 +31,7 @@ async def list_messages(call: Call[None, MessagesQuery]) -> Page[MessageOut]:
         found = await visible(call.services, work, call.agent, call.path("id"))
         messages = await work.messages.page(found.id, after=asked.after, limit=asked.limit + 1)
         answered = await work.messages.answered(messages)
-        names = Names(agents={agent.id: agent for agent in await work.agents.all()})
+        names = Names(agents=await work.agents.names(sorted(writers(messages))))
     items = [message_out(one, names, answers=answered.get(one.id)) for one in messages[: asked.limit]]
     return Page(items=items, next=str(items[-1].seq) if len(messages) > asked.limit else None)
 
@@ -76,7 +76,7 @@ def _client_id(call: Call[Say, None]) -> str:
 
 
 def _out(call: Call[Any, None], message: Message) -> MessageOut:
-    return message_out(message, Names(agents={call.agent.id: call.agent}))
+    return message_out(message, Names(agents={call.agent.id: call.agent.name}))
 
 
 class Resolve(Input):

@@ -21,12 +21,10 @@ async def list_queues(call: Call[None, None]) -> Page[QueueOut]:
     rulebook, now = call.services.rules.rulebook, call.services.clock.now()
     async with call.services.storage.read("desk.queues") as work:
         counts = await work.distribution.queue_counts()
-        people = await work.agents.all()
         duty = await work.agents.on_duty(now)
-    here = {row.agent for row in duty if row.presence is Presence.ONLINE}
-    online = [person for person in people if person.id in here]
+        online = await work.agents.find([row.agent for row in duty if row.presence is Presence.ONLINE])
     items = [
-        queue_out(rulebook, queue, counts, sum(serves(person, queue) for person in online), now)
+        queue_out(rulebook, queue, counts, sum(serves(person, queue) for person in online.values()), now)
         for queue in rulebook.queues.values()
     ]
     return Page(items=items, next=None)

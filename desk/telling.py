@@ -12,7 +12,7 @@ from conversation.message import Message
 from conversation.people import Agent
 from conversation.remembering import Work
 from conversation.thread import Conversation
-from desk.views import Names, agent_ref, conversation_out, message_out, names_for
+from desk.views import Names, agent_ref, conversation_out, message_out, names_for, writers
 from router.access import may_see, sees_all, serves
 from router.rulebook import RuleBook
 
@@ -60,7 +60,8 @@ async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int)
         return []
     conversations = await work.conversations.find(sorted({e.conversation for e in events if e.conversation}))
     messages = await work.messages.find(sorted({e.message for e in events if e.message}))
-    names = await names_for(work, rulebook, conversations.values())
+    people = {event.agent for event in events} | writers(messages.values())
+    names = await names_for(work, rulebook, conversations.values(), agents=people)
     return [_told(event, conversations, messages, names) for event in events]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from conversation.message import Attachment, AuthorKind, Direction, Message
 from conversation.outbound import WebhookCall
-from conversation.people import Agent, Customer, Identity, Presence, WorkKind
+from conversation.people import Agent, Customer, Identity, Presence
 from conversation.remembering import Work
 from conversation.remembering.agents import OnDuty
 from conversation.remembering.quarantine import Quarantined
@@ -41,7 +41,7 @@ class Names:
 
     customers: Mapping[str, Customer] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
-    agents: Mapping[str, Agent] = field(default_factory=dict)
+    agents: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -50,21 +50,28 @@ def titles_of(rulebook: RuleBook) -> Mapping[str, Mapping[str, str]]:
     return {name: queue.title for name, queue in rulebook.queues.items()}
 
 
-async def names_for(work: Work, rulebook: RuleBook, conversations: Iterable[Conversation]) -> Names:
-    """The names that these conversations need, in three statements."""
+async def names_for(
+    work: Work, rulebook: RuleBook, conversations: Iterable[Conversation], *, agents: Iterable[str | None] = ()
+) -> Names:
+    """The names that these conversations need, and those of some agents besides, in three statements."""
     conversations = list(conversations)
     identities = await work.customers.known_as(sorted({c.identity for c in conversations if c.identity}))
     customers = await work.customers.find(sorted({c.customer for c in conversations}))
-    agents = {agent.id: agent for agent in await work.agents.all()}
-    return Names(customers=customers, identities=identities, agents=agents, titles=titles_of(rulebook))
+    wanted = {*agents, *(c.owner for c in conversations), *(c.offered_to for c in conversations)}
+    named = await work.agents.names(sorted(one for one in wanted if one))
+    return Names(customers=customers, identities=identities, agents=named, titles=titles_of(rulebook))
+
+
+def writers(messages: Iterable[Message]) -> set[str]:
+    """The agents who wrote these."""
+    return {one.author.id for one in messages if one.author.kind is AuthorKind.AGENT and one.author.id}
 
 
 def agent_ref(names: Names, agent: str | None) -> AgentRef | None:
     """Named, or the bare id of somebody who is no more."""
     if agent is None:
         return None
-    known = names.agents.get(agent)
-    return AgentRef(id=agent, name=known.name if known else agent)
+    return AgentRef(id=agent, name=names.agents.get(agent, agent))
 
 
 def _customer_ref(names: Names, customer: str) -> CustomerRef:
@@ -180,7 +187,6 @@ def attachment_out(attachment: Attachment) -> AttachmentOut:
 
 def message_out(message: Message, names: Names, *, answers: str | None = None) -> MessageOut:
     """A message; `answers` is the id of what it answers. An agent's name is the one they have now."""
-    known = names.agents.get(message.author.id or "")
     return MessageOut(
         id=message.id,
         conversation=message.conversation,
@@ -190,7 +196,7 @@ def message_out(message: Message, names: Names, *, answers: str | None = None) -
         author=AuthorOut(
             kind=message.author.kind.value,
             id=message.author.id,
-            name=known.name if known else message.author.name,
+            name=names.agents.get(message.author.id or "", message.author.name),
         ),
         text=message.text,
         html=message.html,
@@ -232,13 +238,16 @@ class Staff:
     """Presence and load of everybody, read once."""
 
     duty: Mapping[str, OnDuty] = field(default_factory=dict)
-    loads: Mapping[tuple[str, WorkKind], tuple[int, int]] = field(default_factory=dict)
+    loads: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # what they hold, by agent and kind
 
 
 async def staff(work: Work, now: datetime) -> Staff:
     """Who is here and how much they hold."""
     duty = {row.agent: row for row in await work.agents.on_duty(now)}
-    return Staff(duty=duty, loads=await work.agents.loads())
+    loads: dict[str, dict[str, int]] = {}
+    for (who, kind), (held, _cap) in (await work.agents.loads()).items():
+        loads.setdefault(who, {})[kind.value] = held
+    return Staff(duty=duty, loads=loads)
 
 
 def agent_fields(agent: Agent, team: Staff) -> dict[str, object]:
@@ -255,7 +264,7 @@ def agent_fields(agent: Agent, team: Staff) -> dict[str, object]:
         "disabled": agent.disabled,
         "created_at": agent.created_at,
         "presence": presence_of(agent.id, team.duty).value,
-        "load": {kind.value: held for (who, kind), (held, _) in team.loads.items() if who == agent.id},
+        "load": dict(team.loads.get(agent.id, {})),
     }
 
 

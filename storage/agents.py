@@ -3,18 +3,32 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, text, update
 
 from conversation.errors import Conflict, NotFound
 from conversation.people import DEFAULT_CAPACITY, Agent, Presence, WorkKind
 from conversation.remembering.agents import OnDuty, QueueNeeds
 from storage.presence import duty, lapse, on_duty, set_presence
+from storage.roster import Roster
 from storage.rows import Values, agent_of
 from storage.run import Run
-from storage.tables import agent_languages, agent_load, agent_presence, agent_queues, agent_skills, agent_tokens, agents
+from storage.tables import (
+    agent_languages,
+    agent_load,
+    agent_presence,
+    agent_queues,
+    agent_skills,
+    agent_tokens,
+    agents,
+    counters,
+)
 from storage.upsert import Now, ask_instant, insert_into
 
 Rows = dict[str, list[tuple[str, int]]]
+_REVISION = select(counters.c.value).where(counters.c.name == "agents")
+_CHANGED = text(
+    "INSERT INTO counters (name, value) VALUES ('agents', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
+)
 
 
 # -- read --------------------------------------------------------------------------------------------------------------
@@ -53,6 +67,14 @@ def _get(c: Connection, agent: str) -> Agent:
     if not found:
         raise NotFound("there is no such agent")
     return found[0]
+
+
+def _names(c: Connection, ids: Sequence[str]) -> dict[str, str]:
+    return {row.id: row.name for row in c.execute(select(agents.c.id, agents.c.name).where(agents.c.id.in_(ids)))}
+
+
+def _revision(c: Connection) -> int:
+    return int(c.execute(_REVISION).scalar() or 0)
 
 
 def _by_email(c: Connection, email: str) -> tuple[Agent, str | None] | None:
@@ -96,6 +118,7 @@ def _taken() -> Conflict:
 
 
 def _add(c: Connection, dialect: str, now: Now | None, agent: Agent, password_hash: str | None) -> None:
+    c.execute(_CHANGED)
     at = agent.created_at or ask_instant(c, dialect, now)
     values = {**_values(agent), "id": agent.id, "password_hash": password_hash, "created_at": at, "idle_since": at}
     new = insert_into(dialect, agents).values(values).on_conflict_do_nothing(index_elements=["email"])
@@ -108,6 +131,7 @@ def _add(c: Connection, dialect: str, now: Now | None, agent: Agent, password_ha
 
 
 def _update(c: Connection, agent: Agent, password_hash: str | None) -> None:
+    c.execute(_CHANGED)  # first: whoever changes another agent waits here, holding nothing
     # load before the agent's own row: the order in which moves take them
     _set_caps(c, agent.id, agent.capacity)
     same = select(agents.c.id).where(agents.c.email == _plain(agent.email), agents.c.id != agent.id)
@@ -170,13 +194,16 @@ def _use_token(c: Connection, digest: str, now: datetime) -> Agent | None:
 class Agents:
     """The port `Agents` of `conversation.remembering`. Without `now` the database tells the time."""
 
-    def __init__(self, run: Run, dialect: str, now: Now | None = None) -> None:
+    def __init__(self, run: Run, dialect: str, now: Now | None, roster: Roster) -> None:
         self._run = run
         self._dialect = dialect
         self._now = now
+        self._roster = roster
+        self._changed = False  # what this transaction has not committed is nobody else's to read
 
     async def add(self, agent: Agent, *, password_hash: str | None) -> None:
         """With a load row for every kind of work. Raises `Conflict("email_taken")`."""
+        self._changed = True
         await self._run(lambda c: _add(c, self._dialect, self._now, agent, password_hash))
 
     async def update(self, agent: Agent, *, password_hash: str | None = None) -> None:
@@ -184,6 +211,7 @@ class Agents:
 
         Lowering a cap evicts nobody. Disabling ends tokens and presence. Raises `NotFound`, `Conflict("email_taken")`.
         """
+        self._changed = True
         await self._run(lambda c: _update(c, agent, password_hash))
 
     async def get(self, agent: str) -> Agent:
@@ -194,9 +222,30 @@ class Agents:
         """(agent, password hash), case-insensitive; disabled agents too."""
         return await self._run(lambda c: _by_email(c, email))
 
+    async def find(self, ids: Sequence[str]) -> dict[str, Agent]:
+        """Those that exist, by id."""
+        if not ids:
+            return {}
+        return {agent.id: agent for agent in await self._run(lambda c: read_agents(c, agents.c.id.in_(ids)))}
+
+    async def names(self, ids: Sequence[str]) -> dict[str, str]:
+        """Names by id, of those that exist; nothing is read for nobody."""
+        return await self._run(lambda c: _names(c, ids)) if ids else {}
+
     async def all(self) -> list[Agent]:
-        """By name."""
-        return await self._run(read_agents)
+        """By name; as they were read before, where nobody was changed since."""
+        if self._changed:
+            return await self._run(read_agents)
+        # the revision first: what is read after it is at least as new, and what is newer is read again
+        revision = await self._run(_revision)
+        known = self._roster.at(revision)
+        if known is None:
+            known = self._roster.keep(revision, await self._run(read_agents))
+        return list(known)
+
+    async def revision(self) -> int:
+        """Counted in the transaction of every change."""
+        return await self._run(_revision)
 
     async def add_token(self, agent: str, *, digest: str, kind: str, prefix: str, until: datetime | None) -> None:
         """`kind` is bearer, session or login (one-time)."""

@@ -17,6 +17,7 @@ from conversation.ports import Clock, Signals
 from storage import postgresql, sqlite
 from storage.driver_errors import translated
 from storage.outages import Outages
+from storage.roster import Roster
 from storage.transactions import Database, Transaction, to_the_end
 from storage.work import StoreWork
 
@@ -37,6 +38,7 @@ class Store:
         self._signals = signals
         self._observe = observe
         self._outages = Outages(clock)
+        self._roster = Roster(clock)
 
     @property
     def dialect(self) -> str:
@@ -49,7 +51,7 @@ class Store:
         started, outcome = self._clock.monotonic(), "rolled_back"
         try:
             async with self._database.writing() as transaction:
-                work = StoreWork(transaction.run, self.dialect, self._clock)
+                work = StoreWork(transaction.run, self.dialect, self._clock, self._roster)
                 yield work
                 await to_the_end(self._commit(transaction, work))
                 outcome = "committed"
@@ -65,7 +67,7 @@ class Store:
         started = self._clock.monotonic()
         try:
             async with self._database.reading() as transaction:
-                yield StoreWork(transaction.run, self.dialect, self._clock)
+                yield StoreWork(transaction.run, self.dialect, self._clock, self._roster)
         except StoreUnavailable as error:
             self._outages.note(purpose, error)
             raise

@@ -31,6 +31,7 @@ from storage.outbox import Outbox
 from storage.overrides import Overrides
 from storage.quarantine import Quarantine
 from storage.retention import Retention
+from storage.roster import Roster
 from storage.rulebooks import Rulebooks
 from storage.run import Run
 from storage.sessions import VisitorSessions
@@ -41,10 +42,11 @@ log = logging.getLogger(__name__)
 class StoreWork:
     """The port `Work`. Repositories are made when they are first asked for."""
 
-    def __init__(self, run: Run, dialect: str, clock: Clock) -> None:
+    def __init__(self, run: Run, dialect: str, clock: Clock, roster: Roster) -> None:
         self._run = run
         self._dialect = dialect
         self._clock = clock
+        self._roster = roster
         self._calls: list[Callable[[], None]] = []
         self._hints: list[Hint] = []
         self._feed = EventFeed(run, dialect)
@@ -79,7 +81,7 @@ class StoreWork:
 
     @cached_property
     def agents(self) -> Agents:
-        return Agents(self._run, self._dialect, self._clock.now)
+        return Agents(self._run, self._dialect, self._clock.now, self._roster)
 
     @cached_property
     def distribution(self) -> Distribution:

@@ -46,8 +46,20 @@ class Agents(Protocol):
         """(agent, password hash), case-insensitive."""
         ...
 
+    async def find(self, ids: Sequence[str]) -> dict[str, Agent]:
+        """Those that exist, by id."""
+        ...
+
+    async def names(self, ids: Sequence[str]) -> dict[str, str]:
+        """Names by id, of those that exist; nothing is read for nobody."""
+        ...
+
     async def all(self) -> list[Agent]:
-        """By name."""
+        """By name. They are read again only when somebody was changed: see `revision`."""
+        ...
+
+    async def revision(self) -> int:
+        """Another number after every change of an agent, on any node."""
         ...
 
     async def add_token(self, agent: str, *, digest: str, kind: str, prefix: str, until: datetime | None) -> None:

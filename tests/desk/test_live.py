@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from sqlalchemy import Engine, event
 
 from conversation.errors import StoreUnavailable
 from conversation.events import EventType, Hint, NewEvent, Topic
@@ -14,6 +17,9 @@ from conversation.people import Agent, Presence, Role
 from conversation.thread import Conversation
 from desk.live import LIVE, Client, Live
 from desk.telling import Told
+from storage.agents import Agents
+from storage.engine import open_storage
+from storage.signals import open_signals
 from tests.desk.conftest import House, until
 
 
@@ -339,6 +345,90 @@ async def test_a_line_that_grows_or_shrinks_is_told_to_those_who_look_after_it(h
     longer = await heard(sockets[agent.id])
     assert (longer["data"]["waiting"], longer["data"]["oldest_waiting_since"] is not None) == (1, True)
     await silent(house, other, sockets[other.id])
+
+
+@pytest.fixture
+def read_all(house: House) -> Iterator[list[str]]:
+    """Statements that read agents, or what belongs to them, without saying whose."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        if " FROM agent" in (plain := " ".join(statement.split())) and " WHERE " not in plain:
+            seen.append(plain)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_the_feed_and_the_look_at_who_listens_read_nobody_whom_they_need_not(
+    house: House, read_all: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = await house.hire("Agent", skills={"payments": 1})
+    made = await house.talk(said=3)
+    socket = await connect(house, agent)
+    live = house.client.app[LIVE]
+    await until(lambda: live._clients)
+    await tell(house, made, agent=agent.id)
+    assert (await heard(socket))["agent"] == {"id": agent.id, "name": "Agent"}
+    await live._guard()
+    found: list[Sequence[str]] = []
+
+    async def find(_agents: Agents, ids: Sequence[str]) -> dict[str, Agent]:
+        found.append(ids)
+        return {}
+
+    monkeypatch.setattr(Agents, "find", find)
+    await live._guard()  # nobody was changed since
+    await tell(house, made)
+    await heard(socket)
+    assert found in ([], [[]])
+    assert read_all == []
+
+
+async def test_an_agent_whom_another_node_renamed_is_told_by_the_new_name(house: House, database_url: str) -> None:
+    agent = await house.hire("Agent", skills={"payments": 1})
+    made = await house.talk()
+    socket = await connect(house, agent)
+    await until(lambda: house.client.app[LIVE]._clients)
+    await tell(house, made, agent=agent.id)
+    assert (await heard(socket))["agent"]["name"] == "Agent"
+    signals = open_signals("local", database=database_url, clock=house.clock)
+    async with (
+        open_storage(database_url, clock=house.clock, signals=signals) as elsewhere,
+        elsewhere.begin("test") as work,
+    ):
+        await work.agents.update(replace(agent, name="Renamed", role=Role.LEAD))
+    await house.client.app[LIVE]._guard()
+    (client,) = house.client.app[LIVE]._clients
+    assert (client.agent.name, client.agent.role) == ("Renamed", Role.LEAD)
+    await tell(house, made, agent=agent.id)
+    assert (await heard(socket))["agent"]["name"] == "Renamed"
+
+
+async def test_what_agents_look_at_all_day_reads_nobody_whom_it_need_not(house: House, read_all: list[str]) -> None:
+    agent = await house.hire("Agent", skills={"payments": 1})
+    other = await house.hire("Other", skills={"payments": 1})
+    made = await house.talk()
+    said = await house.ask(agent, "POST", f"/api/v1/conversations/{made.id}/messages", {"id": "1", "text": "您好"})
+    assert said[0] == 201
+    mine = f"/api/v1/conversations/{made.id}"
+    for path in (
+        "/api/v1/conversations",
+        mine,
+        f"{mine}/messages",
+        f"/api/v1/customers/{made.customer}",
+        "/api/v1/queues",
+    ):
+        status, body = await house.ask(agent, "GET", path)
+        assert status == 200, (path, body)
+    _, shown = await house.ask(agent, "GET", f"{mine}/messages")
+    assert shown["items"][-1]["author"]["name"] == "Agent"
+    status, moved = await house.ask(agent, "POST", f"{mine}/transfer", {"agent": other.id})
+    assert status == 200, moved
+    status, refused = await house.ask(other, "POST", f"{mine}/transfer", {"agent": "nobody"})
+    assert (status, refused["errors"][0]["field"]) == (422, "agent")
+    assert read_all == []
 
 
 async def test_a_store_that_goes_away_while_a_socket_catches_up_tells_it_to_come_back(

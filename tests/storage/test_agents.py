@@ -1,16 +1,23 @@
 """Agents on both databases: people, load rows, presence as a lease, tokens, duty."""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Engine, event, text
 
 from conversation.errors import Conflict, NotFound
 from conversation.people import DEFAULT_CAPACITY, Agent, Presence, Role, WorkKind
 from conversation.remembering.agents import OnDuty, QueueNeeds
 from conversation.thread import take
-from storage.engine import Store
-from tests.storage.makers import NOW, conversation, hire, put
+from storage.engine import Store, open_storage
+from storage.roster import LONGEST
+from storage.signals import open_signals
+from tests.fakes import FakeClock
+from tests.storage.makers import NOW, conversation, execute, hire, put
 
 MINUTE = timedelta(minutes=1)
 
@@ -202,3 +209,104 @@ async def test_duty_names_who_is_served_now(store: Store) -> None:
         ("english", "en"),
         ("english", "*"),
     }
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """Whatever is asked of any database from here on."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        seen.append(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+async def everybody(store: Store) -> list[str]:
+    async with store.read("test") as work:
+        return [agent.name for agent in await work.agents.all()]
+
+
+@asynccontextmanager
+async def another_node(url: str) -> AsyncIterator[Store]:
+    clock = FakeClock()
+    async with open_storage(url, clock=clock, signals=open_signals("local", database=url, clock=clock)) as store:
+        yield store
+
+
+async def test_everybody_is_read_again_only_after_a_change(store: Store, statements: list[str]) -> None:
+    await hire(store, "Anna")
+    assert await everybody(store) == ["Anna"]
+    statements.clear()
+    assert await everybody(store) == ["Anna"]
+    assert [one for one in statements if "agent" in one and "FROM counters" not in one] == []
+    await hire(store, "Bert")
+    assert await everybody(store) == ["Anna", "Bert"]
+
+
+async def test_what_another_node_changes_is_seen_at_once(store: Store, database_url: str) -> None:
+    anna = await hire(store, "Anna", capacity={WorkKind.CHAT: 1})
+    assert await everybody(store) == ["Anna"]
+    async with another_node(database_url) as elsewhere:
+        assert await everybody(elsewhere) == ["Anna"]
+        async with elsewhere.begin("test") as work:
+            await work.agents.update(replace(anna, name="Anne", capacity={WorkKind.CHAT: 7}))
+        assert await everybody(store) == ["Anne"]
+        async with store.read("test") as work:
+            assert (await work.agents.all())[0].capacity[WorkKind.CHAT] == 7
+        await hire(store, "Bert")
+        assert await everybody(elsewhere) == ["Anne", "Bert"]
+
+
+async def test_a_change_that_is_rolled_back_is_seen_inside_it_only(store: Store) -> None:
+    anna = await hire(store, "Anna")
+    assert await everybody(store) == ["Anna"]
+
+    async def change() -> None:
+        async with store.begin("test") as work:
+            await work.agents.update(replace(anna, name="Never"))
+            assert [agent.name for agent in await work.agents.all()] == ["Never"]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await change()
+    assert await everybody(store) == ["Anna"]
+    async with store.begin("test") as work:
+        await work.agents.update(replace(anna, name="Anne"))
+    assert await everybody(store) == ["Anne"]
+
+
+async def test_what_an_older_release_changes_is_seen_a_little_later(store: Store, clock: FakeClock) -> None:
+    await hire(store, "Anna")
+    assert await everybody(store) == ["Anna"]
+    await execute(store, text("UPDATE agents SET name = 'Anne'"))  # it counts no revision
+    clock.advance(timedelta(seconds=LONGEST + 1))
+    assert await everybody(store) == ["Anne"]
+
+
+async def test_some_agents_are_found_by_id(store: Store, statements: list[str]) -> None:
+    anna, bert = await hire(store, "Anna"), await hire(store, "Bert")
+    async with store.read("test") as work:
+        assert await work.agents.names([bert.id, "nobody"]) == {bert.id: "Bert"}
+        found = await work.agents.find([anna.id, "nobody"])
+        assert found == {anna.id: await work.agents.get(anna.id)}
+        statements.clear()
+        assert (await work.agents.names([]), await work.agents.find([])) == ({}, {})
+    assert [one for one in statements if "agent" in one] == []
+
+
+async def test_many_change_agents_at_once_and_every_change_counts(store: Store) -> None:
+    people = [await hire(store, f"Agent {n}") for n in range(6)]
+    async with store.read("test") as work:
+        before = await work.agents.revision()
+
+    async def rename(agent: Agent) -> None:
+        async with store.begin("test") as work:
+            await work.agents.update(replace(agent, name=agent.name.upper()))
+
+    await asyncio.gather(*map(rename, people))
+    async with store.read("test") as work:
+        assert await work.agents.revision() == before + len(people)
+    assert await everybody(store) == [f"AGENT {n}" for n in range(6)]
