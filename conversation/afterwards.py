@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from conversation.message import Message, MessageEdited, MessageReacted, MessageRetracted, Reaction
+from conversation.message import (
+    Attachment,
+    Direction,
+    Message,
+    MessageEdited,
+    MessageReacted,
+    MessageReceived,
+    MessageRetracted,
+    Reaction,
+)
+from conversation.wording import has_words
 
 Afterwards = MessageEdited | MessageRetracted | MessageReacted
 _MOST_REACTIONS = 50
@@ -15,6 +25,8 @@ def told(message: Message, event: Afterwards) -> Message:
     if message.retracted_at is not None:
         return message
     if isinstance(event, MessageEdited):
+        if message.direction is not Direction.IN:  # an edit that names no sender may be of an answer of ours
+            return message
         return edited(message, event.text, event.edited_at or event.received_at)
     if isinstance(event, MessageRetracted):
         return retracted(message, event.received_at)
@@ -23,18 +35,30 @@ def told(message: Message, event: Afterwards) -> Message:
 
 
 def edited(message: Message, text: str, at: datetime) -> Message:
-    """The newest edit wins; what was said first is kept."""
-    if message.edited_at is not None and at <= message.edited_at:
+    """The newest edit with words wins; what was said first is kept. An edit without words changes nothing."""
+    if not has_words(text) or (message.edited_at is not None and at <= message.edited_at):
         return message
     first = message.text if message.first_text is None and message.text != text else message.first_text
     return replace(message, text=text, html=None, first_text=first, edited_at=at)
 
 
-def come_late(message: Message, first_text: str) -> Message:
-    """The first wording of a message that was stored as its edit said it."""
-    if message.edited_at is None or message.first_text is not None or message.retracted_at is not None:
+def come_late(message: Message, original: MessageReceived) -> Message:
+    """What the original adds to a message that was stored as its edit said it: the first wording, and its files."""
+    if message.edited_at is None or message.retracted_at is not None:
         return message
-    return message if message.text == first_text else replace(message, first_text=first_text)
+    found = replace(message, attachments=files) if (files := files_come_late(message, original)) else message
+    if message.first_text is not None or message.text == original.text:
+        return found
+    if not has_words(message.text):  # a row of the time when edits without words were stored
+        return replace(found, text=original.text)
+    return replace(found, first_text=original.text)
+
+
+def files_come_late(message: Message, original: MessageReceived) -> tuple[Attachment, ...]:
+    """The files that an original brings to a message stored as its edit said it: an edit is words only."""
+    if message.edited_at is None or message.retracted_at is not None or message.attachments:
+        return ()
+    return tuple(file for file in original.attachments if file.url is not None)
 
 
 def retracted(message: Message, at: datetime) -> Message:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from conversation import thread
+from conversation.afterwards import files_come_late
 from conversation.decision import Decision, Facts, Joining, StoredDecision, Understood
 from conversation.events import EventType
 from conversation.ids import new_id, reference_of
-from conversation.message import Author, AuthorKind, Direction, Message, MessageEchoed, MessageReceived
+from conversation.message import Attachment, Author, AuthorKind, Direction, Message, MessageEchoed, MessageReceived
 from conversation.people import Customer, Identity, WorkKind
 from conversation.ports import Can
 from conversation.remembering.fetches import Fetch
@@ -28,7 +29,7 @@ LAST_OWNER = "last_owner"  # who held it before it slept or closed: is asked aga
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """What became of one arrival, before the commit. `late`: its edit was stored first, and it brings the first wording."""
+    """What became of one arrival, before the commit. `late`: its edit was stored first, and it brings the first wording or files."""
 
     message: Message
     duplicate: bool
@@ -138,7 +139,9 @@ class Batch:
         if earlier is None:
             return None
         queues = {c.id: c.queue for c in self._conversations(known)}
-        late = earlier.edited_at is not None and earlier.first_text is None
+        files = files_come_late(earlier, event)
+        self._fetch(earlier, files)
+        late = bool(files) or (earlier.edited_at is not None and earlier.first_text is None)
         return Admitted(message=earlier, duplicate=True, queue=queues.get(earlier.conversation), late=late)
 
     def echo(self, event: MessageEchoed, known: Known) -> Admitted:
@@ -319,14 +322,19 @@ class Batch:
 
     def _add(self, message: Message) -> None:
         self._writes.messages.append(message)
-        for file in message.attachments:
-            if file.url is not None:
-                fetch = Fetch(attachment=file, message=message.id, channel=message.channel or "", created_at=self._now)
-                self._writes.fetches.append(fetch)
+        self._fetch(message, message.attachments)
         self._writes.events.append(announce.said(message, self._latest[message.conversation]))
         can = self._cans.get(message.channel or "")
         if can is not None and can.feed and message.identity:
             self._fed.add(message.identity)
+
+    def _fetch(self, message: Message, files: Sequence[Attachment]) -> None:
+        """What still lies with the provider is fetched after the commit."""
+        self._writes.fetches.extend(
+            Fetch(attachment=file, message=message.id, channel=message.channel or "", created_at=self._now)
+            for file in files
+            if file.url is not None
+        )
 
     def _reply(self, event: MessageReceived, known: Known, decision: Decision) -> None:
         """Automatic replies, never to a machine, and only where the channel can send."""

@@ -19,6 +19,7 @@ from conversation.message import (
 )
 from conversation.remembering import Work
 from conversation.thread import Conversation
+from conversation.wording import EDIT_WITHOUT_WORDS, has_words
 from router import announce
 from router.pending import Arrival
 
@@ -27,7 +28,7 @@ Event = TypeVar("Event")
 
 
 class Beside:
-    """`answers` is filled by place in the batch; the event of an arrival that belongs to nobody becomes `Malformed`."""
+    """`answers` is filled by place in the batch; an edit without words, or of a stranger's message, becomes `Malformed`."""
 
     def __init__(self, work: Work, arrivals: Sequence[Arrival], answers: dict[int, Accepted], now: datetime) -> None:
         self._work = work
@@ -39,6 +40,9 @@ class Beside:
 
     async def as_messages(self) -> list[tuple[Arrival, MessageReceived]]:
         """Edits of what nobody knows, where their sender is known, and echoes of what this house did not send."""
+        for place, event in self._of(MessageEdited):
+            if not has_words(event.text):
+                self._arrivals[place].event = _wordless(event)
         edits, echoes = self._of(MessageEdited), self._of(MessageEchoed)
         found = await self._unknown_edits(edits) if edits else []
         return found + (await self._strange_echoes(echoes) if echoes else [])
@@ -145,13 +149,22 @@ def _to_its_customer(event: MessageEchoed) -> MessageReceived:
 
 def _of_nobody(event: MessageEdited) -> Malformed:
     """Without a sender there is no conversation to tell it in: the new wording is kept as something malformed."""
+    return _unusable(event, "an edit of a message whose sender is not named", code="edit_without_sender")
+
+
+def _wordless(event: MessageEdited) -> Malformed:
+    """It must neither empty its message nor be stored in its place: the original is decided when it arrives."""
+    return _unusable(event, "an edit without words", code=EDIT_WITHOUT_WORDS)
+
+
+def _unusable(event: MessageEdited, reason: str, *, code: str) -> Malformed:
     return Malformed(
         channel=event.channel,
         external_id=event.external_id,
         received_at=event.received_at,
         raw=event.raw or event.text.encode(errors="replace"),
-        reason="an edit of a message whose sender is not named",
-        code="edit_without_sender",
+        reason=reason,
+        code=code,
     )
 
 

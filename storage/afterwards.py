@@ -55,13 +55,13 @@ def apply_early(c: Connection, keys: Iterable[Key]) -> list[Message]:
 
 
 def first_wordings(c: Connection, repeated: Sequence[MessageReceived]) -> list[Message]:
-    """Originals that come after their edit: the first wording is added to what stands there."""
+    """Originals that come after their edit: the first wording and the files are added to what stands there."""
     known = named(c, {(event.channel, event.external_id) for event in repeated})
     before = {message.id: message for message in known.values()}
     after = dict(before)
     for event in repeated:
         message = known[event.channel, event.external_id]
-        after[message.id] = come_late(after[message.id], event.text)
+        after[message.id] = come_late(after[message.id], event)
     return _write(c, before, after)
 
 

@@ -83,7 +83,7 @@ class BatchIntake:
         return await self._run(lambda c: afterwards.apply_early(c, keys))
 
     async def first_wordings(self, repeated: Sequence[MessageReceived]) -> list[Message]:
-        """Originals that come after their edit; the messages that got their first wording."""
+        """Originals that come after their edit; the messages that got their first wording, or their files."""
         return await self._run(lambda c: afterwards.first_wordings(c, repeated))
 
     async def ours(self, echoes_: Sequence[MessageEchoed]) -> tuple[set[tuple[str, str]], list[Message]]:

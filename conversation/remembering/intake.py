@@ -88,7 +88,7 @@ class Intake(Protocol):
         ...
 
     async def first_wordings(self, repeated: Sequence[MessageReceived]) -> list[Message]:
-        """Originals that come after their edit: the messages that got their first wording."""
+        """Originals that come after their edit: the messages that got their first wording, or their files."""
         ...
 
     async def ours(self, echoes: Sequence[MessageEchoed]) -> tuple[set[tuple[str, str]], list[Message]]:
