@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from channels import fields, strict_json
+from channels.edits import new_words
 from channels.line.content import content
 from channels.line.tokens import stamped
 from channels.scenes import chosen
@@ -162,7 +163,7 @@ def _edited(event: _Event) -> InboundEvent:
     return MessageEdited(
         channel=event.channel,
         external_id=fields.identifier(message, "id"),
-        text=fields.text(message, "text") or "",
+        text=new_words(fields.text(message, "text")),
         received_at=event.received_at,
         sender=event.sender,
         edited_at=event.at,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from channels import fields
+from channels.edits import new_words
 from channels.meta.platforms import WEEK
 from channels.meta.reading import LONGEST_ID, Here, NotForUs, attachment, inner, named, number, raw, url_of
 from conversation.message import InboundEvent, MessageEdited, MessageReceived, MessageRetracted
@@ -63,7 +64,7 @@ def _said(field: str, value: Mapping[str, Any], here: Here, sender: Identity, at
     photo = url_of(value, "photo") or (url_of(value, "link") if value.get("item") == "photo" else None)
     owner = f"{here.channel}/{external_id}"
     files = (attachment(owner, name="image", media_type="image/jpeg", url=photo),) if photo else ()
-    text = fields.text(value, "message") or fields.text(value, "text") or ""
+    text = _words(value)
     return MessageReceived(
         channel=here.channel,
         external_id=external_id,
@@ -84,12 +85,17 @@ def _edited(value: Mapping[str, Any], here: Here, sender: Identity, at: datetime
     return MessageEdited(
         channel=here.channel,
         external_id=sender.address.partition(":")[2],
-        text=fields.text(value, "message") or "",
+        text=new_words(_words(value)),
         received_at=here.received_at,
         sender=sender,
         edited_at=at,
         raw=raw(value),
     )
+
+
+def _words(value: Mapping[str, Any]) -> str:
+    """On a page it is `message`, on Instagram `text`."""
+    return fields.text(value, "message") or fields.text(value, "text") or ""
 
 
 def _where(origin: str, value: Mapping[str, Any]) -> str:

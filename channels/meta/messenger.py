@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels import fields
+from channels.edits import new_words
 from channels.meta.messenger_content import content
 from channels.meta.reading import LONGEST_ID, MOST, Here, NotForUs, inner, named, number, raw, referred
 from conversation.errors import MalformedPayload
@@ -140,13 +141,19 @@ def _edit(event: _Event, here: Here) -> list[InboundEvent]:
         MessageEdited(
             channel=here.channel,
             external_id=fields.identifier(edit, "mid", longest=LONGEST_ID),
-            text=fields.text(edit, "text") or "",
+            text=new_words(fields.text(edit, "text")),
             received_at=here.received_at,
-            sender=_person(event, here),
+            sender=_editor(event, here),
             edited_at=fields.epoch(event, "timestamp"),
             raw=raw(event),
         )
     ]
+
+
+def _editor(event: _Event, here: Here) -> Identity | None:
+    """Instagram names the sender of some edits "0", or not at all: the id of the message tells whose it is."""
+    named_ = inner(event, "sender").get("id")
+    return None if named_ in (None, "", "0", 0) else _person(event, here)
 
 
 def _reaction(event: _Event, here: Here) -> list[InboundEvent]:

@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from channels import fields
+from channels.edits import new_words
 from channels.meta import errors
 from channels.meta.reading import MOST, Here, NotForUs, each, inner, named, number, put_aside, raw, referred
-from channels.meta.whatsapp_content import content
+from channels.meta.whatsapp_content import FORWARDED, content
 from conversation.errors import MalformedPayload
 from conversation.message import (
     ContactChanged,
@@ -135,6 +136,7 @@ def _edit(here: Here, message: Mapping[str, Any], sender: Identity) -> InboundEv
     new = inner(edit, "message")
     external_id = fields.identifier(edit, "original_message_id", longest=500)
     said = content(new, fields.text(new, "type", longest=100) or "unknown", f"{here.channel}/{external_id}")
+    new_words(said.text.removeprefix(FORWARDED))
     return MessageEdited(
         channel=here.channel,
         external_id=external_id,

@@ -19,7 +19,7 @@ _LONGEST_MEDIA_ID = 200
 _MOST_CARDS = 50
 _MOST_ANSWERS = 100
 _SHA256 = 32
-_FORWARDED = "\N{RIGHTWARDS ARROW WITH HOOK}\n"
+FORWARDED = "\N{RIGHTWARDS ARROW WITH HOOK}\n"
 _USUAL: Mapping[str, str] = {
     "image": "image/jpeg",
     "video": "video/mp4",
@@ -50,7 +50,7 @@ def content(message: Mapping[str, Any], kind: str, owner: str) -> Content:
         return Content(unsupported=named(inner(message, "unsupported"), "type") or kind)
     forwarded = inner(message, "context")
     if said.unsupported is None and (forwarded.get("forwarded") or forwarded.get("frequently_forwarded")):
-        return replace(said, text=_FORWARDED + said.text)
+        return replace(said, text=FORWARDED + said.text)
     return said
 
 

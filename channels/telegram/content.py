@@ -60,6 +60,11 @@ def content(message: Mapping[str, Any], owner: str) -> Content | None:
     return None if unsupported is None else Content(unsupported=unsupported)
 
 
+def own_words(message: Mapping[str, Any]) -> str:
+    """What was said without what it quotes, and without where it was forwarded from."""
+    return _words(message)
+
+
 # -- words -------------------------------------------------------------------------------------------------------------
 
 

@@ -10,8 +10,9 @@ from hashlib import sha256
 from typing import Any
 
 from channels import fields, strict_json
+from channels.edits import new_words
 from channels.telegram import start
-from channels.telegram.content import content, name_of
+from channels.telegram.content import content, name_of, own_words
 from conversation.errors import MalformedPayload
 from conversation.message import ContactChanged, InboundEvent, Malformed, MessageEdited, MessageReacted, MessageReceived
 from conversation.people import Identity
@@ -174,6 +175,7 @@ def _locale(user: Mapping[str, Any]) -> str | None:
 
 def _edited(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
     named = _id(value)
+    new_words(own_words(value))
     found = content(value, f"{reading.channel}/{named}")
     return [
         MessageEdited(

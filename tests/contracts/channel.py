@@ -29,12 +29,13 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import InboundEvent, Malformed, MessageReceived
+from conversation.message import InboundEvent, Malformed, MessageEdited, MessageReceived
 from conversation.outbound import OutboundMessage
 from conversation.people import Identity
 from conversation.ports import Channel, Inbox, Reply, Request, Tools, Webhook
+from conversation.wording import has_words
 from tests.contracts import events
-from tests.contracts.hostile import HOSTILE, TEXTS, accidents
+from tests.contracts.hostile import HOSTILE, TEXTS, accidents, emptied
 from tests.contracts.provider import provider
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
@@ -126,6 +127,20 @@ class ChannelContract:
         for path in self.payloads(self.folder):
             for raw in accidents(path.read_bytes(), count=60):
                 self.told(raw)
+
+    def test_no_edit_comes_without_words(self, subtests: pytest.Subtests) -> None:
+        """It would wipe the words of its message: whatever an edit lacks, it has words or is no edit."""
+        for path in self.payloads(self.folder):
+            raw = path.read_bytes()
+            if not self._edits(raw):
+                continue
+            with subtests.test(payload=path.name):
+                assert all(has_words(edit.text) for changed in emptied(raw) for edit in self._edits(changed))
+
+    def _edits(self, raw: bytes) -> list[MessageEdited]:
+        with suppress(MalformedPayload):
+            return [event for event in self.read(raw) if isinstance(event, MessageEdited)]
+        return []
 
     @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:12]))
     def test_texts_of_any_script_and_size_arrive_as_they_were_written(self, text: str) -> None:

@@ -1,7 +1,10 @@
 """Bytes that nobody should send, and small accidents made of bytes that somebody does send."""
 
+import copy
+import json
 import random
 from collections.abc import Iterator
+from typing import Any
 
 HOSTILE: tuple[bytes, ...] = (
     b"",
@@ -61,3 +64,26 @@ def accidents(raw: bytes, *, count: int, seed: int = 7) -> Iterator[bytes]:
             yield raw[:at] + raw[at : at + 8] + raw[at:]
         else:
             yield raw[:at] + raw[at + chance.randrange(1, 9) :]
+
+
+def emptied(raw: bytes) -> Iterator[bytes]:
+    """A JSON payload once more for each of its fields, which is left out, empty, or holds nothing that a reader sees."""
+    payload = json.loads(raw)
+    for path in _paths(payload):
+        for instead in (None, "", "\u200b\ufe0f\ufffc", {}):
+            changed = copy.deepcopy(payload)
+            inner = changed
+            for key in path[:-1]:
+                inner = inner[key]
+            if instead is None:
+                del inner[path[-1]]
+            else:
+                inner[path[-1]] = instead
+            yield json.dumps(changed).encode()
+
+
+def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield (key,)
+        yield from ((key, *rest) for rest in _paths(inner))
