@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,6 +16,7 @@ from channels import kinds
 from conversation.errors import MalformedPayload, SignatureRejected
 from conversation.message import (
     Accepted,
+    Attachment,
     CallbackRequested,
     ContactChanged,
     DeliveryReported,
@@ -27,6 +28,7 @@ from conversation.message import (
     MessageReceived,
     MessageRetracted,
 )
+from conversation.people import Identity
 from conversation.ports import Channel, Request, Tools, Webhook
 from conversation.telling import plain
 from ops.clock import SystemClock
@@ -92,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     for name in args.files:
         told = parse_file(name, reader, headers, at)
         wrong = wrong or told["malformed"] is not None
-        print(json.dumps(told, ensure_ascii=False))
+        _print(told)
     return 1 if wrong else 0
 
 
@@ -102,38 +104,74 @@ def parse_file(name: str, reader: Reader, headers: Mapping[str, str], at: dateti
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
         return _told(name, [], None, f"cannot be read: {error.strerror}")
-    if reader.tell is not None:
-        return {"file": name, **reader.tell(body)}
     request = Request("POST", f"/hooks/{reader.channel}", {}, headers, body, at)
     try:
-        if reader.webhook is not None:
-            reader.webhook.verify(request)
-        events = list(reader.normalize(request))
+        return _read(name, reader, request)
     except SignatureRejected as error:
         return _told(name, [], {"status": 401}, f"signature rejected: {error}")
     except MalformedPayload as error:
         return _told(name, [], {"status": 400}, f"{error.code}: {error.detail}")
+    except Exception as error:  # noqa: BLE001 a bug of a kind is a reason, too, and the next file is read
+        return _told(name, [], {"status": 500}, f"bug: {type(error).__name__}: {error}")
+
+
+def _read(name: str, reader: Reader, request: Request) -> dict[str, Any]:
+    if reader.tell is not None:
+        return {"file": name, **reader.tell(request.body)}
+    if reader.webhook is not None:
+        reader.webhook.verify(request)
+    events = list(reader.normalize(request))
     bad = [event.reason for event in events if isinstance(event, Malformed)]
     return _told(name, events, _answer(reader, request, events), "; ".join(bad) or None)
 
 
+def _print(told: Mapping[str, Any]) -> None:
+    """One line, with escapes where the terminal cannot show a letter or a file's name is no text."""
+    line = json.dumps(told, ensure_ascii=False)
+    try:
+        line.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(told)
+    print(line)
+
+
 def event_as_json(event: InboundEvent) -> dict[str, Any]:
-    """One event, its raw bytes left out."""
+    """One event, its raw bytes left out. What every event has comes first, empty where this one does not say it."""
     told: dict[str, Any] = {"type": _TYPES[type(event)], "external_id": event.external_id}
+    told |= {"from": None, "name": None, "text": "", "attachments": [], "sent_at": None}
     sender = getattr(event, "sender", None)
     if sender is not None:
-        told |= {"from": sender.address, "name": sender.name, "email": sender.email, "phone": sender.phone}
-        told["verified"] = sender.verified
-    left_out = ("raw", "sender", "external_id", "attachments")
-    for name in event.__slots__:
-        if name not in left_out:
-            told[name] = plain(getattr(event, name))
-    if isinstance(event, MessageReceived):
-        told["attachments"] = [
-            {"name": one.name, "type": one.type, "size": one.size, "inline": one.inline, "url": one.url}
-            for one in event.attachments
-        ]
-    return told
+        person = _person(sender)
+        told |= {"from": person.pop("address"), **person}
+    if isinstance(event, CallbackRequested):
+        told["text"] = event.note or ""
+    return told | {name: value for name, value in _fields(event).items() if name != "sender"}
+
+
+def _person(identity: Identity) -> dict[str, Any]:
+    names = ("address", "name", "email", "phone", "verified")
+    return {**{name: getattr(identity, name) for name in names}, "also": list(identity.also)}
+
+
+def _file(attachment: Attachment) -> dict[str, Any]:
+    return {name: getattr(attachment, name) for name in ("name", "type", "size", "inline", "url")}
+
+
+def _fields(data: Any) -> dict[str, Any]:
+    return {one.name: _json(getattr(data, one.name)) for one in fields(data) if one.name != "raw"}
+
+
+def _json(value: Any) -> Any:
+    """The value in JSON's own types, data classes as objects."""
+    if isinstance(value, Identity):
+        return _person(value)
+    if isinstance(value, Attachment):
+        return _file(value)
+    if is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, Mapping):
+        return {str(key): _json(one) for key, one in value.items()}
+    return [_json(one) for one in value] if isinstance(value, list | tuple) else plain(value)
 
 
 def _told(
@@ -200,10 +238,8 @@ def _configured(args: argparse.Namespace) -> Reader:
         raise WrongUsage(f"the channel '{args.channel}' is of kind '{account['kind']}', not '{args.kind}'")
     channel = kinds.build({args.channel: account}, lambda _: _tools(settings.service.public_url or ""))[args.channel]
     if not _is_webhook(channel):
-        bare = _bare(args.kind)
-        if bare.tell is not None:
-            return bare
-        raise WrongUsage(f"the kind '{args.kind}' has no raw payloads to parse")
+        normalize = getattr(channel, "normalize", None)
+        return Reader(channel=args.channel, normalize=normalize) if normalize else _bare(args.kind)
     webhook = cast("Webhook", channel)
     return Reader(channel=args.channel, normalize=webhook.normalize, webhook=webhook)
 

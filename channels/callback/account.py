@@ -4,16 +4,18 @@ import asyncio
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+from channels.callback import normalize
 from channels.callback.dialing import AsteriskDialer, TwilioDialer
 from channels.callback.links import Links
 from channels.callback.settings import Settings
 from conversation.calling import CallReport, PhoneCall, Plan
 from conversation.errors import ChannelError, PermanentFailure
+from conversation.message import CallbackRequested
 from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
-from conversation.ports import Can, Inbox, Tools
+from conversation.ports import Can, Inbox, Request, Tools
 
 ASK = "ask"  # a link for a conversation
 ARRANGE = "arrange"  # the same for an agent, who vouches for whoever is to be called
@@ -128,6 +130,12 @@ class CallbackAccount:
         if isinstance(self._dialer, AsteriskDialer):
             await self._dialer.listen()
         await asyncio.Event().wait()
+
+    def normalize(self, request: Request) -> Sequence[CallbackRequested]:
+        """What a body that came to the page, the API or the exchange's address asks for. Raises `MalformedPayload`."""
+        return normalize.events(
+            request.body, channel=self._name, received_at=request.received_at, settings=self.settings
+        )
 
     async def dial(self, call: PhoneCall) -> str:
         """Ask the exchange once. Raises as the port says; by hand nobody is asked."""

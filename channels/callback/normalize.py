@@ -21,6 +21,8 @@ _LONGEST = {"number": 80, "name": 100, "note": 2_000, "language": 35, "issue": 1
 _LONGEST |= {"country": 2, "when": 10, "consent": 10, "id": 100, "timezone": 64}
 _YES = frozenset({"on", "true", "yes", "1"})
 KNOWN = frozenset(_LONGEST)
+_OF_AN_EXCHANGE = frozenset({"CallSid", "From"})
+_SHOW = "show"  # the page is shown again with another zone or language, and nothing is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,12 +248,23 @@ def _line(text: str | None) -> str | None:
 
 
 def events(
-    raw: bytes, *, channel: str, received_at: datetime, settings: Settings, choice: Choice | None = None
+    raw: bytes, *, channel: str, received_at: datetime, settings: Settings | None = None, choice: Choice | None = None
 ) -> Sequence[CallbackRequested]:
-    """What an application posted (JSON), or an exchange told of a call that came in (a form). Raises `MalformedPayload`."""
-    if raw.lstrip()[:1] not in (b"{", b"["):
-        return [missed_call(form_of(raw), settings, channel=channel, received_at=received_at, choice=choice)]
-    data = strict_json.loads(raw)
+    """The request in a JSON body or a form of the page, or the missed call in a form of an exchange; none in a form that asks to be shown again.
+
+    Without `settings` they are the default ones. Raises `MalformedPayload`.
+    """
+    settings = settings or Settings()
+    if raw.lstrip()[:1] in (b"{", b"["):
+        return [_asked(strict_json.loads(raw), raw, settings, channel, received_at)]
+    form = form_of(raw)
+    if form.keys() & _OF_AN_EXCHANGE:
+        return [missed_call(form, settings, channel=channel, received_at=received_at, choice=choice)]
+    return [] if _SHOW in form else [_asked(form, raw, settings, channel, received_at)]
+
+
+def _asked(data: object, raw: bytes, settings: Settings, channel: str, received_at: datetime) -> CallbackRequested:
+    """The request of these fields; without a key the same bytes are the same request. Raises `MalformedPayload`."""
     if not isinstance(data, Mapping):
         raise MalformedPayload("a request is an object", code="wrong_type")
     try:
@@ -259,14 +272,14 @@ def events(
     except FieldsAtFault as wrong:
         raise MalformedPayload(str(wrong), code=wrong.faults[0].code) from None
     keyed = asked if asked.key else replace(asked, key=sha256(raw).hexdigest())
-    return [request(keyed, channel=channel, received_at=received_at, conversation=None)]
+    return request(keyed, channel=channel, received_at=received_at, conversation=None)
 
 
 def form_of(raw: bytes) -> dict[str, str]:
     """The fields of a form. Raises `MalformedPayload`."""
     try:
-        return dict(parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=100))
-    except ValueError:  # letters beyond ASCII, or more fields than any exchange sends
+        return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=100))
+    except ValueError:  # not UTF-8, or more fields than any page or exchange sends
         raise MalformedPayload("this is no form", code="no_form") from None
 
 

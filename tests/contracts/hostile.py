@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 HOSTILE: tuple[bytes, ...] = (
@@ -66,13 +67,16 @@ def accidents(raw: bytes, *, count: int, seed: int = 7) -> Iterator[bytes]:
             yield raw[:at] + raw[at + chance.randrange(1, 9) :]
 
 
+_EMPTY: tuple[Any, ...] = (None, "", "\u200b\ufe0f\ufffc", {})  # None: left out
+
+
 def emptied(raw: bytes) -> Iterator[bytes]:
     """A JSON payload once more for each of its fields, which is left out, empty, or holds nothing that a reader sees."""
-    payload = json.loads(raw)
+    payload = _json(raw)
     for path in _paths(payload):
-        for instead in (None, "", "\u200b\ufe0f\ufffc", {}):
+        for instead in _EMPTY:
             changed = copy.deepcopy(payload)
-            inner = changed
+            inner: Any = changed
             for key in path[:-1]:
                 inner = inner[key]
             if instead is None:
@@ -80,6 +84,26 @@ def emptied(raw: bytes) -> Iterator[bytes]:
             else:
                 inner[path[-1]] = instead
             yield json.dumps(changed).encode()
+
+
+def mistyped(raw: bytes, *, seed: int = 7) -> Iterator[bytes]:
+    """A JSON payload once more for each of its fields, which holds a value of another type."""
+    chance = random.Random(seed)
+    payload = _json(raw)
+    for path in _paths(payload):
+        changed = copy.deepcopy(payload)
+        inner: Any = changed
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = chance.choice([7, -1.5, True, None, "x", [], ["x"], {}, {"x": [{}]}])
+        yield json.dumps(changed).encode()
+
+
+def _json(raw: bytes) -> Any:
+    """None for what is no JSON, or more than the decoder takes."""
+    with suppress(ValueError, RecursionError):
+        return json.loads(raw)
+    return None
 
 
 def _paths(value: Any) -> Iterator[tuple[Any, ...]]:
