@@ -1,7 +1,7 @@
 """Who is at the other end of a request, past the proxies that this house believes. Pure."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class Proxies:
         if address is None:
             return not remote and bool(self)  # a Unix socket: nobody but this machine
         return any(address in network for network in self.networks)
+
+
+def network_of(remote: str) -> str:
+    """The network that limits count for this address: itself for IPv4, its /64 for IPv6, which one host holds whole."""
+    address = _address(remote)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address), 64), strict=False).network_address)
+    return _shown(remote)
 
 
 def is_loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from conversation.proxies import Proxies, is_loopback
+from conversation.proxies import Proxies, is_loopback, network_of
 
 KNOWN = Proxies(tuple(ip_network(one) for one in ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")))
 
@@ -43,3 +43,18 @@ def test_without_proxies_nothing_that_is_written_is_believed(peer: str) -> None:
 def test_a_machine_knows_itself() -> None:
     assert [is_loopback(one) for one in ("localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]")] == [True] * 5
     assert [is_loopback(one) for one in ("support.example", "0.0.0.0", "10.0.0.1", "")] == [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("198.51.100.1", "198.51.100.1"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::"),
+        ("", ""),
+    ],
+)
+def test_one_host_of_ipv6_counts_by_its_whole_network(address: str, network: str) -> None:
+    assert network_of(address) == network

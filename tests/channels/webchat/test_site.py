@@ -180,6 +180,8 @@ async def test_allowed_origins_the_own_page_and_no_origin_pass(client: Client) -
         (["127.0.0.1"], ["198.51.100.1", "203.0.113.9, 198.51.100.1"], True),
         (["127.0.0.1"], ["198.51.100.1", "198.51.100.2"], False),
         (["10.0.0.0/8"], ["198.51.100.1"], False),
+        (["127.0.0.1"], ["2001:db8::1", "2001:db8::2"], True),  # one host holds a /64
+        (["127.0.0.1"], ["2001:db8:0:1::1", "2001:db8:0:2::1"], False),
     ],
 )
 async def test_sessions_are_limited_by_the_address_behind_the_proxies_that_are_known(
