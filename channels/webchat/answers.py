@@ -1,7 +1,7 @@
 """Reading customers' requests with limits, and answering them: JSON, files, problem documents."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
@@ -122,8 +122,10 @@ async def file_part(request: web.Request) -> BodyPartReader:
     raise Problem(status=422, code="missing", detail="there is no file in this form")
 
 
-async def checked(part: BodyPartReader, *, limit: int, types: Collection[str]) -> AsyncIterator[bytes]:
-    """The bytes, unless there are too many or they are of a type that is not taken here."""
+async def checked(
+    part: BodyPartReader, *, limit: int, types: Collection[str], use: Callable[[int], None]
+) -> AsyncIterator[bytes]:
+    """The bytes, unless there are too many or they are of a type that is not taken here. `use` is called before each chunk goes on."""
     size = 0
     while chunk := await _next_chunk(part):
         if not size and media.type_of(chunk) not in types:
@@ -131,6 +133,7 @@ async def checked(part: BodyPartReader, *, limit: int, types: Collection[str]) -
         size += len(chunk)
         if size > limit:
             raise too_large()
+        use(len(chunk))
         yield chunk
 
 

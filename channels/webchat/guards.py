@@ -5,10 +5,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from channels.quotas import Quota
 from channels.remote import remote_of
 from channels.throttle import Buckets
 from channels.webchat.assets import Assets
 from channels.webchat.settings import Settings
+from conversation.doors import Visitor
 from conversation.ports import Clock
 from conversation.proxies import Proxies
 
@@ -22,6 +24,9 @@ class Place:
     assets: Assets
     messages: Buckets
     uploads: Buckets
+    visitor_bytes: Quota
+    address_bytes: Quota
+    account_bytes: Quota
 
 
 class Guards:
@@ -39,7 +44,23 @@ class Guards:
         """An account with its own limits."""
         messages = Buckets(self._clock, per_second=settings.messages_per_second, burst=settings.messages_at_once)
         uploads = Buckets(self._clock, per_second=0.2, burst=20)
-        return Place(channel=channel, settings=settings, assets=assets, messages=messages, uploads=uploads)
+        quotas = [Quota(self._clock, limit=limit, window=settings.upload_window) for limit in settings.quotas]
+        return Place(
+            channel=channel,
+            settings=settings,
+            assets=assets,
+            messages=messages,
+            uploads=uploads,
+            visitor_bytes=quotas[0],
+            address_bytes=quotas[1],
+            account_bytes=quotas[2],
+        )
+
+    def quotas(self, request: web.Request, place: Place, visitor: Visitor) -> list[tuple[Quota, str]]:
+        """The quotas of bytes that a file of this visitor counts for, each with its key."""
+        found = [(place.visitor_bytes, visitor.identity.id), (place.account_bytes, "")]
+        remote = remote_of(request, self._proxies)
+        return found if remote is None else [*found, (place.address_bytes, remote)]
 
     def origin_allowed(self, request: web.Request, place: Place) -> bool:
         """A missing Origin is no browser's page; the own page and the allow-list pass; anything else is refused."""

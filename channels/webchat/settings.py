@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     StringConstraints,
+    model_validator,
 )
 
 from channels.addresses import http_url
@@ -61,6 +62,12 @@ def _not_at_once(span: timedelta) -> timedelta:
     return span
 
 
+def _a_minute(span: timedelta) -> timedelta:
+    if span < timedelta(minutes=1):
+        raise ValueError("at least '1m'")
+    return span
+
+
 Origin = Annotated[str, AfterValidator(_origin)]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -85,6 +92,18 @@ class Settings(BaseModel):
     attachment_types: list[str] = Field(
         default=list(USUAL_TYPES), description="what a file may be, told by its content"
     )
+    upload_window: Annotated[timedelta, BeforeValidator(_span), AfterValidator(_a_minute)] = Field(
+        default=timedelta(hours=1), description="the rolling window for which the quotas of bytes are"
+    )
+    visitor_bytes: PositiveInt | None = Field(
+        default=None, description="files of one visitor in a window; without it 5 of the largest"
+    )
+    address_bytes: PositiveInt | None = Field(
+        default=None, description="files of one network address in a window; without it 20 of the largest"
+    )
+    account_bytes: PositiveInt | None = Field(
+        default=None, description="files of all visitors of this chat in a window; without it 200 of the largest"
+    )
     text_limit: PositiveInt = Field(default=10_000, le=20_000, description="characters in one message")
     follow_up: Words | None = Field(
         default=None, description="the e-mail account by which visitors who are gone get what agents say"
@@ -95,6 +114,24 @@ class Settings(BaseModel):
     calls: bool = Field(default=False, description="a button by which visitors ask to be called")
     messages_per_second: PositiveFloat = Field(default=2.0, description="of one visitor, over time")
     messages_at_once: PositiveInt = Field(default=30, description="of one visitor, in a burst")
+
+    @model_validator(mode="after")
+    def _one_file_fits(self) -> Self:
+        for name in ("visitor_bytes", "address_bytes", "account_bytes"):
+            quota = getattr(self, name)
+            if quota is not None and quota < self.attachment_bytes:
+                raise ValueError(f"{name} is less than attachment_bytes: the largest file would never be taken")
+        return self
+
+    @property
+    def quotas(self) -> tuple[int, int, int]:
+        """Bytes in a window: of one visitor, of one address, of all."""
+        largest = self.attachment_bytes
+        return (
+            self.visitor_bytes or 5 * largest,
+            self.address_bytes or 20 * largest,
+            self.account_bytes or 200 * largest,
+        )
 
     def title_in(self, language: str, otherwise: str) -> str:
         """The title in this language."""

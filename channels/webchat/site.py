@@ -5,7 +5,6 @@ Every answer is made here, errors too: a customer's page is on other origins tha
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
@@ -16,16 +15,14 @@ from channels.webchat.answers import (
     Problem,
     answer,
     body_of,
-    checked,
-    file_part,
     file_response,
     json_of,
     number_in,
     problem_response,
     told,
-    too_large,
 )
 from channels.webchat.chat_socket import ChatSockets
+from channels.webchat.files import ChatFiles
 from channels.webchat.guards import Guards, Place
 from conversation.doors import Doors, Visitor
 from conversation.errors import MalformedPayload, Overloaded, Refused, SignatureRejected, StoreError
@@ -34,8 +31,6 @@ log = logging.getLogger(__name__)
 
 USUAL_PAGE = 50
 LARGEST_PAGE = 200
-FORM_OVERHEAD = 64 * 1024
-INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
 
@@ -56,6 +51,7 @@ class _Site:
         self._guards = guards
         self._places = places
         self._sockets = ChatSockets(doors, guards)
+        self._files = ChatFiles(doors, guards)
 
     def routes(self) -> list[web.RouteDef]:
         """In the order in which they are tried."""
@@ -263,37 +259,7 @@ class _Site:
     # -- files ---------------------------------------------------------------------------------------------------------
 
     async def _upload(self, request: web.Request, place: Place) -> web.StreamResponse:
-        visitor = await self._visitor(request, place)
-        if not place.settings.attachments:
-            raise Problem(status=403, code="no_attachments", detail="this chat takes no files")
-        if not place.uploads.allow(visitor.session):
-            wait = place.uploads.wait(visitor.session)
-            raise Problem(status=429, code="too_many", detail="too many files", retry_after=wait)
-        limit = place.settings.attachment_bytes
-        if (request.content_length or 0) > limit + FORM_OVERHEAD:
-            raise too_large()
-        part = await file_part(request)
-        try:
-            stored = await self._doors.uploads.add(
-                checked(part, limit=limit, types=place.settings.attachment_types),
-                name=part.filename or "",
-                declared=part.headers.get(hdrs.CONTENT_TYPE, ""),
-                owner=visitor.identity.id,
-                limit=limit,
-            )
-        except Refused as error:
-            raise Problem(status=415, code="file_refused", detail=str(error)) from None
-        return answer(dict(stored))
+        return await self._files.upload(request, place, await self._visitor(request, place))
 
     async def _download(self, request: web.Request, place: Place) -> web.StreamResponse:
-        visitor = await self._visitor(request, place)
-        about, body = await self._doors.uploads.open(request.match_info["attachment"], identity=visitor.identity.id)
-        kind, name = str(about.get("type", "")), str(about.get("name", ""))
-        shown = "inline" if kind in INLINE else "attachment"
-        headers = {
-            hdrs.CONTENT_TYPE: kind if kind in INLINE or kind == "application/pdf" else "application/octet-stream",
-            hdrs.CONTENT_DISPOSITION: f"{shown}; filename*=UTF-8''{quote(name, safe='')}",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            hdrs.CACHE_CONTROL: "private, max-age=3600",
-        }
-        return web.Response(body=body, headers=headers)
+        return await self._files.download(request, await self._visitor(request, place))

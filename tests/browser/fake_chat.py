@@ -28,6 +28,7 @@ class FakeChat:
         self.status: Json = {"open": True, "next_opening": None}
         self.answering = True
         self.close_next: int | None = None
+        self.refusal: tuple[int, str] | None = None  # of uploads: status and code
         self.origin = ""
         self.follow_up: str | None = None
         self.addresses: list[str] = []
@@ -115,6 +116,9 @@ class FakeChat:
         return web.json_response({"items": self.log[after:], "next": None})
 
     async def _upload(self, request: web.Request) -> web.Response:
+        if self.refusal is not None:
+            status, code = self.refusal
+            return web.json_response({"code": code}, status=status, headers={"Retry-After": "1500"})
         part = await (await request.multipart()).next()
         assert isinstance(part, BodyPartReader)
         data, name = await part.read(), part.filename

@@ -142,6 +142,31 @@ async def test_pictures_are_sent_and_shown_and_files_offered(
     assert (sent["text"], len(sent["attachments"])) == ("", 1)
 
 
+@pytest.mark.parametrize(
+    ("locale", "status", "code", "words"),
+    [
+        ("zh-CN", 429, "upload_quota", "请在 25 分钟后重试"),
+        ("en-GB", 429, "upload_quota", "Please try again in 25 min"),
+        ("fr-FR", 429, "upload_quota", "Réessayez dans 25 min"),
+        ("de-DE", 429, "upload_quota", "in 25 Min. wieder"),
+    ],
+)
+async def test_a_refused_file_is_explained_in_the_visitors_language(
+    chat: FakeChat, chat_url: str, open_context: OpenContext, locale: str, status: int, code: str, words: str
+) -> None:
+    chat.refusal = (status, code)
+    context = await open_context(locale=locale, viewport={"width": 390, "height": 700})
+    context.allowed = (f"status of {status}",)  # the browser tells of it in its console
+    page = await context.page()
+    await page.goto(chat_url)
+    await expect(page.locator("body[data-line=ready]")).to_be_visible()
+    await page.locator("#file").set_input_files([FilePayload(name="a.png", mimeType="image/png", buffer=PIXEL)])
+    await expect(page.locator("#trouble")).to_contain_text(words)
+    await shoot(page, f"chat-refused-{code}-{locale[:2]}")
+    await write(page, "without a file")
+    await expect(page.locator(".mine .bubble")).to_have_text("without a file")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("locale", "tag", "words"),

@@ -289,12 +289,17 @@ async function attach(list) {
     try {
       pending.push(await upload(file));
     } catch (fault) {
-      put(trouble, say(fault.status === 413 ? "too_big" : fault.status === 429 ? "slow_down" : "bad_file", { name: file.name }));
+      put(trouble, uploadWords(fault, file));
     }
     uploading -= 1;
     drawFiles();
     grow();
   }
+}
+
+function uploadWords({ status, message: code, wait }, { name }) {
+  if (code === "upload_quota") return say(code, { minutes: Math.max(1, Math.ceil(wait / 60)) });
+  return say(status === 413 ? "too_big" : status === 429 ? "slow_down" : "bad_file", { name });
 }
 
 async function upload(file) {

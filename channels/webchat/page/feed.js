@@ -61,7 +61,8 @@ export class Feed {
     const answer = await fetch(`${this.base}/${path}`, { method, body, headers: { ...auth, ...headers }, credentials: "omit" });
     if (answer.ok) return answer.json();
     const problem = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(problem.code ?? String(answer.status)), { status: answer.status, problem });
+    const wait = Number(answer.headers.get("Retry-After")) || 0;
+    throw Object.assign(new Error(problem.code ?? String(answer.status)), { status: answer.status, problem, wait });
   }
 
   openSocket() {

@@ -5,15 +5,18 @@ import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
 import jwt
 import pytest
-from aiohttp import FormData, web
+from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from channels.kinds import settings_faults
 from channels.webchat import create
+from channels.webchat.settings import Settings
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
 from conversation.proxies import Proxies
@@ -297,6 +300,74 @@ async def test_a_file_over_the_limit_is_refused(cards: Cards) -> None:
                 "/chat/site/attachments", data=form(PICTURE + b"x" * (1000 - len(PICTURE))), headers=bearer
             )
         ).status == 200
+
+
+def from_address(bearer: dict[str, str], address: str) -> dict[str, str]:
+    return {**bearer, "X-Forwarded-For": address}
+
+
+async def upload(client: Client, bearer: dict[str, str], size: int, address: str = "198.51.100.1") -> ClientResponse:
+    body = PICTURE + b"x" * (size - len(PICTURE))
+    return await client.post("/chat/site/attachments", data=form(body), headers=from_address(bearer, address))
+
+
+async def test_one_address_fills_its_own_quota_however_many_sessions_it_opens(cards: Cards) -> None:
+    cards.proxies = Proxies((ip_network("127.0.0.1"),))
+    async with chat(cards, attachment_bytes=1000, visitor_bytes=5000) as client:
+        for _ in range(6):  # as the attack did, 10,000 times smaller: each session sends 20 files
+            bearer, _ = await session(client)
+            answers = [await upload(client, bearer, 1000) for _ in range(20)]
+            assert {answer.status for answer in answers} <= {200, 429}
+        assert sum(len(body) for _, body, _ in cards.files.values()) == 20_000
+        bearer, _ = await session(client)
+        refused = await upload(client, bearer, 1000)
+        assert (await problem(refused, 429))["code"] == "upload_quota"
+        assert 0 < int(refused.headers["Retry-After"]) <= 3660
+        neighbour, _ = await session(client)
+        assert (await upload(client, neighbour, 1000, "198.51.100.2")).status == 200
+        said = await client.post("/chat/site/messages", json={"id": "1", "text": "still here"}, headers=bearer)
+        assert said.status == 200
+        cards.clock.advance(timedelta(minutes=62))
+        assert (await upload(client, bearer, 1000)).status == 200
+
+
+async def test_the_quota_of_the_account_counts_every_address(cards: Cards) -> None:
+    cards.proxies = Proxies((ip_network("127.0.0.1"),))
+    async with chat(cards, attachment_bytes=1000, account_bytes=3000) as client:
+        for number in range(6):
+            bearer, _ = await session(client)
+            answer = await upload(client, bearer, 1000, f"198.51.100.{number}")
+            assert answer.status == (200 if number < 3 else 429)
+
+
+async def test_files_sent_at_the_same_time_do_not_pass_the_quota(cards: Cards) -> None:
+    async with chat(cards, attachment_bytes=100_000, visitor_bytes=100_000) as client:
+        bearer, _ = await session(client)
+        answers = await asyncio.gather(*(upload(client, bearer, 60_000) for _ in range(8)))
+        assert sorted(answer.status for answer in answers) == [200] + [429] * 7
+
+
+async def test_a_body_without_a_length_is_stopped_at_the_quota_and_nothing_of_it_counts(cards: Cards) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PICTURE
+        for _ in range(100):
+            yield b"x" * 1000
+        yield b"\r\n--x--\r\n"
+
+    async with chat(cards, attachment_bytes=100_000, visitor_bytes=100_000) as client:
+        bearer, _ = await session(client)
+        assert (await upload(client, bearer, 49_000)).status == 200
+        whole = {**bearer, "Content-Type": "multipart/form-data; boundary=x"}
+        stopped = await client.post("/chat/site/attachments", data=endless(), headers=whole)
+        assert (await problem(stopped, 429))["code"] == "upload_quota"
+        assert (await upload(client, bearer, 49_000)).status == 200
+        assert [len(body) for _, body, _ in cards.files.values()] == [49_000, 49_000]
+
+
+def test_a_quota_takes_the_largest_file_at_least() -> None:
+    settings = {"attachment_bytes": 1000, "address_bytes": 999}
+    assert [fault.message for fault in settings_faults("webchat", "site", settings)] != []
+    assert Settings.model_validate({"attachment_bytes": 1000}).quotas == (5_000, 20_000, 200_000)
 
 
 async def test_a_file_is_what_its_bytes_say_whatever_its_name(client: Client) -> None:
