@@ -186,7 +186,18 @@ class Blobs(Protocol):
     """Where attachments' bytes lie. Keys are made by the store; what was put is durable when `put` returns."""
 
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
-        """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
+        """Store a stream of at most `limit` bytes: (key, sha256 hex, size).
+
+        Raises `Refused` over the limit, and `NoRoom` as `check_room` does.
+        """
+        ...
+
+    async def check_room(self) -> None:
+        """Raises `NoRoom` where too little of the disk is free to keep what a stranger sends."""
+        ...
+
+    async def sweep(self, before: datetime) -> int:
+        """Delete half files that nobody has written to since then: a crash left them. How many there were."""
         ...
 
     async def put_whole(self, data: bytes) -> tuple[str, str, int]:

@@ -23,7 +23,7 @@ class UploadQuery(Input):
     name: str | None = Field(None, min_length=1, max_length=255)
 
 
-@routes.add("POST", "/attachments", who=Who.AGENT, status=201, faults=(400, 413, 422), file=True)
+@routes.add("POST", "/attachments", who=Who.AGENT, status=201, faults=(400, 413, 422, 507), file=True)
 async def upload(call: Call[None, UploadQuery]) -> Said[AttachmentOut]:
     """A file, as the body itself with `?name=`, or as the first part of multipart/form-data."""
     limit = call.services.attachment_limit

@@ -82,7 +82,10 @@ def _of_house(settings: Settings, clock: Clock, build: Callable[[str], Channel])
     yield _quick("time zones", lambda: doctor_machine.zones(today))
     yield "database", lambda: doctor_memory.database(service.database, clock)
     yield "signals", lambda: doctor_memory.signals(service)
-    yield _quick("attachments", lambda: doctor_machine.folder("attachments", Path(service.attachments)))
+    yield _quick(
+        "attachments",
+        lambda: doctor_machine.folder("attachments", Path(service.attachments), keep_free=service.keep_free),
+    )
 
     async def public_address() -> Sequence[Finding]:
         accounts = {name: build(name) for name in settings.channels}

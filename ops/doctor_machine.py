@@ -111,7 +111,7 @@ def _released(version: str) -> date | None:
 # -- folders -----------------------------------------------------------------------------------------------------------
 
 
-def folder(name: str, path: Path) -> Finding:
+def folder(name: str, path: Path, *, keep_free: int = 0) -> Finding:
     """Whether files can be written there, or the folder be made, and how much room there is. What is tried leaves nothing."""
     place = next(one for one in (path, *path.resolve().parents) if one.exists())
     try:
@@ -121,13 +121,15 @@ def folder(name: str, path: Path) -> Finding:
     except OSError as error:
         advice = f"let this user write to {place}, or name another place in the configuration"
         return bad(name, f"{place} cannot be written to: {error.strerror}", advice)
-    return _room(name, path, free)
+    return _room(name, path, free, keep_free)
 
 
-def _room(name: str, path: Path, free: int) -> Finding:
+def _room(name: str, path: Path, free: int, keep_free: int = 0) -> Finding:
     made = "" if path.exists() else ", and will be made"
     words = f"{path} can be written to{made}; {free / _GIB:.1f} GiB are free"
     advice = "make room, or move it to a larger disk: what cannot be written is not acknowledged"
-    if free < _TOO_LITTLE:
+    if free < keep_free:
+        words += f", less than keep_free ({keep_free / _GIB:.1f} GiB): files are refused"
+    if free < max(_TOO_LITTLE, keep_free):
         return bad(name, words, advice)
     return warn(name, words, advice) if free < _LITTLE else ok(name, words)

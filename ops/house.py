@@ -147,7 +147,7 @@ async def _ground(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Gr
         detector=detector,
         classifier=classifier,
         http=http,
-        blobs=FolderBlobs(Path(settings.service.attachments)),
+        blobs=FolderBlobs(Path(settings.service.attachments), keep_free=settings.service.keep_free),
         keeper=keeper,
         draining=asyncio.Event(),
     )

@@ -119,6 +119,7 @@ class Service(BaseModel):
     proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.0/8", "::1")
     database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
     attachments: Annotated[str, Field(min_length=1)] = "attachments"
+    keep_free: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
     signals: Annotated[str, AfterValidator(_signals)] = "local"
     metrics_token: SecretStr | None = None
     shadow: Annotated[str, Field(min_length=1)] | None = None

@@ -12,6 +12,7 @@ from typing import cast
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
+    NoRoom,
     PermanentFailure,
     RateLimited,
     StoreError,
@@ -107,10 +108,11 @@ class Fetcher:
 
     async def _fetch(self, one: Fetch) -> None:
         try:
+            await self._blobs.check_room()
             fetched = await self._bytes(one)
         except PermanentFailure as error:
             await self._failed(one, error.code)
-        except (ChannelError, TimeoutError) as error:
+        except (ChannelError, TimeoutError, NoRoom) as error:
             await self._later(one, error)
         else:
             await self._keep(one, fetched)

@@ -176,10 +176,18 @@ class Files:
         attachment = Attachment(
             id=new_id(), name=self._safe_name(clean_text(name, _NAME_LIMIT)), type=kind, size=size, sha256=digest
         )
-        stored = StoredAttachment(attachment=attachment, key=key, owner=owner, created_at=self._clock.now())
-        async with self._storage.begin("upload") as work:
-            await work.attachments.add(stored)
+        await self._describe(
+            StoredAttachment(attachment=attachment, key=key, owner=owner, created_at=self._clock.now())
+        )
         return _described(attachment)
+
+    async def _describe(self, stored: StoredAttachment) -> None:
+        try:
+            async with self._storage.begin("upload") as work:
+                await work.attachments.add(stored)
+        except BaseException:  # nobody learns the id, and nothing would ever remove bytes without a row
+            await self._blobs.delete(stored.key)
+            raise
 
     async def open(self, attachment: str, *, identity: str | None) -> tuple[Mapping[str, object], bytes]:
         """Its description and bytes, for whoever may see it; `identity` None means an agent whose right was checked."""

@@ -3,18 +3,23 @@
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import secrets
+import shutil
 import string
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from conversation.errors import NotFound, Refused, StoreUnavailable
+from conversation.errors import NoRoom, NotFound, Refused, StoreUnavailable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 _LENGTH = 32
+_LOOK_EVERY = 1024 * 1024  # bytes between two looks at the disk
 _LETTERS = frozenset(string.hexdigits.lower())
 
 
@@ -27,19 +32,26 @@ def _sync_folder(folder: Path) -> None:
 
 
 class FolderBlobs:
-    """The port `Blobs`. Keys are random hexadecimal made here; whatever looks otherwise names nothing."""
+    """The port `Blobs`. Keys are random hexadecimal made here; whatever looks otherwise names nothing.
 
-    def __init__(self, folder: Path | str) -> None:
+    Streams are refused where less than `keep_free` bytes of the disk would stay free.
+    """
+
+    def __init__(self, folder: Path | str, *, keep_free: int = 0) -> None:
         self._folder = Path(folder)
+        self._keep_free = keep_free
 
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
         """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
         key = secrets.token_hex(_LENGTH // 2)
         beside = self._folder / "incoming" / key
         digest, size = hashlib.sha256(), 0
+        await self.check_room()
         file = await self._in_thread(lambda: self._open(beside))
         try:
             async for chunk in _bounded(data, limit):
+                if size // _LOOK_EVERY != (size + len(chunk)) // _LOOK_EVERY:
+                    await self.check_room()
                 size += len(chunk)
                 digest.update(chunk)
                 await self._in_thread(partial(file.write, chunk))
@@ -71,6 +83,33 @@ class FolderBlobs:
         path = self._path(key)
         if path is not None:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def check_room(self) -> None:
+        """Raises `NoRoom` where less than `keep_free` bytes of the disk are free."""
+        if not self._keep_free:
+            return
+        free = await self._in_thread(self._free)
+        if free < self._keep_free:
+            log.warning("disk_low", extra={"free": free, "keep_free": self._keep_free})
+            raise NoRoom(f"{free} bytes of the disk are free, {self._keep_free} must stay")
+
+    def _free(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return shutil.disk_usage(self._folder).free
+
+    async def sweep(self, before: datetime) -> int:
+        """Delete half files that nobody has written to since then: a crash left them. How many there were."""
+        return await self._in_thread(lambda: self._sweep(before.timestamp()))
+
+    def _sweep(self, before: float) -> int:
+        found = 0
+        with contextlib.suppress(FileNotFoundError):  # nothing was ever written, or another node was faster
+            for half in (self._folder / "incoming").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if half.stat().st_mtime < before:
+                        half.unlink()
+                        found += 1
+        return found
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         try:

@@ -8,9 +8,10 @@ from aiohttp import BodyPartReader, hdrs, web
 
 from channels import media
 from channels.webchat import assets, normalize, render
-from conversation.errors import HuntgroupError, MalformedPayload, NotFound, Overloaded, Refused
+from conversation.errors import HuntgroupError, MalformedPayload, NoRoom, NotFound, Overloaded, Refused
 
 BODY_LIMIT = 128 * 1024
+_DISK_PAUSE = 300  # seconds: room is made by people, or as uploads that no message names are removed
 
 
 class Problem(HuntgroupError):
@@ -49,6 +50,9 @@ def told(error: Exception) -> Problem:
 def _later(error: Exception) -> Problem:
     if isinstance(error, Overloaded):
         return Problem(status=503, code="overloaded", detail="come back soon", retry_after=error.retry_after)
+    if isinstance(error, NoRoom):
+        detail = "no files can be taken now: go on without them"
+        return Problem(status=507, code="no_room", detail=detail, retry_after=_DISK_PAUSE)
     return Problem(status=503, code="store_unavailable", detail="come back soon", retry_after=2)
 
 

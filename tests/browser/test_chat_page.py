@@ -149,6 +149,10 @@ async def test_pictures_are_sent_and_shown_and_files_offered(
         ("en-GB", 429, "upload_quota", "Please try again in 25 min"),
         ("fr-FR", 429, "upload_quota", "Réessayez dans 25 min"),
         ("de-DE", 429, "upload_quota", "in 25 Min. wieder"),
+        ("zh-CN", 507, "no_room", "目前无法接收文件"),
+        ("en-GB", 507, "no_room", "We cannot take files at the moment"),
+        ("fr-FR", 507, "no_room", "Nous ne pouvons pas recevoir de fichiers"),
+        ("de-DE", 507, "no_room", "Dateien können wir gerade nicht annehmen"),
     ],
 )
 async def test_a_refused_file_is_explained_in_the_visitors_language(

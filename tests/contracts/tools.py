@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from conversation.errors import NotFound
+from conversation.errors import NoRoom, NotFound
 from conversation.events import Hint, Topic
 from conversation.message import Attachment
 from conversation.ports import Answer, Clock, Fetched, Http, Listening, Tools
@@ -44,8 +44,10 @@ class FakeBlobs:
 
     def __init__(self) -> None:
         self.kept: dict[str, bytes] = {}
+        self.full = False
 
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
+        await self.check_room()
         body = b"".join([chunk async for chunk in data])
         key = f"blob-{len(self.kept)}"
         self.kept[key] = body
@@ -63,6 +65,13 @@ class FakeBlobs:
 
     async def delete(self, key: str) -> None:
         self.kept.pop(key, None)
+
+    async def check_room(self) -> None:
+        if self.full:
+            raise NoRoom("the disk is full")
+
+    async def sweep(self, before: datetime) -> int:
+        return 0
 
 
 class FakeFiles:

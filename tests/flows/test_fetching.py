@@ -98,6 +98,20 @@ async def test_files_that_a_provider_keeps_are_asked_of_their_account(stage: Sta
     assert (await file_of(stage, conversation)).size == 8
 
 
+async def test_a_disk_that_is_nearly_full_leaves_files_with_their_provider(
+    stage: Stage, make: Make, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = await sent(stage)
+    door = Elsewhere([PNG])
+    with monkeypatch.context() as full:
+        full.setattr(blobs, "_keep_free", 1 << 60)
+        assert await make(door).once() == 1
+    assert (door.asked, (await file_of(stage, conversation)).url) == ([], URL)
+    stage.clock.advance(timedelta(minutes=5))
+    assert await make(door).once() == 1
+    assert (await file_of(stage, conversation)).size == 8
+
+
 @pytest.mark.parametrize("code", ["expired", "too_large", "address_refused", "refused"])
 async def test_what_cannot_be_had_says_why(stage: Stage, make: Make, code: str) -> None:
     conversation = await sent(stage)

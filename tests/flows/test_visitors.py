@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from channels.media import safe_name, type_of
-from conversation.errors import NotFound, Refused
+from conversation.errors import NoConnectionFree, NotFound, Refused
 from conversation.events import EventType, Topic
 from conversation.message import Attachment, Status
 from router.availability import Availabilities
@@ -25,6 +25,18 @@ def files(stage: Stage, folder: Path) -> Files:
 async def stream(data: bytes, size: int = 300) -> AsyncIterator[bytes]:
     for start in range(0, len(data), size):
         yield data[start : start + size]
+
+
+async def test_an_upload_whose_row_is_not_stored_leaves_no_bytes(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overloaded(_purpose: str) -> None:
+        raise NoConnectionFree("all are in use")
+
+    monkeypatch.setattr(stage.storage, "begin", overloaded)
+    with pytest.raises(NoConnectionFree):
+        await files(stage, tmp_path).add(stream(PNG), name="a.png", declared="", owner="x", limit=5000)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 async def test_a_session_is_found_by_its_token_on_its_channel_for_thirty_days(stage: Stage) -> None:

@@ -89,6 +89,8 @@ def test_the_systems_time_zone_data_wins_over_the_packages(tmp_path: Path) -> No
 def test_a_folder_that_is_there_or_can_be_made_is_fine_and_nothing_is_left_in_it(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "new" / "deep"):
         assert doctor_machine.folder("attachments", folder).state is State.OK
+        refusing = doctor_machine.folder("attachments", folder, keep_free=1 << 60)
+        assert (refusing.state, "keep_free" in refusing.words) == (State.BAD, True)
     assert list(tmp_path.iterdir()) == []
 
 

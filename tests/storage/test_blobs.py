@@ -1,13 +1,16 @@
 """Bytes in a folder."""
 
 import hashlib
+import os
+import shutil
 import stat
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from conversation.errors import NotFound, Refused
+from conversation.errors import NoRoom, NotFound, Refused
 from storage.blobs import FolderBlobs
 
 
@@ -69,3 +72,66 @@ async def test_deleting_twice_is_harmless(tmp_path: Path) -> None:
     await blobs.delete(key)
     with pytest.raises(NotFound):
         await blobs.get(key)
+
+
+class Disk:
+    """A disk with so many bytes free; writing what was read takes some away."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+    def usage(self, _path: object) -> shutil._ntuple_diskusage:
+        return shutil._ntuple_diskusage(1 << 40, 0, self.free)
+
+    async def filled_by(self, *chunks: bytes) -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            self.free -= len(chunk)
+            yield chunk
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    disk = Disk(5_000_000)
+    monkeypatch.setattr("storage.blobs.shutil.disk_usage", disk.usage)
+    return disk
+
+
+async def test_below_its_mark_the_disk_takes_no_uploads(tmp_path: Path, disk: Disk) -> None:
+    blobs = FolderBlobs(tmp_path / "new", keep_free=5_000_001)
+    read = disk.filled_by(b"x")
+    with pytest.raises(NoRoom):
+        await blobs.put(read, limit=10)
+    assert disk.free == 5_000_000  # nothing was read
+    with pytest.raises(NoRoom):
+        await blobs.check_room()
+    assert files(tmp_path) == []
+    disk.free += 2
+    assert (await blobs.put(read, limit=10))[2] == 1
+
+
+async def test_a_disk_that_fills_meanwhile_keeps_no_half_file(tmp_path: Path, disk: Disk) -> None:
+    blobs = FolderBlobs(tmp_path, keep_free=3_000_000)
+    with pytest.raises(NoRoom):
+        await blobs.put(disk.filled_by(*[b"x" * 500_000] * 8), limit=10_000_000)
+    assert files(tmp_path) == []
+    assert disk.free >= 3_000_000 - 2 * 500_000 - 1024 * 1024
+
+
+async def test_what_comes_with_a_message_is_kept_below_the_mark(tmp_path: Path, disk: Disk) -> None:
+    blobs = FolderBlobs(tmp_path, keep_free=9_000_000)
+    assert (await blobs.put_whole(b"a mail's file"))[2] == 13
+    await FolderBlobs(tmp_path).check_room()  # without a mark there is no limit
+
+
+async def test_half_files_that_a_crash_left_are_swept_and_those_under_way_are_not(tmp_path: Path) -> None:
+    blobs, now = FolderBlobs(tmp_path), datetime.now(UTC)
+    assert await blobs.sweep(now) == 0
+    key, _, _ = await blobs.put_whole(b"whole")
+    for name, age in (("0" * 32, 61), ("1" * 32, 59)):
+        half = tmp_path / "incoming" / name
+        half.write_bytes(b"half")
+        written = (now - timedelta(minutes=age)).timestamp()
+        os.utime(half, (written, written))
+    assert await blobs.sweep(now - timedelta(hours=1)) == 1
+    assert [path.name for path in (tmp_path / "incoming").iterdir()] == ["1" * 32]
+    assert await blobs.get(key) == b"whole"

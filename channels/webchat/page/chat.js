@@ -299,6 +299,7 @@ async function attach(list) {
 
 function uploadWords({ status, message: code, wait }, { name }) {
   if (code === "upload_quota") return say(code, { minutes: Math.max(1, Math.ceil(wait / 60)) });
+  if (code === "no_room") return say(code);
   return say(status === 413 ? "too_big" : status === 429 ? "slow_down" : "bad_file", { name });
 }
 

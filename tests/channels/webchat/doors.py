@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from conversation.doors import Availability, Doors, Visitor
-from conversation.errors import NotFound, Refused
+from conversation.errors import NoRoom, NotFound, Refused
 from conversation.events import Hint, Topic
 from conversation.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
 from conversation.people import Identity
@@ -25,6 +25,7 @@ class Cards:
     keeper: TaskKeeper = field(default_factory=TaskKeeper)
     failure: Exception | None = None
     is_draining: bool = False
+    disk_full: bool = False
     proxies: Proxies = field(default_factory=Proxies)
     available: Availability = field(default_factory=lambda: Availability(open=True))
     visitors: dict[tuple[str, str], Visitor] = field(default_factory=dict)
@@ -186,6 +187,8 @@ class _Uploads:
     async def add(
         self, data: AsyncIterator[bytes], *, name: str, declared: str, owner: str, limit: int
     ) -> Mapping[str, object]:
+        if self._cards.disk_full:
+            raise NoRoom("the disk is full")
         body = b"".join([chunk async for chunk in data])
         about = {"id": f"f{len(self._cards.files) + 1}", "name": name, "type": "image/png", "size": len(body)}
         self._cards.files[str(about["id"])] = (about, body, owner)

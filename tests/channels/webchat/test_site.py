@@ -364,6 +364,17 @@ async def test_a_body_without_a_length_is_stopped_at_the_quota_and_nothing_of_it
         assert [len(body) for _, body, _ in cards.files.values()] == [49_000, 49_000]
 
 
+async def test_where_the_disk_is_nearly_full_files_are_refused_and_words_are_taken(cards: Cards) -> None:
+    async with chat(cards) as client:
+        bearer, _ = await session(client)
+        cards.disk_full = True
+        refused = await client.post("/chat/site/attachments", data=form(PICTURE), headers=bearer)
+        assert (await problem(refused, 507))["code"] == "no_room"
+        assert int(refused.headers["Retry-After"]) > 0
+        said = await client.post("/chat/site/messages", json={"id": "1", "text": "words"}, headers=bearer)
+        assert said.status == 200
+
+
 def test_a_quota_takes_the_largest_file_at_least() -> None:
     settings = {"attachment_bytes": 1000, "address_bytes": 999}
     assert [fault.message for fault in settings_faults("webchat", "site", settings)] != []
