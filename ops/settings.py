@@ -72,6 +72,12 @@ def _an_hour(span: timedelta) -> timedelta:
     return span
 
 
+def _ten_minutes(span: timedelta) -> timedelta:
+    if span < timedelta(minutes=10):
+        raise ValueError("must be at least '10m': people write a message after they have added a file")
+    return span
+
+
 _Span = Annotated[Duration, AfterValidator(_an_hour)]
 
 
@@ -82,7 +88,7 @@ class Retention(BaseModel):
 
     events: _Span = Keep().events
     outbox: _Span = Keep().outbox
-    uploads: _Span = Keep().uploads
+    uploads: Annotated[Duration, AfterValidator(_ten_minutes)] = Keep().uploads
     quarantine: _Span = Keep().quarantine
     decisions: _Span = Keep().decisions
     audit: _Span = Keep().audit

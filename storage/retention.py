@@ -33,9 +33,14 @@ _FORGET: tuple[tuple[str, TextClause], ...] = tuple(
 )
 # named meanwhile: the row is not NULL any more when its lock is free
 _FORGET_UPLOADS = text(
-    "DELETE FROM attachments WHERE conversation_id IS NULL AND id IN (SELECT id FROM attachments"
-    " WHERE conversation_id IS NULL AND id < :uploads_id ORDER BY id LIMIT :limit) RETURNING key"
+    "DELETE FROM attachments WHERE conversation_id IS NULL AND id IN (SELECT id FROM attachments AS a"
+    " WHERE conversation_id IS NULL AND created_at < :uploads AND (created_at < :brought"
+    " OR EXISTS (SELECT 1 FROM identities AS i WHERE i.id = a.owner)"
+    " OR EXISTS (SELECT 1 FROM agents AS g WHERE g.id = a.owner))"
+    " ORDER BY created_at LIMIT :limit) RETURNING key"
 )
+# files that an account brought with a message that was not stored yet: it is read again, and finds them
+_BROUGHT = timedelta(days=7)
 # what came before its message, and is not awaited any more; files that are here, or given up
 _FORGET_EARLY: tuple[tuple[str, TextClause], ...] = (
     ("early_reports", text("DELETE FROM early_reports WHERE at < :reports")),
@@ -58,7 +63,8 @@ def _prune(c: Connection, now: datetime, limit: int, keep: Keep) -> dict[str, in
 
 
 def _prune_uploads(c: Connection, now: datetime, limit: int, keep: Keep) -> list[str]:
-    return list(c.execute(_FORGET_UPLOADS, {"uploads_id": first_id(now - keep.uploads), "limit": limit}).scalars())
+    before = {"uploads": to_micros(now - keep.uploads), "brought": to_micros(now - max(keep.uploads, _BROUGHT))}
+    return list(c.execute(_FORGET_UPLOADS, {**before, "limit": limit}).scalars())
 
 
 class Retention:

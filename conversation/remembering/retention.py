@@ -11,7 +11,9 @@ class Keep:
 
     events: timedelta = timedelta(days=7)  # a screen that was away for longer starts again
     outbox: timedelta = timedelta(days=30)  # of what was settled: what was said stays in the messages
-    uploads: timedelta = timedelta(days=7)  # never named in a message
+    uploads: timedelta = timedelta(
+        minutes=50
+    )  # never named in a message; looked at every five minutes: gone within the hour
     quarantine: timedelta = timedelta(days=180)  # since the same bytes last came
     decisions: timedelta = timedelta(days=400)
     audit: timedelta = timedelta(days=1100)

@@ -35,8 +35,8 @@ async def test_an_upload_whose_row_is_not_stored_leaves_no_bytes(
 
     monkeypatch.setattr(stage.storage, "begin", overloaded)
     with pytest.raises(NoConnectionFree):
-        await files(stage, tmp_path).add(stream(PNG), name="a.png", declared="", owner="x", limit=5000)
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+        await files(stage, tmp_path / "files").add(stream(PNG), name="a.png", declared="", owner="x", limit=5000)
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
 
 
 async def test_a_session_is_found_by_its_token_on_its_channel_for_thirty_days(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """What the house forgets, and what it does not."""
 
-from collections.abc import AsyncIterator
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from conversation.call_codes import LIFE
-from conversation.errors import NotFound
+from conversation.errors import NotFound, Refused
 from conversation.events import EventType, NewEvent
 from conversation.ids import new_id
 from conversation.message import Attachment, DeliveryReported, MessageRetracted, Status
@@ -35,6 +35,7 @@ from storage.tables import (
     visitor_sessions,
 )
 from tests.fakes import FakeClock
+from tests.storage.makers import hire, meet
 from tests.storage.test_call_codes import pending
 
 WEEK = timedelta(days=7)
@@ -139,30 +140,68 @@ async def test_bytes_that_came_again_stay_in_quarantine(store: Store, clock: Fak
         assert (await work.retention.prune(clock.now(), 100, KEEP))["quarantine"] == 0
 
 
-async def test_only_uploads_that_no_message_names_are_forgotten_with_their_bytes(
+async def _sent_up(store: Store, blobs: FolderBlobs, clock: FakeClock, owner: str) -> StoredAttachment:
+    upload = replace(_upload(clock, (await blobs.put_whole(b"x"))[0]), owner=owner)
+    async with store.begin("test") as work:
+        await work.attachments.add(upload)
+    return upload
+
+
+async def _bind(store: Store, *uploads: StoredAttachment) -> None:
+    async with store.begin("test") as work:
+        await work.attachments.bind([one.attachment.id for one in uploads], conversation=new_id(), owner=None)
+
+
+async def test_only_uploads_that_no_message_names_are_forgotten_with_their_bytes_within_the_hour(
     store: Store, clock: FakeClock, tmp_path: Path
 ) -> None:
     blobs = FolderBlobs(tmp_path)
-
-    async def data() -> AsyncIterator[bytes]:
-        yield b"x"
-
-    keys = [(await blobs.put(data(), limit=10))[0] for _ in range(3)]
-    named, left = _upload(clock, keys[0]), _upload(clock, keys[1])
-    async with store.begin("test") as work:
-        await work.attachments.add(named)
-        await work.attachments.add(left)
-        await work.attachments.bind([named.attachment.id], conversation=new_id(), owner=None)
-    clock.advance(timedelta(days=8))
-    young = _upload(clock, keys[2])
-    async with store.begin("test") as work:
-        await work.attachments.add(young)
-    assert not await Housekeeper(store, blobs, clock, KEEP).once()
-    assert [await _there(blobs, key) for key in keys] == [True, False, True]
+    visitor, agent = (await meet(store)).id, (await hire(store)).id
+    named, *left = [await _sent_up(store, blobs, clock, owner) for owner in (visitor, visitor, agent)]
+    await _bind(store, named)
+    clock.advance(timedelta(minutes=49))
+    young = await _sent_up(store, blobs, clock, visitor)
+    keeper = Housekeeper(store, blobs, clock, Keep())
+    assert not await keeper.uploads()
+    assert [await _there(blobs, one.key) for one in (*left, young)] == [True, True, True]
+    clock.advance(timedelta(minutes=6))  # the next look at the latest
+    assert not await keeper.uploads()
+    assert [await _there(blobs, one.key) for one in (named, *left, young)] == [True, False, False, True]
     async with store.read("test") as work:
         with pytest.raises(NotFound):
-            await work.attachments.get(left.attachment.id)
-        assert (await work.attachments.get(young.attachment.id)).key == keys[2]
+            await work.attachments.get(left[0].attachment.id)
+        assert (await work.attachments.get(young.attachment.id)).key == young.key
+
+
+async def test_files_that_an_account_brought_wait_longer_for_their_message_whatever_their_id(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    blobs = FolderBlobs(tmp_path)
+    early = _upload(clock, (await blobs.put_whole(b"x"))[0])
+    mail = replace(early, owner="mail", attachment=replace(early.attachment, id="0" * 32))  # a digest, not an instant
+    async with store.begin("test") as work:
+        await work.attachments.add(mail)
+    keeper = Housekeeper(store, blobs, clock, Keep())
+    clock.advance(timedelta(days=6))
+    await keeper.uploads()
+    assert await _there(blobs, mail.key)
+    clock.advance(timedelta(days=2))
+    await keeper.uploads()
+    assert not await _there(blobs, mail.key)
+
+
+async def test_an_upload_that_is_named_while_it_is_removed_is_whole_or_gone(
+    store: Store, clock: FakeClock, tmp_path: Path
+) -> None:
+    blobs, visitor = FolderBlobs(tmp_path), (await meet(store)).id
+    uploads = [await _sent_up(store, blobs, clock, visitor) for _ in range(8)]
+    clock.advance(timedelta(hours=1))
+    binding = [_bind(store, one) for one in uploads]
+    keeper = Housekeeper(store, blobs, clock, Keep())
+    fates = await asyncio.gather(*binding[:4], keeper.uploads(), *binding[4:], return_exceptions=True)
+    bound = [fate is None for place, fate in enumerate(fates) if place != 4]
+    assert {type(fate) for fate in fates} <= {type(None), bool, Refused}
+    assert [await _there(blobs, one.key) for one in uploads] == bound
 
 
 async def _there(blobs: FolderBlobs, key: str) -> bool:
