@@ -26,6 +26,10 @@ class Proxies:
             found = _shown(told)
         return found
 
+    def believes(self, peer: str | None) -> bool:
+        """Whether the header of this other end is believed."""
+        return self._is_proxy(_shown(peer or ""))
+
     def _is_proxy(self, remote: str) -> bool:
         address = _address(remote)
         if address is None:

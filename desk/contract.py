@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from channels import strict_json
@@ -65,11 +65,12 @@ class Call(Generic[BodyT, QueryT]):
 
 @dataclass(frozen=True, slots=True)
 class Said(Generic[ModelT]):
-    """An answer with its own status or headers."""
+    """An answer with its own status or headers; each cookie is a header of its own."""
 
     model: ModelT
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Said[Any] | web.StreamResponse | None]]
@@ -203,13 +204,16 @@ def _response(route: Route, answer: object) -> web.StreamResponse:
     if not isinstance(model, BaseModel):
         raise TypeError(f"{route.name} answered {type(model).__name__}")
     status = (said.status if said else None) or route.status
-    return web.Response(
+    response = web.Response(
         status=status,
         body=model.model_dump_json(exclude_unset=True).encode(),
         content_type="application/json",
         charset="utf-8",
         headers=said.headers if said else None,
     )
+    for cookie in said.cookies if said else ():
+        response.headers.add(hdrs.SET_COOKIE, cookie)
+    return response
 
 
 def serve(services: Services, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -7,11 +7,13 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from channels.remote import is_unnamed_proxy, told_apart
 from conversation.people import Agent
 from desk.access import Who, cookie_name, secure
 from desk.answers import AgentRef, LoginOut, Nothing
 from desk.contract import Call, Input, Routes, Said
-from desk.limits import FAILED_LOGINS, network_of
+from desk.devices import device_cookie, device_of
+from desk.limits import FAILED_LOGINS, Attempt, Guesser, TooManyLogins
 from desk.passwords import LONGEST, password_fits
 from desk.problems import Problem, busy
 from desk.services import Services
@@ -38,56 +40,74 @@ class Login(Input):
         return self
 
 
-@routes.add("POST", "/login", who=Who.PUBLIC, faults=(401, 403, 429))
+@routes.add("POST", "/login", who=Who.PUBLIC, faults=(401, 403, 429, 503))
 async def login(call: Call[Login, None]) -> Said[LoginOut]:
-    """Open a session: the answer sets its cookie."""
-    body, services = call.body, call.services
+    """Open a session: the answer sets its cookie, and one by which this device is known the next time."""
+    body = call.body
     if body.token is not None:
-        agent = await _by_token(call, body.token)
+        agent, password_hash = await _by_token(call, body.token), None
     else:
-        agent = await _by_password(call, (body.email or "").strip().lower(), body.password or "")
+        agent, password_hash = await _by_password(call, (body.email or "").strip().lower(), body.password or "")
     if agent is None:
-        services.count("desk.login_failed")
-        log.warning("login_failed", extra={"address": network_of(call.request.remote)})
         raise Problem(401, "wrong_credentials", "this e-mail and password do not belong together")
-    return await _open_session(services, agent)
+    return await _open_session(call.services, agent, password_hash)
 
 
 async def _by_token(call: Call[Login, None], token: str) -> Agent | None:
-    _limit(call, "a token")
-    async with call.services.storage.begin("desk.login") as work:
-        agent = await work.agents.use_token(digest_of(token), now=call.services.clock.now())
-    return _welcome(call, "a token", agent)
+    digest = digest_of(token)
+    guesser = Guesser(account=f"token {digest}", network=_network(call))
+    with _attempt(call, guesser) as attempt:
+        async with call.services.storage.begin("desk.login") as work:
+            agent = await work.agents.use_token(digest, now=call.services.clock.now())
+        return _judged(call, attempt, guesser, agent)
 
 
-async def _by_password(call: Call[Login, None], email: str, password: str) -> Agent | None:
-    _limit(call, email)
-    async with call.services.storage.read("desk.login") as work:
-        found = await work.agents.by_email(email)
-    fits = await password_fits(found[1] if found else None, password)
-    return _welcome(call, email, found[0] if found and fits and not found[0].disabled else None)
+async def _by_password(call: Call[Login, None], email: str, password: str) -> tuple[Agent | None, str | None]:
+    services = call.services
+    async with services.storage.read("desk.login") as work:
+        agent, stored = await work.agents.by_email(email) or (None, None)
+    device = device_of(services, call.request, agent, stored) if agent else None
+    guesser = Guesser(account=email, network=_network(call), device=device)
+    with _attempt(call, guesser) as attempt:
+        fits = await password_fits(stored, password, known=device is not None)
+        welcome = agent if agent and fits and not agent.disabled else None
+        return _judged(call, attempt, guesser, welcome), stored
 
 
-def _limit(call: Call[Login, None], email: str) -> None:
-    wait = call.request.app[FAILED_LOGINS].attempt(email, network_of(call.request.remote))
-    if wait:
-        raise busy("too_many_logins", "too many failed logins", seconds=wait, status=429)
+def _network(call: Call[Login, None]) -> str | None:
+    request, proxies = call.request, call.services.proxies
+    if is_unnamed_proxy(request, proxies) and call.request.app[FAILED_LOGINS].first_unnamed_proxy():
+        log.warning("proxy_not_named", extra={"address": request.remote})
+    return told_apart(request, proxies)
 
 
-def _welcome(call: Call[Login, None], email: str, agent: Agent | None) -> Agent | None:
+def _attempt(call: Call[Login, None], guesser: Guesser) -> Attempt:
+    try:
+        return call.request.app[FAILED_LOGINS].attempt(guesser)
+    except TooManyLogins as error:
+        call.services.count("desk.login_refused")
+        raise busy("too_many_logins", "too many failed logins", seconds=error.wait, status=429) from None
+
+
+def _judged(call: Call[Login, None], attempt: Attempt, guesser: Guesser, agent: Agent | None) -> Agent | None:
     if agent is not None:
-        call.request.app[FAILED_LOGINS].succeeded(email, network_of(call.request.remote))
-    return agent
+        attempt.right()
+        return agent
+    call.services.count("desk.login_failed")
+    attacked = call.request.app[FAILED_LOGINS].attacked(guesser.account)
+    log.warning("login_failed", extra={"address": guesser.network or "not told apart", "account_attacked": attacked})
+    return None
 
 
-async def _open_session(services: Services, agent: Agent) -> Said[LoginOut]:
+async def _open_session(services: Services, agent: Agent, password_hash: str | None) -> Said[LoginOut]:
     token, digest, prefix = new_token("session")
     until = services.clock.now() + _SESSION
     async with services.storage.begin("desk.login") as work:
         await work.agents.add_token(agent.id, digest=digest, kind="session", prefix=prefix, until=until)
     log.info("logged_in", extra={"agent": agent.id})
     said = LoginOut(agent=AgentRef(id=agent.id, name=agent.name), role=agent.role.value, expires_at=until)
-    return Said(said, headers={"Set-Cookie": _cookie(services, token, until)})
+    known = device_cookie(services, agent, password_hash)
+    return Said(said, cookies=(_cookie(services, token, until), *((known,) if known else ())))
 
 
 def _cookie(services: Services, token: str, until: datetime | None) -> str:
@@ -109,4 +129,4 @@ async def logout(call: Call[None, None]) -> Said[Nothing]:
     async with call.services.storage.begin("desk.logout") as work:
         await work.agents.end_token(call.who.digest)
     log.info("logged_out", extra={"agent": call.agent.id})
-    return Said(Nothing(ok=True), headers={"Set-Cookie": _cookie(call.services, "", None)})
+    return Said(Nothing(ok=True), cookies=(_cookie(call.services, "", None),))

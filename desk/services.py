@@ -9,6 +9,7 @@ from channels.supervisor import AccountHealth, Health
 from conversation.decision import StoredDecision
 from conversation.doors import Uploads
 from conversation.ports import Channel, Clock, Inbox, Signals
+from conversation.proxies import Proxies
 from conversation.remembering import Storage
 from conversation.remembering.attachments import StoredAttachment
 from router.agent_calls import AgentCalls
@@ -74,6 +75,7 @@ class Services:
     draining: Callable[[], bool]
     public_url: str
     service_name: str
+    proxies: Proxies = field(default_factory=Proxies)
     site_routes: Sequence[web.RouteDef] = ()
     secure_cookies: bool = False
     metrics_token: str | None = None

@@ -376,6 +376,7 @@ def _services(
         draining=ground.draining.is_set,
         public_url=ground.public_url,
         service_name=service.name,
+        proxies=service.trusted,
         site_routes=_site_routes(channels, _doors(ground, channels, inbox, files)),
         secure_cookies=service.secure_cookies,
         metrics_token=service.metrics_token.get_secret_value() if service.metrics_token else None,

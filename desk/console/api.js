@@ -2,11 +2,11 @@
 
 const root = new URL("../api/v1/", document.baseURI);
 
-/** What went wrong, as problem+json says it; `code` is "network" where no answer came. */
+/** What went wrong, as problem+json says it; `code` is "network" where no answer came, `wait` the seconds of Retry-After. */
 export class ApiError extends Error {
-  constructor(code, status, detail, fields = []) {
+  constructor(code, status, detail, fields = [], wait = 0) {
     super(detail || code);
-    Object.assign(this, { code, status, detail, fields });
+    Object.assign(this, { code, status, detail, fields, wait });
   }
 }
 
@@ -24,7 +24,8 @@ async function call(method, path, body, headers = {}) {
   });
   const said = answer.status === 204 ? null : await answer.json().catch(() => null);
   if (answer.ok) return said;
-  throw new ApiError(said?.code ?? `http_${answer.status}`, answer.status, said?.detail ?? said?.title ?? "", said?.errors);
+  const wait = Number(answer.headers.get("Retry-After")) || 0;
+  throw new ApiError(said?.code ?? `http_${answer.status}`, answer.status, said?.detail ?? said?.title ?? "", said?.errors, wait);
 }
 
 const query = (values) => {

@@ -163,6 +163,7 @@ class FakeDesk:
         self.presence = "offline"
         self.role = "agent"
         self.logged_in = False
+        self.login_wait = 0  # seconds; every login is refused where it is set
         self.asked: list[tuple[str, str, Any]] = []
         self.fail: dict[str, tuple[int, str]] = {}
         self.held: dict[str, Held] = {}
@@ -327,6 +328,9 @@ class FakeDesk:
 
     async def _login(self, request: web.Request) -> web.Response:
         body = await self._body(request)
+        if self.login_wait:
+            headers = {"Retry-After": str(self.login_wait)}
+            return web.json_response({"status": 429, "code": "too_many_logins"}, status=429, headers=headers)
         self.logged_in = body.get("token") == "once" or body.get("password") == "correct horse"
         if not self.logged_in:
             return web.json_response({"status": 401, "code": "wrong_credentials"}, status=401)

@@ -60,6 +60,44 @@ async def test_a_wrong_password_is_told_and_the_right_one_opens_the_desk(
     await expect(page.locator(".row")).to_have_count(1)
 
 
+@pytest.mark.parametrize(
+    ("locale", "scheme", "wait", "words", "button"),
+    [
+        ("en-GB", "light", 2, "Try again in", "Log in"),
+        ("zh-CN", "dark", 40, "秒后重试", "登录"),
+        ("fr-FR", "light", 300, "Réessayez dans 5 min", "Se connecter"),
+        ("de-DE", "dark", 300, "In 5 Min. können Sie", "Anmelden"),
+    ],
+)
+async def test_the_login_page_says_how_long_to_wait_and_waits(
+    desk: FakeDesk,
+    desk_url: str,
+    open_context: OpenContext,
+    locale: str,
+    scheme: str,
+    wait: int,
+    words: str,
+    button: str,
+) -> None:
+    desk.login_wait = wait
+    small = {"width": 390, "height": 700}
+    watched = await open_context(locale=locale, color_scheme=scheme, viewport=small if scheme == "dark" else None)
+    watched.allowed = ("429", "401")
+    page = await watched.page()
+    await page.goto(desk_url)
+    await page.locator("input[name=email]").fill("wei@example.com")
+    await page.locator("input[name=password]").fill("wrong")
+    await page.get_by_role("button", name=button).click()
+    await expect(page.get_by_role("timer")).to_contain_text(words)
+    await expect(page.get_by_role("button", name=button)).to_be_disabled()
+    await shoot(page, f"login-wait-{locale[:2]}-{scheme}")
+    assert not await violations(page)
+    if wait == 2:
+        desk.login_wait = 0
+        await expect(page.get_by_role("button", name=button)).to_be_enabled()
+        await expect(page.get_by_role("timer")).to_have_count(0)
+
+
 async def test_a_login_link_is_used_once_and_leaves_the_address(
     desk: FakeDesk, desk_url: str, open_context: OpenContext
 ) -> None:

@@ -1,6 +1,9 @@
 """Coming in: passwords, one-time tokens, cookies, origins and limits."""
 
+import asyncio
+import threading
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from aiohttp import ClientResponse
 from argon2 import PasswordHasher
 
 from conversation.people import Agent, Role
+from conversation.proxies import Proxies
 from desk import passwords
 from desk.passwords import hash_password, password_fits
 from desk.tokens import new_token
@@ -94,17 +98,127 @@ async def test_without_a_stored_hash_every_password_is_wrong() -> None:
     assert not await password_fits("no hash at all", PASSWORD)
 
 
-async def test_the_sixth_failure_within_five_minutes_must_wait(house: House) -> None:
-    agent, body = await person(house), {"password": "wrong"}
-    for _ in range(5):
-        assert (await login(house, {"email": agent.email, **body})).status == 401
+@pytest.fixture
+def behind_a_proxy(house: House) -> House:
+    """The documented proxy: on this machine, named, and it says for whom it asks."""
+    object.__setattr__(house.services, "proxies", Proxies((ip_network("127.0.0.0/8"),)))
+    return house
+
+
+def of(address: str) -> dict[str, str]:
+    return {"X-Forwarded-For": address}
+
+
+async def guesses(house: House, count: int, body: dict[str, str], **headers: str) -> list[int]:
+    return [(await login(house, body, **headers)).status for _ in range(count)]
+
+
+async def test_wrong_guesses_of_a_stranger_behind_the_proxy_do_not_delay_the_agent(behind_a_proxy: House) -> None:
+    house, stranger = behind_a_proxy, of("203.0.113.9")
+    agent = await person(house)
+    assert await guesses(house, 5, {"email": agent.email, "password": "wrong"}, **stranger) == [401] * 3 + [429] * 2
+    refused = await login(house, {"email": agent.email, "password": PASSWORD}, **stranger)
+    assert (refused.status, (await refused.json())["code"]) == (429, "too_many_logins")
+    assert refused.headers["Retry-After"] == "1"
+    assert (await login(house, {"email": agent.email, "password": PASSWORD}, **of("198.51.100.1"))).status == 200
+    house.clock.advance(timedelta(seconds=1))
+    assert (await login(house, {"email": agent.email, "password": PASSWORD}, **stranger)).status == 200
+
+
+async def test_fifty_wrong_guesses_behind_the_proxy_lock_out_nobody_else(behind_a_proxy: House) -> None:
+    house = behind_a_proxy
+    agents = [await person(house) for _ in range(3)]
+    for number in range(50):
+        email = agents[number].email if number < 3 else f"guess{number}@example.com"
+        assert await guesses(house, 1, {"email": email, "password": "wrong"}, **of("2001:db8:0:1::1")) in ([401], [429])
+    assert await guesses(house, 1, {"email": "x@example.com", "password": "wrong"}, **of("2001:db8:0:1::2")) == [429]
+    for place, agent in enumerate(agents):
+        answer = await login(house, {"email": agent.email, "password": PASSWORD}, **of(f"2001:db8:0:2::{place}"))
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("proxies", [(), ("10.0.0.0/8",)])
+async def test_behind_a_proxy_that_is_not_named_a_stranger_locks_out_nobody_else(
+    house: House, proxies: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    object.__setattr__(house.services, "proxies", Proxies(tuple(ip_network(one) for one in proxies)))
+    mei, wei = await person(house), await person(house)
+    for number in range(60):
+        email = mei.email if number % 2 else f"guess{number}@example.com"
+        await login(house, {"email": email, "password": "wrong"}, **of("203.0.113.9"))
+    assert (await login(house, {"email": wei.email, "password": PASSWORD}, **of("198.51.100.1"))).status == 200
+    attacked = await login(house, {"email": mei.email, "password": PASSWORD}, **of("198.51.100.2"))
+    assert (attacked.status, int(attacked.headers["Retry-After"])) == (429, 1)
+    assert [record.message for record in caplog.records].count("proxy_not_named") == 1
+
+
+async def test_a_device_that_logged_in_before_is_not_delayed_by_strangers(house: House) -> None:
+    agent = await person(house)
     answer = await login(house, {"email": agent.email, "password": PASSWORD})
-    assert (answer.status, (await answer.json())["code"]) == (429, "too_many_logins")
-    assert 0 < int(answer.headers["Retry-After"]) <= 301
-    spoofed = await login(house, {"email": agent.email, "password": PASSWORD}, **{"X-Forwarded-For": "9.9.9.9"})
-    assert spoofed.status == 429
-    house.clock.advance(timedelta(minutes=5, seconds=1))
-    assert (await login(house, {"email": agent.email, "password": PASSWORD})).status == 200
+    device = answer.cookies["huntgroup-device"]
+    assert (device["httponly"], device["samesite"], device["path"]) == (True, "Strict", "/")
+    house.client.session.cookie_jar.clear()
+    assert 429 in await guesses(house, 9, {"email": agent.email, "password": "wrong"})
+    right = {"email": agent.email, "password": PASSWORD}
+    assert (await login(house, right)).status == 429
+    forged = {"Cookie": f"huntgroup-device={'0' * 64}"}
+    assert (await login(house, right, **forged)).status == 429
+    known = {"Cookie": f"huntgroup-device={device.value}"}
+    assert (await login(house, right, **known)).status == 200
+    house.client.session.cookie_jar.clear()
+    assert (await house.client.get("/api/v1/me", headers=known)).status == 401  # it opens nothing
+    other = await person(house)
+    assert 429 in await guesses(house, 5, {"email": other.email, "password": "wrong"}, **known)
+
+
+async def test_a_new_password_forgets_the_devices(house: House) -> None:
+    agent = await person(house)
+    device = (await login(house, {"email": agent.email, "password": PASSWORD})).cookies["huntgroup-device"].value
+    async with house.store.begin("test") as work:
+        await work.agents.update(agent, password_hash=await hash_password("another long password"))
+    house.client.session.cookie_jar.clear()
+    await guesses(house, 3, {"email": agent.email, "password": "wrong"})
+    body = {"email": agent.email, "password": "another long password"}
+    assert (await login(house, body, Cookie=f"huntgroup-device={device}")).status == 429
+
+
+async def test_guessed_tokens_are_delayed_by_network_and_delay_no_other(behind_a_proxy: House) -> None:
+    house = behind_a_proxy
+    agent = await person(house)
+    token, digest, prefix = new_token("login")
+    async with house.store.begin("test") as work:
+        until = house.clock.now() + timedelta(minutes=10)
+        await work.agents.add_token(agent.id, digest=digest, kind="login", prefix=prefix, until=until)
+    codes = [(await login(house, {"token": f"hgl_{n}"}, **of("203.0.113.9"))).status for n in range(25)]
+    assert codes == [401] * 21 + [429] * 4
+    assert (await login(house, {"token": token}, **of("198.51.100.1"))).status == 200
+
+
+async def test_a_flood_of_logins_keeps_no_thread_from_anything_else(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent, release = await person(house), threading.Event()
+
+    def slow(_stored: str, _password: str) -> bool:
+        return release.wait(30)
+
+    monkeypatch.setattr(passwords, "_fits", slow)
+    flood = [
+        asyncio.create_task(login(house, {"email": f"guess{number}@example.com", "password": "x"}))
+        for number in range(40)
+    ]
+    try:
+        refused, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
+        answer = next(iter(refused)).result()
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+        sent = house.client.post("/api/v1/attachments?name=a.png", data=b"\x89PNG", headers=house.key(agent))
+        async with asyncio.timeout(20):
+            assert (await sent).status == 201
+            await asyncio.to_thread(int)
+        assert not release.is_set()
+    finally:
+        release.set()
+        await asyncio.gather(*flood)
 
 
 async def test_right_passwords_are_not_counted(house: House) -> None:

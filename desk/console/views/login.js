@@ -36,6 +36,7 @@ export async function enterByAddress(fail) {
 export function Login({ fault }) {
   const [problem, setProblem] = useState(fault);
   const [busy, setBusy] = useState(false);
+  const left = useSecondsOf(problem);
   const first = useRef(null);
   useEffect(() => first.current?.focus(), []);
   const submit = async (event) => {
@@ -54,11 +55,28 @@ export function Login({ fault }) {
       <label>${say("login.email")}<input ref=${first} name="email" type="email" autocomplete="username" required /></label>
       <label>${say("login.password")}<input name="password" type="password" autocomplete="current-password" required /></label>
       <p role="alert" class="bad">${problem ? loginWords(problem) : ""}</p>
-      <button class="main" disabled=${busy}>${say("login.enter")}</button>
+      <p class="quiet" role="timer">${left ? waitWords(left) : ""}</p>
+      <button class="main" disabled=${busy || left > 0}>${say("login.enter")}</button>
       <div class="foot"><${LanguageChoice} /></div>
     </form>
   </main>`;
 }
+
+// How long is left of the wait that was asked for: what is tried sooner would only be refused.
+function useSecondsOf(problem) {
+  const [left, setLeft] = useState(0);
+  useEffect(() => {
+    const end = Date.now() + (problem?.wait ?? 0) * 1_000;
+    const tick = () => setLeft(Math.max(0, Math.ceil((end - Date.now()) / 1_000)));
+    tick();
+    if (!problem?.wait) return undefined;
+    const timer = setInterval(tick, 500);
+    return () => clearInterval(timer);
+  }, [problem]);
+  return left;
+}
+
+const waitWords = (left) => (left < 120 ? say("login.wait", { seconds: left }) : say("login.wait_long", { minutes: Math.ceil(left / 60) }));
 
 function loginWords(fault) {
   if (fault.status === 401 || fault.status === 422) return say("login.wrong");
