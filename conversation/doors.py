@@ -1,6 +1,6 @@
 """What the house gives the customers' pages: the files of a channel that serve them see these ports and no more."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -100,6 +100,10 @@ class Uploads(Protocol):
         self, data: AsyncIterator[bytes], *, name: str, declared: str, owner: str, limit: int
     ) -> Mapping[str, object]:
         """`{"id", "name", "type", "size"}`; raises `Refused` for size or type. `owner` is an identity or agent id."""
+        ...
+
+    async def all_there(self, attachments: Sequence[str]) -> bool:
+        """Whether none of these files was removed. Whose they are is checked when a message names them."""
         ...
 
     async def open(self, attachment: str, *, identity: str | None) -> tuple[Mapping[str, object], bytes]:

@@ -18,6 +18,7 @@ HuntgroupError
     Conflict                   somebody else was faster, or the request contradicts the state: 409
     NotFound                   404
     Refused                    what the database will never accept: a poison row
+      AttachmentGone           a message names a file that is not there, or somebody else's: 409
   UnlawfulMove                 a conversation's state does not allow this move: 409
   Forbidden                    this person may not do this: 403
 """
@@ -144,6 +145,10 @@ class NotFound(StoreError):
 
 class Refused(StoreError):
     """The database refuses these values whatever is tried: a poison row, or a broken constraint."""
+
+
+class AttachmentGone(Refused):
+    """A message names a file that is not there (any more), or that is somebody else's: one answer for both."""
 
 
 class UnlawfulMove(HuntgroupError):

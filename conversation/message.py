@@ -330,7 +330,10 @@ InboundEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """What became of one inbound event, told after the commit. `quarantined` is the row's id where it could not be read."""
+    """What became of one inbound event, told after the commit.
+
+    `quarantined` is the row's id where it could not be read; `attachment_gone` says that it names a file that is not there any more.
+    """
 
     external_id: str
     conversation: str | None
@@ -340,3 +343,4 @@ class Accepted:
     seq: int | None = None
     feed_seq: int | None = None
     quarantined: str | None = None
+    attachment_gone: bool = False

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from conversation.errors import (
+    AttachmentGone,
     Conflict,
     Forbidden,
     HuntgroupError,
@@ -106,6 +107,7 @@ _OF: dict[type[HuntgroupError], Callable[[Any], Problem]] = {
     MalformedPayload: lambda error: Problem(400, error.code, error.detail),
     NotFound: lambda _: Problem(404, "not_found", "there is no such thing, or you may not see it"),
     Overloaded: lambda error: busy("overloaded", "too much arrives at once", seconds=error.retry_after),
+    AttachmentGone: lambda _: Problem(409, "attachment_gone", "a file of this message is not there any more"),
     Refused: lambda _: Problem(422, "refused", "these values cannot be stored"),
     NoRoom: lambda _: busy("no_room", "too little of the disk is free to keep files", seconds=300, status=507),
     NoConnectionFree: lambda error: busy("store_unavailable", str(error), seconds=5),

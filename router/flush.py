@@ -285,5 +285,12 @@ def _accepted(event: MessageReceived, one: Admitted, queues: Mapping[str, str], 
     )
 
 
-def put_aside_as(event: Kept, row: str) -> Accepted:
-    return Accepted(external_id=event.external_id, conversation=None, message=None, queue=None, quarantined=row)
+def put_aside_as(event: Kept, row: str, *, gone: bool = False) -> Accepted:
+    return Accepted(
+        external_id=event.external_id,
+        conversation=None,
+        message=None,
+        queue=None,
+        quarantined=row,
+        attachment_gone=gone,
+    )

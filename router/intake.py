@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from conversation.decision import StoredDecision
-from conversation.errors import Conflict, Overloaded, Refused, StoreUnavailable
+from conversation.errors import AttachmentGone, Conflict, Overloaded, Refused, StoreUnavailable
 from conversation.ids import new_id
 from conversation.message import Accepted, InboundEvent, Malformed, MessageReceived
 from conversation.people import Identity
@@ -264,7 +264,7 @@ class IntakeFlow:
         if (cursor := arrival.committed_cursor) is not None:
             await self._keep_cursor(event.channel, cursor)
         if refused:
-            arrival.answer(put_aside_as(event, row))
+            arrival.answer(put_aside_as(event, row, gone=isinstance(error, AttachmentGone)))
         else:
             arrival.fail(error, kept=True)
 

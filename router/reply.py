@@ -7,7 +7,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from conversation import thread
-from conversation.errors import Conflict, NotFound
+from conversation.errors import AttachmentGone, Conflict, NotFound
 from conversation.events import EventType, Hint, Topic
 from conversation.ids import new_id
 from conversation.message import Attachment, Author, AuthorKind, Direction, Message, Status
@@ -64,7 +64,7 @@ class Replies(Moves):
         async with self._locked("say", agent, conversation) as (work, before):
             text = clean_text(text or (template.in_words() if template else ""))
             to = None if note else await self._recipient(work, before, channel)
-            files = tuple([(await work.attachments.get(attachment)).attachment for attachment in attachments])
+            files = await _files(work, attachments)
             draft = self._draft(agent, before, text, client_id=client_id, to=to, files=files)
             draft = replace(draft, template=template.name if template and to else None)
             body_hash = _hash_of(text, channel, note, attachments, template)
@@ -239,6 +239,13 @@ class Replies(Moves):
         if self._clock.now() - last.created_at > _TOKEN_LIVES:
             return None
         return await work.customers.use_token(to)
+
+
+async def _files(work: Work, attachments: Sequence[str]) -> tuple[Attachment, ...]:
+    try:
+        return tuple([(await work.attachments.get(attachment)).attachment for attachment in attachments])
+    except NotFound:
+        raise AttachmentGone("a file of this message is not there any more") from None
 
 
 def _hash_of(

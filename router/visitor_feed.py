@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -188,6 +188,13 @@ class Files:
         except BaseException:  # nobody learns the id, and nothing would ever remove bytes without a row
             await self._blobs.delete(stored.key)
             raise
+
+    async def all_there(self, attachments: Sequence[str]) -> bool:
+        """Whether none of these files was removed. Whose they are is checked when a message names them."""
+        if not attachments:
+            return True
+        async with self._storage.read("uploads_there") as work:
+            return await work.attachments.known(attachments) == set(attachments)
 
     async def open(self, attachment: str, *, identity: str | None) -> tuple[Mapping[str, object], bytes]:
         """Its description and bytes, for whoever may see it; `identity` None means an agent whose right was checked."""

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from conversation.errors import NotFound, Refused
+from conversation.errors import AttachmentGone, NotFound, Refused
 from conversation.message import Attachment
 from conversation.remembering.attachments import StoredAttachment
 from storage.rows import Values, stored_attachment_of
@@ -52,7 +52,7 @@ def _get(c: Connection, attachment: str) -> StoredAttachment:
 def _check(stored: StoredAttachment | None, conversation: str, owners: Collection[str]) -> Attachment:
     """One answer for what is not there and what is somebody else's: ids cannot be guessed at."""
     if stored is None or (owners and stored.owner not in owners):
-        raise Refused("there is no such attachment")
+        raise AttachmentGone("there is no such attachment")
     if stored.conversation not in (None, conversation):
         raise Refused("this attachment belongs to another conversation")
     return stored.attachment

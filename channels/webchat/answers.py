@@ -8,7 +8,7 @@ from aiohttp import BodyPartReader, hdrs, web
 
 from channels import media
 from channels.webchat import assets, normalize, render
-from conversation.errors import HuntgroupError, MalformedPayload, NoRoom, NotFound, Overloaded, Refused
+from conversation.errors import AttachmentGone, HuntgroupError, MalformedPayload, NoRoom, NotFound, Overloaded, Refused
 
 BODY_LIMIT = 128 * 1024
 _DISK_PAUSE = 300  # seconds: room is made by people, or as uploads that no message names are removed
@@ -43,8 +43,14 @@ def told(error: Exception) -> Problem:
     if isinstance(error, NotFound):
         return Problem(status=404, code="not_found", detail="there is no such thing here")
     if isinstance(error, Refused):
-        return Problem(status=422, code="refused", detail=str(error))
+        return _refused(error)
     return _later(error)
+
+
+def _refused(error: Refused) -> Problem:
+    if isinstance(error, AttachmentGone):
+        return Problem(status=409, code="attachment_gone", detail=str(error))
+    return Problem(status=422, code="refused", detail=str(error))
 
 
 def _later(error: Exception) -> Problem:

@@ -22,10 +22,10 @@ from channels.webchat.answers import (
     told,
 )
 from channels.webchat.chat_socket import ChatSockets
-from channels.webchat.files import ChatFiles
+from channels.webchat.files import ChatFiles, stored
 from channels.webchat.guards import Guards, Place
 from conversation.doors import Doors, Visitor
-from conversation.errors import MalformedPayload, Overloaded, Refused, SignatureRejected, StoreError
+from conversation.errors import MalformedPayload, Overloaded, SignatureRejected, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -231,9 +231,7 @@ class _Site:
         said = normalize.said(data, text_limit=place.settings.text_limit)
         locale = normalize.locale_of(request.headers.get(hdrs.ACCEPT_LANGUAGE))
         event = normalize.received(said, visitor, received_at=self._doors.clock.now(), locale=locale, raw=raw)
-        accepted = (await self._doors.inbox.accept([event]))[0]
-        if accepted.quarantined is not None:
-            raise Refused("this message could not be stored")
+        accepted = await stored(self._doors, event, said)
         if accepted.duplicate and not await self._said_before(visitor, said, accepted.feed_seq):
             raise Problem(status=409, code="idempotency_mismatch", detail="this id was used for another message")
         return answer({"seq": accepted.feed_seq, "id": said.client_id, "conversation": accepted.conversation})

@@ -28,6 +28,7 @@ class FakeChat:
         self.status: Json = {"open": True, "next_opening": None}
         self.answering = True
         self.close_next: int | None = None
+        self.removed = False  # files that a message names
         self.refusal: tuple[int, str] | None = None  # of uploads: status and code
         self.origin = ""
         self.follow_up: str | None = None
@@ -161,6 +162,10 @@ class FakeChat:
         self.frames.append(frame)
         said = frame.get("send")
         if said is None or not self.answering:
+            return
+        if self.removed and said.get("attachments"):
+            gone = {"code": "attachment_gone", "detail": "not there any more", "id": said["id"]}
+            await socket.send_str(json.dumps({"error": gone}))
             return
         if said["id"] not in self.said:
             attached = [self._about(number) for number in said.get("attachments", [])]

@@ -171,6 +171,28 @@ async def test_a_refused_file_is_explained_in_the_visitors_language(
     await expect(page.locator(".mine .bubble")).to_have_text("without a file")
 
 
+async def test_a_message_whose_file_was_removed_keeps_its_words(
+    chat: FakeChat, chat_url: str, open_context: OpenContext
+) -> None:
+    page = await enter(open_context, chat_url)
+    await page.locator("#file").set_input_files([FilePayload(name="a.png", mimeType="image/png", buffer=PIXEL)])
+    await expect(page.locator(".chip")).to_have_count(1)
+    chat.removed = True
+    await write(page, "see the picture")
+    await expect(page.locator("#trouble")).to_have_text(
+        "A file was removed because it was not sent in time. Please attach it again."
+    )
+    await expect(page.locator(".mine")).to_contain_text("Not sent")
+    await shoot(page, "chat-file-removed")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator(".mine")).to_contain_text("Sent")
+    sent = [frame["send"] for frame in chat.frames if "send" in frame]
+    assert [("attachments" in one, one["text"]) for one in sent] == [
+        (True, "see the picture"),
+        (False, "see the picture"),
+    ]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("locale", "tag", "words"),

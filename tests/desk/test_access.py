@@ -159,9 +159,10 @@ async def test_nobody_names_a_file_that_another_agent_brought(house: House) -> N
     async with house.client.post("/api/v1/attachments", data=b"\x89PNG", headers=house.key(cast["other"])) as answer:
         file = (await answer.json())["id"]
     made = await house.talk("payments")
-    body = {"id": "1", "text": "see", "attachments": [file]}
-    status, _ = await house.ask(cast["served"], "POST", f"/api/v1/conversations/{made.id}/messages", body)
-    assert status == 422
+    for number, named in enumerate((file, "removed")):  # one answer for both
+        body = {"id": f"{number}", "text": "see", "attachments": [named]}
+        status, told = await house.ask(cast["served"], "POST", f"/api/v1/conversations/{made.id}/messages", body)
+        assert (status, told["code"]) == (409, "attachment_gone")
 
 
 async def test_a_disabled_agent_is_nobody(house: House) -> None:

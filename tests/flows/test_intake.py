@@ -412,6 +412,12 @@ async def test_a_request_to_be_called_is_kept_as_words(stage: Stage) -> None:
     assert "+8613800138000" in text
 
 
+async def test_a_message_that_names_a_file_that_is_gone_says_so(stage: Stage) -> None:
+    gone = await stage.write("see", attachments=(Attachment(id="removed", name="", type=""),))
+    assert (gone.attachment_gone, gone.message, gone.quarantined is not None) == (True, None, True)
+    assert not (await stage.write("without it", external_id="m2")).attachment_gone
+
+
 async def test_an_edit_is_not_lost(stage: Stage) -> None:
     edit = MessageEdited(channel="site", external_id="x", text="new words", received_at=stage.clock.now())
     async with stage.intake() as inbox:

@@ -33,6 +33,7 @@ function heard(kind, value) {
     if (value && value.direction !== "in") arrived();
     return draw();
   }
+  if (kind === "gone") return put(trouble, say("attachment_gone"));
   if (kind === "status") availability = value;
   if (kind === "line") line = value;
   if (kind === "typing") return showTyping(value);

@@ -115,10 +115,19 @@ export class Feed {
 
   on_error(error) {
     const own = this.queue.find((entry) => entry.id === error.id);
-    if (own && !["overloaded", "unavailable", "store_unavailable", "retry"].includes(error.code)) own.state = "failed";
+    if (own && error.code === "attachment_gone") this.withoutFiles(own);
+    else if (own && !["overloaded", "unavailable", "store_unavailable", "retry"].includes(error.code)) own.state = "failed";
     else if (own) setTimeout(() => this.flush(), 2_000);
     this.save();
     this.heard("messages");
+  }
+
+  // Its files were removed before it was sent: the words stay, to be sent without them.
+  withoutFiles(own) {
+    own.attachments = [];
+    own.state = "failed";
+    if (!own.text) this.queue = this.queue.filter((other) => other !== own);
+    this.heard("gone");
   }
 
   keep(message) {

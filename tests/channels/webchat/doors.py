@@ -194,6 +194,9 @@ class _Uploads:
         self._cards.files[str(about["id"])] = (about, body, owner)
         return about
 
+    async def all_there(self, attachments: Sequence[str]) -> bool:
+        return set(attachments) <= set(self._cards.files)
+
     async def open(self, attachment: str, *, identity: str | None) -> tuple[Mapping[str, object], bytes]:
         about, body, owner = self._cards.files.get(attachment, ({}, b"", ""))
         if owner != identity:

@@ -287,6 +287,18 @@ async def test_a_file_is_uploaded_named_and_fetched_by_its_owner_only(client: Cl
     await problem(await client.get(f"/chat/site/attachments/{about['id']}", headers=other), 404)
 
 
+async def test_a_message_that_names_a_removed_file_is_told_so_and_goes_without_it(client: Client, cards: Cards) -> None:
+    bearer, _ = await session(client)
+    about = await (await client.post("/chat/site/attachments", data=form(PICTURE), headers=bearer)).json()
+    cards.files.clear()
+    body = {"id": "1", "text": "see", "attachments": [about["id"]]}
+    refused = await client.post("/chat/site/messages", json=body, headers=bearer)
+    assert (await problem(refused, 409))["code"] == "attachment_gone"
+    assert cards.events == []
+    again = await client.post("/chat/site/messages", json={"id": "1", "text": "see"}, headers=bearer)
+    assert again.status == 200
+
+
 async def test_a_file_over_the_limit_is_refused(cards: Cards) -> None:
     async with chat(cards, attachment_bytes=1000) as client:
         bearer, _ = await session(client)

@@ -70,6 +70,15 @@ async def test_what_was_missed_is_replayed_once_and_in_order_then_it_is_live(cli
     assert (await frames_until(socket, "message"))[-1]["message"]["seq"] == 251
 
 
+async def test_a_frame_that_names_a_removed_file_gets_an_error_of_its_own(client: Client, cards: Cards) -> None:
+    bearer, _ = await session(client)
+    socket = await hello(client, bearer)
+    await frames_until(socket, "status")
+    await socket.send_json({"send": {"id": "one", "text": "see", "attachments": ["removed"]}})
+    error = (await frames_until(socket, "error"))[-1]["error"]
+    assert (error["code"], error["id"], cards.events) == ("attachment_gone", "one", [])
+
+
 async def test_a_frame_sent_is_acknowledged_and_comes_back_as_message(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client, language="zh")
     socket = await hello(client, bearer)
