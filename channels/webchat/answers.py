@@ -8,7 +8,16 @@ from aiohttp import BodyPartReader, hdrs, web
 
 from channels import media
 from channels.webchat import assets, normalize, render
-from conversation.errors import AttachmentGone, HuntgroupError, MalformedPayload, NoRoom, NotFound, Overloaded, Refused
+from conversation.errors import (
+    AttachmentGone,
+    Conflict,
+    HuntgroupError,
+    MalformedPayload,
+    NoRoom,
+    NotFound,
+    Overloaded,
+    Refused,
+)
 
 BODY_LIMIT = 128 * 1024
 _DISK_PAUSE = 300  # seconds: room is made by people, or as uploads that no message names are removed
@@ -42,6 +51,12 @@ def told(error: Exception) -> Problem:
         return Problem(status=400, code=error.code, detail=error.detail)
     if isinstance(error, NotFound):
         return Problem(status=404, code="not_found", detail="there is no such thing here")
+    return _not_stored(error)
+
+
+def _not_stored(error: Exception) -> Problem:
+    if isinstance(error, Conflict):
+        return Problem(status=409, code=error.code, detail=error.detail)
     if isinstance(error, Refused):
         return _refused(error)
     return _later(error)

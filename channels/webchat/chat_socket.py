@@ -9,12 +9,19 @@ from typing import Any
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
 from channels.sockets import SocketWriter
-from channels.webchat import normalize, render
-from channels.webchat.files import stored
+from channels.webchat import normalize, render, repeats
 from channels.webchat.guards import Guards, Place
 from channels.webchat.visitors import Seat, Visitors
 from conversation.doors import Doors, Visitor
-from conversation.errors import AttachmentGone, HuntgroupError, MalformedPayload, Overloaded, Refused, StoreError
+from conversation.errors import (
+    AttachmentGone,
+    Conflict,
+    HuntgroupError,
+    MalformedPayload,
+    Overloaded,
+    Refused,
+    StoreError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +114,8 @@ class ChatSockets:
             seat.writer.offer(_error("invalid", str(fault), id=_id_in(frame), errors=errors))
         except AttachmentGone as fault:
             seat.writer.offer(_error("attachment_gone", str(fault), id=_id_in(frame)))
+        except Conflict as fault:
+            seat.writer.offer(_error(fault.code, fault.detail, id=_id_in(frame)))
         except Refused as fault:
             seat.writer.offer(_error("refused", str(fault), id=_id_in(frame)))
         except Overloaded as fault:
@@ -134,7 +143,7 @@ class ChatSockets:
             raise _Dismissed(POLICY_MANY, "too many messages")
         raw = json.dumps(what, ensure_ascii=False).encode(errors="surrogatepass")
         event = normalize.received(said, seat.visitor, received_at=self._doors.clock.now(), locale=seat.locale, raw=raw)
-        accepted = await stored(self._doors, event, said)
+        accepted = await repeats.store(self._doors, seat.visitor, said, event)
         answer = {"id": said.client_id, "seq": accepted.feed_seq, "conversation": accepted.conversation}
         seat.writer.offer(render.frame("sent", answer))
 

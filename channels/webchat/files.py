@@ -8,25 +8,11 @@ from aiohttp import hdrs, web
 from channels.quotas import QuotaExceeded, Reservation, reserved
 from channels.webchat.answers import Problem, answer, checked, file_part, too_large
 from channels.webchat.guards import Guards, Place
-from channels.webchat.normalize import Said
 from conversation.doors import Doors, Visitor
-from conversation.errors import AttachmentGone, Refused
-from conversation.message import Accepted, MessageReceived
+from conversation.errors import Refused
 
 FORM_OVERHEAD = 64 * 1024
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-
-
-async def stored(doors: Doors, event: MessageReceived, said: Said) -> Accepted:
-    """Bring a visitor's message in. Raises `AttachmentGone` where a file that it names was removed, also in this very moment."""
-    if not await doors.uploads.all_there(said.attachments):
-        raise AttachmentGone("a file of this message is not there any more")
-    accepted = (await doors.inbox.accept([event]))[0]
-    if accepted.attachment_gone:
-        raise AttachmentGone("a file of this message is not there any more")
-    if accepted.quarantined is not None:
-        raise Refused("this message could not be stored")
-    return accepted
 
 
 class ChatFiles:

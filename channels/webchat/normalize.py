@@ -138,11 +138,6 @@ def received(
     )
 
 
-def is_stored_as(text: str, stored: str) -> bool:
-    """Whether this text became that one: what the house takes away (NUL, lone surrogates, erased words) is no other text."""
-    return text.startswith(stored) or "\ufffd" in stored
-
-
 def external_id(address: str, client_id: str) -> str:
     """The id under which a visitor's message is unique for ever."""
     return f"{address}:{client_id}"

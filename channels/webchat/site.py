@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-from channels.webchat import assets, identity, normalize, render
+from channels.webchat import assets, identity, normalize, render, repeats
 from channels.webchat.account import Webchat
 from channels.webchat.answers import (
     Problem,
@@ -22,7 +22,7 @@ from channels.webchat.answers import (
     told,
 )
 from channels.webchat.chat_socket import ChatSockets
-from channels.webchat.files import ChatFiles, stored
+from channels.webchat.files import ChatFiles
 from channels.webchat.guards import Guards, Place
 from conversation.doors import Doors, Visitor
 from conversation.errors import MalformedPayload, Overloaded, SignatureRejected, StoreError
@@ -231,17 +231,8 @@ class _Site:
         said = normalize.said(data, text_limit=place.settings.text_limit)
         locale = normalize.locale_of(request.headers.get(hdrs.ACCEPT_LANGUAGE))
         event = normalize.received(said, visitor, received_at=self._doors.clock.now(), locale=locale, raw=raw)
-        accepted = await stored(self._doors, event, said)
-        if accepted.duplicate and not await self._said_before(visitor, said, accepted.feed_seq):
-            raise Problem(status=409, code="idempotency_mismatch", detail="this id was used for another message")
+        accepted = await repeats.store(self._doors, visitor, said, event)
         return answer({"seq": accepted.feed_seq, "id": said.client_id, "conversation": accepted.conversation})
-
-    async def _said_before(self, visitor: Visitor, said: normalize.Said, seq: int | None) -> bool:
-        """Whether the message that was stored under this id is this one."""
-        if seq is None:
-            return True
-        found = await self._doors.feed.after(visitor.identity.id, seq - 1, 1)
-        return not found or normalize.is_stored_as(said.text, found[0].text)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         try:

@@ -171,6 +171,9 @@ class FakeChat:
             attached = [self._about(number) for number in said.get("attachments", [])]
             kept = await self._keep("in", said["text"], {"kind": "customer"}, attached, client_id=said["id"])
             self.said[said["id"]] = kept["seq"]
-        await socket.send_str(
-            json.dumps({"sent": {"id": said["id"], "seq": self.said[said["id"]], "conversation": "c1"}})
-        )
+        seq = self.said[said["id"]]
+        if self.log[seq - 1]["text"] != said["text"]:
+            refusal = {"code": "idempotency_mismatch", "detail": "used", "id": said["id"]}
+            await socket.send_str(json.dumps({"error": refusal}))
+        else:
+            await socket.send_str(json.dumps({"sent": {"id": said["id"], "seq": seq, "conversation": "c1"}}))

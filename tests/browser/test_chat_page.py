@@ -11,6 +11,7 @@ from playwright.async_api import FilePayload, Page, expect
 from conversation.choices import with_choices
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.browser.fake_chat import FakeChat
+from tests.browser.fake_desk import moment
 
 pytestmark = pytest.mark.browser
 PIXEL = bytes.fromhex(
@@ -108,6 +109,23 @@ async def test_the_page_obeys_close_codes(
     await expect(page.locator(".theirs .bubble")).to_have_text("before")
     await expect(page.locator(".message")).to_have_count(1)
     assert len(chat.sessions) == sessions
+
+
+async def test_other_words_under_a_used_id_stay_on_the_page_and_are_sent_anew(
+    chat: FakeChat, chat_url: str, open_context: OpenContext
+) -> None:
+    page = await enter(open_context, chat_url)
+    await write(page, "one")
+    await expect(page.locator(".mine")).to_contain_text("Sent")
+    waiting = [{"id": next(iter(chat.said)), "text": "two", "attachments": [], "at": moment(), "state": "sending"}]
+    await page.evaluate("(queue) => localStorage.setItem('huntgroup.site.queue', JSON.stringify(queue))", waiting)
+    await page.reload()
+    await expect(page.locator(".mine").last).to_contain_text("Not sent")
+    await expect(page.locator(".mine .bubble")).to_have_text(["one", "two"])
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.locator(".mine").last).to_contain_text("Sent")
+    await expect(page.locator(".mine .bubble")).to_have_text(["one", "two"])
+    assert [message["text"] for message in chat.log] == ["one", "two"]
 
 
 async def test_enter_breaks_no_composition_and_shift_enter_makes_a_line(

@@ -85,7 +85,8 @@ export class Feed {
 
   on_message(message) {
     this.keep(message);
-    const own = this.queue.find((entry) => entry.id === (message.client_id ?? message.id) || entry.seq === message.seq);
+    // other words under the same id are for the server to judge: it answers every send
+    const own = this.queue.find((entry) => entry.id === message.client_id && entry.text === message.text);
     if (own) this.settle(own);
     this.heard("messages", message);
   }
@@ -115,6 +116,7 @@ export class Feed {
 
   on_error(error) {
     const own = this.queue.find((entry) => entry.id === error.id);
+    if (own && error.code === "idempotency_mismatch") own.id = newId(); // kept here, and free to be sent anew
     if (own && error.code === "attachment_gone") this.withoutFiles(own);
     else if (own && !["overloaded", "unavailable", "store_unavailable", "retry"].includes(error.code)) own.state = "failed";
     else if (own) setTimeout(() => this.flush(), 2_000);

@@ -76,7 +76,8 @@ class Cards:
         if known is None:
             self.events.append(event)
             author = Author(kind=AuthorKind.CUSTOMER, id=event.sender.id)
-            known = self.add(event.sender.id, event.text, Direction.IN, author, external_id=event.external_id)
+            about: dict[str, Any] = {"external_id": event.external_id, "attachments": event.attachments}
+            known = self.add(event.sender.id, event.text, Direction.IN, author, **about)
         return Accepted(
             external_id=event.external_id,
             conversation=known.conversation,
