@@ -86,6 +86,19 @@ class Agent:
     disabled: bool = False
     created_at: datetime | None = None
 
+    @property
+    def public_name(self) -> str | None:
+        """The name that customers see. None where there is only a login: the account's or the service's name then stands alone."""
+        same = self.name.strip().casefold() == self.email.strip().casefold()
+        return None if same else public_name(self.name)
+
+
+def public_name(name: str | None) -> str | None:
+    """A stored author's name as customers may see it: never an e-mail address, since agents log in with theirs."""
+    bare = (name or "").strip()
+    words = bare.replace("\uff20", "@").split()  # the fullwidth @ of Chinese keyboards
+    return None if not bare or any("@" in word[1:-1] for word in words) else bare
+
 
 DEFAULT_CAPACITY: Mapping[WorkKind, int] = {
     WorkKind.CHAT: 3,

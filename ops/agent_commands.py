@@ -48,7 +48,7 @@ def names_of(text: str) -> tuple[str, ...]:
 
 def _person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("email")
-    parser.add_argument("--name")
+    parser.add_argument("--name", help="what customers see; without it they see your service's name alone")
     parser.add_argument("--role", choices=[role.value for role in Role])
     parser.add_argument("--languages", type=levels_of, metavar="zh:5,en:3", help="with levels 1 to 5")
     parser.add_argument("--skills", type=levels_of, metavar="payments:4", help="with levels 1 to 5")
@@ -110,6 +110,16 @@ async def _known(store: Store, email: str) -> Agent:
     return found[0]
 
 
+def _advise(agent: Agent) -> None:
+    """On standard error, so that scripts that read the answer go on as before."""
+    if agent.public_name is None:
+        print(
+            "customers see no name for this agent, only your service's; "
+            f"to show one: huntgroup agent set {agent.email} --name 'Given Name'",
+            file=sys.stderr,
+        )
+
+
 def _add(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, _: Settings) -> int:
         now = SystemClock().now()
@@ -119,6 +129,7 @@ def _add(args: argparse.Namespace) -> Doing:
         async with store.begin("agent.add") as work:
             await work.agents.add(agent, password_hash=password)
         print(f"added {agent.name} <{agent.email}>, {agent.role}")
+        _advise(agent)
         return 0
 
     return doing
@@ -131,6 +142,7 @@ def _set(args: argparse.Namespace) -> Doing:
         async with store.begin("agent.set") as work:
             await work.agents.update(agent, password_hash=password)
         print(f"changed {agent.name} <{agent.email}>")
+        _advise(agent)
         return 0
 
     return doing

@@ -13,6 +13,7 @@ from conversation.events import Topic
 from conversation.ids import new_id
 from conversation.message import Message, Status
 from conversation.outbound import Effect, OutboxRow, OutboxState
+from conversation.people import public_name
 from conversation.ports import Channel, Clock, Listening, Signals
 from conversation.remembering import Storage, Work
 from router import announce
@@ -237,7 +238,8 @@ class Dispatcher:
                 return of_receipt(None)
             channel = self._channels()[row.target]
             message = await still_lawful(self._storage, channel.can, row.message, self._clock.now())
-            return of_receipt(await channel.send(message))
+            author = public_name(message.author_name)  # what was queued, or said, before names were checked
+            return of_receipt(await channel.send(replace(message, author_name=author)))
 
     def _idempotent(self, row: OutboxRow) -> bool:
         """Webhooks carry their id; a channel says so itself. One that is configured no more cannot be trusted to.

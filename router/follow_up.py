@@ -15,7 +15,7 @@ from conversation.errors import NotFound, StoreError, StoreUnavailable
 from conversation.ids import new_id
 from conversation.message import Direction, Message, Status
 from conversation.outbound import Quoted
-from conversation.people import Customer, Identity
+from conversation.people import Customer, Identity, public_name
 from conversation.ports import Can, Clock, FollowUp
 from conversation.remembering import Storage, Work
 from conversation.remembering.follow_ups import Awaited
@@ -174,7 +174,9 @@ async def _quoted(work: Work, first: Message, visitor: Identity) -> tuple[Quoted
     seen = [one for one in page if one.seq < first.seq and one.identity == visitor.id and one.text.strip()]
     return tuple(
         Quoted(
-            author=None if one.direction is Direction.IN else one.author.name or "", at=one.created_at, text=one.text
+            author=None if one.direction is Direction.IN else public_name(one.author.name) or "",
+            at=one.created_at,
+            text=one.text,
         )
         for one in seen[-_QUOTED:]
     )

@@ -96,7 +96,7 @@ class Replies(Moves):
         if not access.may_see(agent, found, self._rules.rulebook):
             raise NotFound("there is no such conversation")
         data: dict[str, object] = {"conversation": found.id, "from": "agent", "agent": agent.id, "name": agent.name}
-        data |= {"queue": found.queue, "owner": found.owner}
+        data |= {"queue": found.queue, "owner": found.owner, "public_name": agent.public_name}
         self._signals.publish(Hint(topic=Topic.TYPING, keys=(found.identity or "",), data=data))
 
     # -- the steps of a reply ------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class Replies(Moves):
             conversation=conversation.id,
             seq=0,
             direction=Direction.NOTE if to is None else Direction.OUT,
-            author=Author(kind=AuthorKind.AGENT, id=agent.id, name=agent.name),
+            author=Author(kind=AuthorKind.AGENT, id=agent.id, name=agent.public_name),
             text=text,
             attachments=files,
             created_at=self._clock.now(),

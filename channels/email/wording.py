@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from html import escape
 from string import Formatter
 
+from channels.email.patterns import pattern
 from conversation.outbound import OutboundMessage, Quoted
 
 OTHERS = "default"  # the template of languages that have none of their own
+_SEPARATOR = pattern(r"^[ \t]*[,;|/·、，][ \t]*")
 PLACEHOLDERS = frozenset({"text", "author", "name", "reference"})
 
 
@@ -35,7 +37,7 @@ def fault_of(template: str) -> str | None:
 def text_of(message: OutboundMessage, templates: Mapping[str, Template], name: str | None) -> str:
     """The plain form."""
     words, template = _words(message), template_for(message.language, templates)
-    return words if template is None else template.text.format_map(_values(message, name) | {"text": words})
+    return words if template is None else _filled(template.text, _values(message, name) | {"text": words})
 
 
 def html_of(message: OutboundMessage, templates: Mapping[str, Template], name: str | None) -> str | None:
@@ -44,7 +46,7 @@ def html_of(message: OutboundMessage, templates: Mapping[str, Template], name: s
     if template is None or template.html is None:
         return message.html
     values = {key: escape(value) for key, value in _values(message, name).items()}
-    return template.html.format_map(values | {"text": message.html or _paragraphs(_words(message))})
+    return _filled(template.html, values | {"text": message.html or _paragraphs(_words(message))})
 
 
 def template_for(language: str | None, templates: Mapping[str, Template]) -> Template | None:
@@ -56,6 +58,16 @@ def template_for(language: str | None, templates: Mapping[str, Template]) -> Tem
 def subject_for(message: OutboundMessage) -> str:
     """Of what was asked, else, of a chat that had none, what such mails are called."""
     return message.subject or (phrases(message.language).subject if message.missed else "")
+
+
+def _filled(form: str, values: Mapping[str, str]) -> str:
+    """The form with its values in place; where nobody is named, the comma after the name goes too."""
+    made, nobody = "", False
+    for literal, name, _, _ in Formatter().parse(form):
+        made += _SEPARATOR.sub("", literal, count=1) if nobody else literal
+        made += values[name] if name is not None else ""
+        nobody = name == "author" and not values[name]
+    return made
 
 
 def _values(message: OutboundMessage, name: str | None) -> dict[str, str]:

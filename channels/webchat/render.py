@@ -12,6 +12,7 @@ from channels.webchat.normalize import FieldFault, external_id
 from conversation.choices import choices_of
 from conversation.doors import Availability
 from conversation.message import Attachment, AuthorKind, Direction, Message
+from conversation.people import public_name
 
 
 def message(one: Message, *, channel: str, address: str) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def error(fault: FieldFault) -> Mapping[str, str]:
 
 def _author(one: Message) -> dict[str, Any]:
     if one.author.kind is AuthorKind.AGENT:
-        return {"kind": "agent", "name": one.author.name}
+        return {"kind": "agent", "name": public_name(one.author.name)}
     return {"kind": one.author.kind.value}
 
 

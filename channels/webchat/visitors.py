@@ -223,7 +223,7 @@ class Visitors:
     def _tell_typing(self, hint: Hint) -> None:
         if hint.data.get("from") != "agent":
             return
-        frame = render.frame("typing", {"name": hint.data.get("name")})
+        frame = render.frame("typing", {"name": hint.data.get("public_name")})
         for seat in self._of(hint.keys):
             seat.writer.offer(frame)
 

@@ -31,6 +31,7 @@ class FakeChat:
         self.removed = False  # files that a message names
         self.refusal: tuple[int, str] | None = None  # of uploads: status and code
         self.origin = ""
+        self.agent: str | None = "Wei"
         self.follow_up: str | None = None
         self.addresses: list[str] = []
 
@@ -42,7 +43,7 @@ class FakeChat:
         self, text: str, *, kind: str = "agent", attachments: list[Json] | None = None, **more: Any
     ) -> None:
         """Somebody answers the visitor."""
-        author = {"kind": kind, "name": "Wei"} if kind == "agent" else {"kind": kind}
+        author = {"kind": kind, "name": self.agent} if kind == "agent" else {"kind": kind}
         await self._keep("out", text, author, attachments or [], **more)
 
     async def _keep(

@@ -50,6 +50,17 @@ async def test_a_customer_writes_and_is_answered(chat: FakeChat, chat_url: str, 
     assert await page.context.cookies() == []
 
 
+async def test_an_agent_without_a_name_speaks_in_the_name_of_the_service(
+    chat: FakeChat, chat_url: str, open_context: OpenContext
+) -> None:
+    chat.agent = None
+    page = await enter(open_context, chat_url)
+    await chat.tell("typing", {"name": None})
+    await expect(page.locator("#typing")).to_have_text("Example Wallet is writing…")
+    await chat.answer("Good morning")
+    await expect(page.locator(".theirs .name")).to_have_text("Example Wallet")
+
+
 async def test_an_answer_that_came_while_the_page_was_closed_is_there_when_it_opens(
     chat: FakeChat, chat_url: str, open_context: OpenContext
 ) -> None:

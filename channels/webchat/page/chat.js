@@ -98,7 +98,7 @@ const authorOf = (message) => message && `${kindOf(message)} ${message.direction
 
 function nameOf(message) {
   if (message.direction === "in") return say("you");
-  return kindOf(message) === "system" ? say("automatic") : (message.author?.name ?? say("support"));
+  return kindOf(message) === "system" ? say("automatic") : (message.author?.name ?? title);
 }
 
 function drawMessage(message, at, follows) {
@@ -200,7 +200,7 @@ function put(node, words) {
 
 function showTyping(value) {
   const on = value && value !== "stop" && value.on !== false;
-  put(typing, on ? say("typing", { name: value.name ?? say("somebody") }) : "");
+  put(typing, on ? say("typing", { name: value.name ?? title }) : "");
   clearTimeout(showTyping.timer);
   if (on) showTyping.timer = setTimeout(() => put(typing, ""), 6_000);
 }

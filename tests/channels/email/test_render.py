@@ -180,6 +180,14 @@ def test_a_template_stands_around_the_words_in_both_forms_and_nothing_of_them_be
     assert found.get_content_type() == "multipart/alternative"
 
 
+def test_of_an_agent_without_a_name_the_accounts_name_alone_is_shown() -> None:
+    found = dressed(text="hi", author_name=None, language="en-GB")
+    assert str(found["From"]) == "Wallet Support <help@wallet.example>"
+    assert body(found) == "hi\n\n-- \nWallet Support [7K3M-9QFX]"
+    bare = replace(OWN, templates={"default": Template(text="{{author}}, {text}\n{author}")})
+    assert body(read(mail(message(text="hi", author_name=None), THREADS, bare, now=NOW, files=()))) == "{author}, hi"
+
+
 @pytest.mark.parametrize("language", ["fr", None])
 def test_a_language_without_a_template_has_the_one_for_others(language: str | None) -> None:
     assert body(dressed(text="bonjour", language=language)) == "bonjour\n\nWallet Support"

@@ -19,6 +19,7 @@ from channels.webchat import create
 from channels.webchat.settings import Settings
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
+from conversation.message import Author, AuthorKind, Direction
 from conversation.proxies import Proxies
 from tests.channels.webchat.doors import Cards
 from tests.contracts.channel import NOW
@@ -105,6 +106,14 @@ async def test_a_visitor_learns_an_agents_name_and_nothing_more(client: Client, 
     text = await (await client.get("/chat/site/messages", headers=bearer)).text()
     assert json.loads(text)["items"][0]["author"] == {"kind": "agent", "name": "Mei"}
     assert "agent-secret-id" not in text
+
+
+async def test_a_login_that_was_stored_as_a_name_is_not_shown(client: Client, cards: Cards) -> None:
+    bearer, visitor = await session(client)
+    cards.add(visitor, "hello", Direction.OUT, Author(kind=AuthorKind.AGENT, id="a", name="mei@example.com"))
+    text = await (await client.get("/chat/site/messages", headers=bearer)).text()
+    assert json.loads(text)["items"][0]["author"] == {"kind": "agent", "name": None}
+    assert "mei@example.com" not in text
 
 
 async def test_own_messages_carry_the_clients_id(client: Client) -> None:

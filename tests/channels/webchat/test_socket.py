@@ -126,8 +126,10 @@ async def test_seen_and_typing_are_passed_on(client: Client, cards: Cards) -> No
     await socket.send_json({"typing": True})
     await eventually(lambda: cards.read_to == {visitor: 4} and cards.typed == [visitor])
     cards.signals.publish(Hint(topic=Topic.TYPING, keys=(visitor,), data={"from": "customer"}))
-    cards.signals.publish(Hint(topic=Topic.TYPING, keys=(visitor,), data={"from": "agent", "name": "Mei"}))
-    assert (await frames_until(socket, "typing"))[-1]["typing"] == {"name": "Mei"}
+    for shown in ("Mei", None):  # None: there is only a login, which colleagues see
+        data = {"from": "agent", "name": "mei@example.com", "public_name": shown}
+        cards.signals.publish(Hint(topic=Topic.TYPING, keys=(visitor,), data=data))
+        assert (await frames_until(socket, "typing"))[-1]["typing"] == {"name": shown}
 
 
 async def test_a_wrong_origin_is_closed_with_4403(client: Client) -> None:
