@@ -33,6 +33,8 @@ class FakeChat:
         self.origin = ""
         self.agent: str | None = "Wei"
         self.follow_up: str | None = None
+        self.calls = False
+        self.title = "Example Wallet"
         self.addresses: list[str] = []
 
     async def tell(self, kind: str, value: object) -> None:
@@ -86,10 +88,10 @@ class FakeChat:
         return app
 
     def _assets(self) -> assets.Assets:
-        return assets.load(Settings.model_validate({"follow_up": self.follow_up}))
+        return assets.load(Settings.model_validate({"follow_up": self.follow_up, "calls": self.calls}))
 
     async def _page(self, request: web.Request) -> web.Response:
-        text = assets.page(self._assets(), channel="site", title="Example Wallet", language="en")
+        text = assets.page(self._assets(), channel="site", title=self.title, language="en")
         headers = assets.page_headers([self.origin] if self.origin else [], f"http://{request.host}")
         return web.Response(text=text, content_type="text/html", headers=headers)
 

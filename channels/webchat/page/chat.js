@@ -326,7 +326,7 @@ function drawPending(file) {
     grow();
     text.focus();
   };
-  return make("span", "chip", file.name, drop);
+  return make("span", "chip", make("span", "cut", file.name), drop);
 }
 
 function dropped(event) {
@@ -376,7 +376,7 @@ function listenToFrame() {
   by("call").addEventListener("click", askForCall);
   by("close").hidden = !frameOf;
   by("close").addEventListener("click", () => tellFrame({ huntgroup: "close" }));
-  addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && tellFrame({ huntgroup: "close" }));
+  addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && !by("more").matches(":popover-open") && tellFrame({ huntgroup: "close" }));
   addEventListener("message", (event) => {
     if (!frameOf || event.origin !== frameOf || event.source !== parent) return;
     if (event.data?.huntgroup === "shown") {

@@ -21,7 +21,7 @@
     span{position:absolute;top:-4px;${edge}:-4px;min-width:20px;line-height:20px;border-radius:10px;background:#b3261e;color:#fff;
       font:600 12px/20px system-ui,sans-serif;text-align:center;box-sizing:border-box;padding:0 5px}
     span[hidden],iframe[hidden]{display:none}
-    iframe{position:absolute;bottom:72px;${edge}:0;width:min(390px,calc(100vw - 40px));height:min(620px,calc(100vh - 120px));border:0;
+    iframe{position:absolute;bottom:72px;${edge}:0;width:min(390px,calc(100vw - 40px));height:min(620px,calc(100vh - 120px));height:min(620px,calc(100dvh - 120px));border:0;
       border-radius:16px;box-shadow:0 8px 40px #0005;background:Canvas}
     @media (max-width:480px){iframe:not([hidden]){position:fixed;inset:0;width:100%;height:100%;border-radius:0}}`);
   root.adoptedStyleSheets = [sheet];
