@@ -1,8 +1,8 @@
 // What an agent can do: one registry for buttons, keys and the help.
 
 import { api } from "./api.js";
-import { keepDraft } from "./drafts.js";
 import { openConversation, show, tell } from "./feed.js";
+import { inList, rowInFocus, showsList, showsThread, toList, toThread, toWriting } from "./focus.js";
 import { say } from "./i18n.js";
 import * as store from "./store.js";
 
@@ -26,8 +26,23 @@ export async function move(id, verb, body) {
   }
 }
 
+/** Open a conversation to write in it: from here on what is typed is text. */
+export function open(id) {
+  openConversation(id);
+  queueMicrotask(toWriting); // after the redraw, before the next key
+}
+
+/** From the conversation to its row, where only one of both is shown. */
+export function back() {
+  const id = store.selected.value;
+  openConversation(null);
+  queueMicrotask(() => toList(id));
+}
+
 export async function accept(id) {
-  if (await move(id, "take")) openConversation(id);
+  if (!(await move(id, "take"))) return false;
+  open(id);
+  return true;
 }
 
 export async function close(it) {
@@ -52,7 +67,6 @@ export function send(id, { text, note, channel, attachments, template, parameter
     sent_at: new Date().toISOString(),
   };
   store.keepMessages(id, [message]);
-  keepDraft(id, { text: "", note, channel: "" });
   return post(id, message);
 }
 
@@ -91,43 +105,55 @@ export async function resolve(id, message, as) {
 
 function step(by) {
   const list = [...store.offers.value, ...store.listed.value];
-  const at = list.findIndex((it) => it.id === store.selected.value);
-  const next = list[Math.min(list.length - 1, Math.max(0, at + by))];
+  const here = rowInFocus() ?? store.selected.value;
+  const at = list.findIndex((it) => it.id === here);
+  const opens = showsThread(); // else the row would go with the list
+  const first = opens && by > 0 && at >= 0 && here !== store.selected.value; // it has the focus and was not opened yet
+  const next = list[Math.min(list.length - 1, Math.max(0, at + (first ? 0 : by)))];
   if (!next) return;
-  openConversation(next.id);
-  requestAnimationFrame(() => document.querySelector(`[data-row="${next.id}"]`)?.scrollIntoView({ block: "nearest" }));
+  if (opens) openConversation(next.id);
+  toList(next.id);
 }
 
-const focus = (selector) => document.querySelector(selector)?.focus();
-const withCurrent = (act) => () => store.current.value && act(store.current.value);
+// What has the focus is meant; it is opened, so that everybody sees whom the key is about.
+const withRow = (act) => () => {
+  const it = store.conversations.value.get(rowInFocus() ?? store.selected.value);
+  if (!it) return;
+  if (it.id !== store.selected.value) openConversation(it.id);
+  act(it);
+};
 
-function compose(note) {
-  document.querySelector(note ? "#mode-note" : "#mode-reply")?.click();
-  // at once: what is typed in the next milliseconds is text, not keys
-  focus("#compose");
-  if (note) requestAnimationFrame(() => focus("#compose"));
+const ask = (name) => withRow((it) => (store.dialog.value = { name, id: it.id }));
+const askOpen = (name) => withRow((it) => it.state !== "closed" && (store.dialog.value = { name, id: it.id }));
+
+function reply(it) {
+  open(it.id);
+  // what was written for colleagues stays a note
+  queueMicrotask(() => document.querySelector("#compose")?.value || document.querySelector("#mode-reply")?.click());
 }
 
-function takeFirst() {
-  const it = store.current.value;
-  const offered = store.offers.value[0];
-  if (it && ["waiting", "offered", "snoozed"].includes(it.state)) return accept(it.id);
-  return offered && accept(offered.id);
+async function takeFirst() {
+  const it = store.conversations.value.get(rowInFocus() ?? store.selected.value);
+  const free = it && (["waiting", "snoozed"].includes(it.state) || store.offeredTo(it) === store.me.value.id);
+  const wanted = free ? it : store.offers.value[0];
+  if (!wanted || !(await accept(wanted.id))) return;
+  const undo = () => move(wanted.id, "release");
+  store.toast(say("taken_toast", { reference: wanted.reference }), { undo, label: say("undo") });
 }
 
 const KEYS = [
-  { key: "j", does: () => step(1) },
-  { key: "k", does: () => step(-1) },
+  { key: "j", again: true, does: () => step(1) },
+  { key: "k", again: true, does: () => step(-1) },
   { key: "a", does: takeFirst },
-  { key: "r", does: withCurrent(() => compose(false)) },
-  { key: "n", does: withCurrent(() => compose(true)) },
-  { key: "e", does: withCurrent((it) => it.state !== "closed" && close(it)) },
-  { key: "s", does: withCurrent((it) => it.state !== "closed" && (store.dialog.value = { name: "snooze", id: it.id })) },
-  { key: "t", does: withCurrent((it) => it.state !== "closed" && (store.dialog.value = { name: "transfer", id: it.id })) },
-  { key: "l", does: withCurrent((it) => (store.dialog.value = { name: "label", id: it.id })) },
-  { key: "w", does: withCurrent(() => (store.aside.value = store.aside.value === "why" ? "customer" : "why")) },
+  { key: "r", does: withRow(reply) },
+  { key: "n", does: ask("note") },
+  { key: "e", does: askOpen("close") },
+  { key: "s", does: askOpen("snooze") },
+  { key: "t", does: askOpen("transfer") },
+  { key: "l", does: ask("label") },
+  { key: "w", does: withRow(() => (store.aside.value = store.aside.value === "why" ? "customer" : "why")) },
   { key: "m", lead: true, does: () => (store.dialog.value = { name: "try" }) },
-  { key: "/", does: () => focus("#search") },
+  { key: "/", does: () => document.querySelector("#search").focus() },
   { key: "1", does: () => show({ filter: "mine" }) },
   { key: "2", does: () => show({ filter: "waiting" }) },
   { key: "3", does: () => show({ filter: "all" }) },
@@ -138,14 +164,21 @@ const KEYS = [
 /** The keys of this agent: what is for leads alone is not there for others. */
 export const keysOf = () => KEYS.filter((entry) => !entry.lead || store.leads.value);
 
-const writing = (node) => node.closest?.("input, textarea, select, [contenteditable], dialog[open]");
+// To the list. Where the conversation hides it: out of a field first, then back. A select may have been open: that Escape is its own.
+function escaped(node) {
+  if (node.localName === "select" || inList(node)) return;
+  if (showsList()) toList();
+  else if (node.matches("input, textarea")) toThread();
+  else back();
+}
 
 export function pressed(event) {
-  if (store.phase.value !== "desk" || event.isComposing || event.keyCode === 229) return;
-  if (event.key === "Escape" && writing(event.target) && !store.dialog.value) return event.target.blur();
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+  if (store.phase.value !== "desk" || store.dialog.value || event.isComposing || event.keyCode === 229) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") return escaped(event.target);
+  if (!inList(event.target)) return;
   const found = keysOf().find((entry) => entry.key === event.key);
   if (!found) return;
   event.preventDefault();
-  found.does();
+  if (found.again || !event.repeat) found.does();
 }

@@ -1,8 +1,9 @@
 // The console: draws the page of the current phase and ties keys, title and clock to it.
 
-import { effect, html, render, useEffect, useState } from "./vendor/vendor.js";
+import { effect, html, render, useEffect, useLayoutEffect, useState } from "./vendor/vendor.js";
 import { pressed } from "./actions.js";
 import { begin, markRead } from "./feed.js";
+import { toList, watchFocus } from "./focus.js";
 import { language, say, speak, startLanguage } from "./i18n.js";
 import * as store from "./store.js";
 import { Aside } from "./views/customer.js";
@@ -13,8 +14,11 @@ import { Thread } from "./views/thread.js";
 import { Toasts } from "./views/toasts.js";
 import { Top } from "./views/top.js";
 
-const Desk = () => html`<${Top} />
-  <div class=${`panes${store.selected.value ? " reading" : ""}`} data-aside=${store.aside.value}><${List} /><${Thread} /><${Aside} /></div>`;
+function Desk() {
+  useLayoutEffect(() => void (document.activeElement === document.body && toList()), []); // the keys work from the start
+  return html`<${Top} />
+    <div class=${`panes${store.selected.value ? " reading" : ""}`} data-aside=${store.aside.value}><${List} /><${Thread} /><${Aside} /></div>`;
+}
 
 function Page() {
   const [fault, setFault] = useState(null);
@@ -40,6 +44,7 @@ function tellTab() {
 
 function listen() {
   addEventListener("keydown", pressed);
+  watchFocus(document.getElementById("app"));
   const looked = () => document.hidden || markRead(store.selected.value);
   document.addEventListener("visibilitychange", looked);
   setInterval(() => (store.now.value = Date.now()), 1_000);

@@ -82,7 +82,7 @@ def test_the_widget_keeps_its_budget() -> None:
 
 def test_the_console_stays_light() -> None:
     parts = [path for path in CONSOLE.rglob("*.js") if path.name != "entry.js"]
-    assert compressed(*parts, CONSOLE / "styles.css", CONSOLE / "i18n" / "en.json") <= 60 * 1024
+    assert compressed(*parts, CONSOLE / "styles.css", CONSOLE / "i18n" / "en.json") <= 64 * 1024
 
 
 def test_the_vendored_bundle_is_the_one_whose_sum_was_kept() -> None:

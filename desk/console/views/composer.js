@@ -1,10 +1,11 @@
 // Where an agent writes: reply or private note, the channel always visible, the draft kept.
 
-import { html, useEffect, useRef, useState } from "../vendor/vendor.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/vendor.js";
 import { send } from "../actions.js";
 import { api } from "../api.js";
 import { draftOf, keepDraft } from "../drafts.js";
 import { tell } from "../feed.js";
+import { toThread } from "../focus.js";
 import { say, term } from "../i18n.js";
 import * as store from "../store.js";
 import { Icon, channelIcon } from "./icons.js";
@@ -14,8 +15,8 @@ import { Reach, useReach } from "./reach.js";
 const TYPING_EVERY = 3_000;
 
 const Modes = ({ note, mute, choose }) => html`<div class="modes" role="group" aria-label=${say("mode")}>
-  <button type="button" id="mode-reply" disabled=${mute} aria-pressed=${!note} aria-keyshortcuts="r" onClick=${() => choose(false)}>${say("reply")}</button>
-  <button type="button" id="mode-note" aria-pressed=${note} aria-keyshortcuts="n" onClick=${() => choose(true)}><${Icon} name="note" />${say("note")}</button>
+  <button type="button" id="mode-reply" disabled=${mute} aria-pressed=${!note} onClick=${() => choose(false)}>${say("reply")}</button>
+  <button type="button" id="mode-note" aria-pressed=${note} onClick=${() => choose(true)}><${Icon} name="note" />${say("note")}</button>
 </div>`;
 
 const accountWords = (name, it) => {
@@ -26,7 +27,7 @@ const accountWords = (name, it) => {
 
 function Out({ it, note, mute, channel, choose }) {
   if (mute) return html`<p class="goes" id="goes"><${Icon} name="note" />${say("mute")}</p>`;
-  if (note) return html`<p class="goes"><${Icon} name="note" />${say("note.only")}</p>`;
+  if (note) return html`<p class="goes" id="goes"><${Icon} name="note" />${say("note.only")}</p>`;
   const channels = store.writable(it);
   const kind = kindOfChannel(channel, it);
   return html`<p class="goes" id="goes"><${Icon} name=${channelIcon(kind)} />
@@ -99,6 +100,7 @@ export function Composer({ it }) {
   const shut = reach?.channel === channel && ["templates", "nobody"].includes(reach.open);
   const blocked = (it.state === "closed" || shut) && !draft.note;
   const empty = !draft.text.trim() && !files.length;
+  useLayoutEffect(() => void (blocked && document.activeElement === box.current && toThread()), [blocked]);
   const submit = (event) => {
     event?.preventDefault();
     if (empty || busy || blocked) return;
@@ -114,6 +116,11 @@ export function Composer({ it }) {
     event.preventDefault();
     attach(list);
   };
+  const enter = (event) => {
+    if (!sends(event)) return;
+    event.preventDefault();
+    if (!event.repeat) submit(); // held down on a row it opens, and sends no draft
+  };
   const write = (event) => {
     change({ text: event.target.value });
     tellTyping(it, draft.note);
@@ -127,7 +134,7 @@ export function Composer({ it }) {
     <${Files} files=${files} drop=${drop} />
     <textarea id="compose" ref=${box} dir="auto" rows="3" aria-label=${say(draft.note ? "write.note" : "write.reply")} aria-describedby="goes"
       placeholder=${say(shut && blocked ? "reach.shut" : blocked ? "write.closed" : draft.note ? "write.note" : "write.reply")} value=${draft.text} disabled=${blocked}
-      onInput=${write} onKeyDown=${(event) => sends(event) && submit(event)} onPaste=${dropped}></textarea>
+      onInput=${write} onKeyDown=${enter} onPaste=${dropped}></textarea>
     <div class="tail">
       <label class="icon-button" title=${say("attach")}><span class="hidden">${say("attach")}</span><${Icon} name="clip" />
         <input class="hidden" type="file" multiple disabled=${blocked} onChange=${(event) => attach([...event.target.files]).then(() => (event.target.value = ""))} /></label>

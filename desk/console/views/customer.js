@@ -1,7 +1,7 @@
 // The right pane: who the customer is, how they can be reached, and what they wrote about before.
 
 import { html } from "../vendor/vendor.js";
-import { openConversation } from "../feed.js";
+import { open } from "../actions.js";
 import { languageName, say, stamp, term, whole } from "../i18n.js";
 import * as store from "../store.js";
 import { CallPanel } from "./call.js";
@@ -33,7 +33,7 @@ const Earlier = ({ it, items }) => {
   return html`<section><h3>${say("earlier.title")}</h3>
     ${others.length === 0 && html`<p class="quiet">${say("earlier.none")}</p>`}
     <ul class="earlier">${others.map(
-      (other) => html`<li><button type="button" class="plain" onClick=${() => (store.keepConversations([other]), openConversation(other.id))}>
+      (other) => html`<li><button type="button" class="plain" onClick=${() => (store.keepConversations([other]), open(other.id))}>
         <span class="head"><b>${issueTitle(other) ?? queueTitle(other.queue)}</b><time title=${whole(other.updated_at)}>${stamp(other.updated_at)}</time></span>
         <span class="chips"><span class="reference">${other.reference}</span><${StateChip} it=${other} /></span>
       </button></li>`,

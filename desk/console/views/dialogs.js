@@ -1,11 +1,12 @@
-// Questions asked over the page: transfer, snooze, label, a call in the way of closing, a message to try, and the help with all keys.
+// Questions asked over the page: transfer, snooze, label, note, closing by key, a call in its way, a message to try, the help with all keys.
 
 import { html, useState } from "../vendor/vendor.js";
-import { keysOf, move } from "../actions.js";
+import { close, keysOf, move, send } from "../actions.js";
+import { draftOf, keepDraft } from "../drafts.js";
 import { LANGUAGES, languageName, say, term, titled, weekday } from "../i18n.js";
 import * as store from "../store.js";
 import { CallOpen } from "./call.js";
-import { queueTitle } from "./list.js";
+import { queueTitle, who } from "./list.js";
 import { Sheet, dismiss } from "./sheet.js";
 import { Try } from "./try.js";
 
@@ -86,6 +87,41 @@ function Label({ it }) {
   <//>`;
 }
 
+/** A note begun by its key: it is written by a button, and the draft of a reply stays one. */
+function Note({ it }) {
+  const draft = `${it.id}.note`;
+  const write = (event) => keepDraft(draft, { text: event.target.value });
+  const submit = (event) => {
+    const text = valuesOf(event).text.trim();
+    if (!text) return;
+    send(it.id, { text, note: true, attachments: [] });
+    keepDraft(draft, { text: "" });
+    dismiss();
+  };
+  const keys = (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && event.currentTarget.requestSubmit();
+  return html`<${Sheet} title=${`${say("note")} · ${who(it)}`}>
+    <form onSubmit=${submit} onKeyDown=${keys}>
+      <label>${say("write.note")}<textarea name="text" rows="4" dir="auto" required onInput=${write} autofocus>${draftOf(draft).text}</textarea></label>
+      <${Buttons} label=${say("add.note")} />
+    </form>
+  <//>`;
+}
+
+/** A single key closes nothing without this. */
+function Close({ it }) {
+  const submit = (event) => {
+    event.preventDefault();
+    dismiss();
+    close(it);
+  };
+  return html`<${Sheet} title=${say("close")}>
+    <form onSubmit=${submit}>
+      <p tabindex="-1" autofocus>${say("close.sure", { name: who(it) })}</p>
+      <${Buttons} label=${say("close")} />
+    </form>
+  <//>`;
+}
+
 const Help = () => html`<${Sheet} title=${say("help.title")}>
   <dl class="keys">
     ${keysOf().map(({ key }) => html`<div><dt><kbd>${key}</kbd></dt><dd>${say(`key.${key}`)}</dd></div>`)}
@@ -97,7 +133,7 @@ const Help = () => html`<${Sheet} title=${say("help.title")}>
 
 const Call = ({ it }) => html`<${Sheet} title=${say("call.title")}><${CallOpen} it=${it} leave=${dismiss} /><//>`;
 
-const ASKED = { transfer: Transfer, snooze: Snooze, label: Label, call: Call };
+const ASKED = { transfer: Transfer, snooze: Snooze, label: Label, note: Note, close: Close, call: Call };
 
 export function Dialogs() {
   const [open] = useState(store.dialog);

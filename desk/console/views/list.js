@@ -1,8 +1,8 @@
 // The left pane: offers on top, filters, search, and the live list by recency.
 
 import { html, useState } from "../vendor/vendor.js";
-import { accept, move } from "../actions.js";
-import { loadList, openConversation, setPresence, show } from "../feed.js";
+import { accept, move, open } from "../actions.js";
+import { loadList, setPresence, show } from "../feed.js";
 import { languageName, say, span, stamp, term, titled, whole } from "../i18n.js";
 import * as store from "../store.js";
 import { Icon, channelIcon } from "./icons.js";
@@ -38,7 +38,7 @@ const Row = ({ it }) => {
   const chosen = store.selected.value === it.id;
   const unread = it.unread ?? 0;
   return html`<li>
-    <button type="button" class=${`row${chosen ? " chosen" : ""}${unread ? " fresh" : ""}`} data-row=${it.id} aria-current=${chosen ? "true" : undefined} onClick=${() => openConversation(it.id)}>
+    <button type="button" class=${`row${chosen ? " chosen" : ""}${unread ? " fresh" : ""}`} data-row=${it.id} aria-current=${chosen ? "true" : undefined} onClick=${() => open(it.id)}>
       <span class="head">
         <${Icon} name=${channelIcon(kindOfChannel(it.channel, it))} />
         <b>${who(it)}</b>
@@ -64,7 +64,7 @@ const Offer = ({ it }) => {
     setBusy(false);
   };
   return html`<li class="offer">
-    <button type="button" class="plain" data-row=${it.id} onClick=${() => openConversation(it.id)}>
+    <button type="button" class="plain" data-row=${it.id} onClick=${() => open(it.id)}>
       <span class="head"><${Icon} name=${channelIcon(kindOfChannel(it.channel, it))} /><b>${who(it)}</b>${left !== null && html`<span class="count" role="timer" aria-live="off">${say("seconds", { seconds: left })}</span>`}</span>
       <span class="preview">${previewOf(it)}</span>
       <${Chips} it=${it} />
@@ -122,7 +122,7 @@ const OfflineHint = () =>
 export const List = () => html`<nav class="list" aria-label=${say("conversations")}>
   <div class="tools"><${Search} /><${Filters} /><${QueueChoice} /></div>
   <${OfflineHint} />
-  <div class="rows">
+  <div class="rows" role="group" aria-label=${say("conversations")} tabindex="-1">
     <div role="status" class="hidden">${store.offers.value.length ? say("offers", { count: store.offers.value.length }) : ""}</div>
     ${store.offers.value.length > 0 && html`<h2>${say("offers.title")}</h2><ul class="offers">${store.offers.value.map((it) => html`<${Offer} key=${it.id} it=${it} />`)}</ul>`}
     <ul>${store.listed.value.map((it) => html`<${Row} key=${it.id} it=${it} />`)}</ul>

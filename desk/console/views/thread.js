@@ -1,10 +1,10 @@
 // The middle pane: the conversation's bar, its messages, and under them the composer.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/vendor.js";
-import { accept, close, move, resolve, sendAgain } from "../actions.js";
+import { accept, back, close, move, resolve, sendAgain } from "../actions.js";
 import { api } from "../api.js";
 import { keepDraft, draftOf } from "../drafts.js";
-import { loadEarlier, openConversation } from "../feed.js";
+import { loadEarlier } from "../feed.js";
 import { day, languageName, say, term, time, weekday, whole } from "../i18n.js";
 import * as store from "../store.js";
 import { Composer } from "./composer.js";
@@ -14,7 +14,7 @@ import { Written } from "./written.js";
 
 // -- the bar -----------------------------------------------------------------------------------------------------------
 
-const Button = ({ icon, label, does, key_, main }) => html`<button type="button" class=${main ? "main" : ""} onClick=${does} title=${key_ ? `${label} (${key_})` : label} aria-keyshortcuts=${key_}><${Icon} name=${icon} /><span>${label}</span></button>`;
+const Button = ({ icon, label, does, key_, main }) => html`<button type="button" class=${main ? "main" : ""} onClick=${does} title=${key_ ? `${label} (${key_})` : label}><${Icon} name=${icon} /><span>${label}</span></button>`;
 
 function Moves({ it }) {
   const ask = (name) => () => (store.dialog.value = { name, id: it.id });
@@ -32,11 +32,14 @@ function Moves({ it }) {
   `;
 }
 
+// A click here leaves the focus in the composer, and whatever is asked gives it back there.
+const stay = (event) => document.activeElement.id === "compose" && event.preventDefault();
+
 const Bar = ({ it }) => html`<header class="bar">
-  <button type="button" class="icon-button narrow" aria-label=${say("back")} onClick=${() => openConversation(null)}><${Icon} name="back" /></button>
+  <button type="button" class="icon-button narrow" aria-label=${say("back")} onClick=${back}><${Icon} name="back" /></button>
   <div class="about">
     <h1>${who(it)}</h1>
-    <p>
+    <p id="about">
       <span class="reference" title=${say("reference")}>${it.reference}</span>
       <${StateChip} it=${it} />
       ${it.priority !== "normal" && html`<span class="chip priority ${it.priority}">${term("priority", it.priority)}</span>`}
@@ -49,7 +52,7 @@ const Bar = ({ it }) => html`<header class="bar">
   </div>
   <button type="button" class="icon-button" aria-pressed=${store.aside.value === "why"} aria-label=${say("why.title")} title=${`${say("why.title")} (w)`}
     onClick=${() => (store.aside.value = store.aside.value === "why" ? "customer" : "why")}><${Icon} name="why" /></button>
-  <div class="moves" role="toolbar" aria-label=${say("moves")}><${Moves} it=${it} /></div>
+  <div class="moves" role="toolbar" aria-label=${say("moves")} onMouseDown=${stay}><${Moves} it=${it} /></div>
 </header>`;
 
 // What did not leave for our own systems: a person must do it, so it stands above the messages until a later call arrives.
@@ -204,7 +207,7 @@ function Messages({ it }) {
     else if (tall.current.first !== messages[0]?.id) node.scrollTop += node.scrollHeight - tall.current.height;
     tall.current = { height: node.scrollHeight, first: messages[0]?.id };
   }, [messages, it.id]);
-  return html`<div class="messages" id="thread" ref=${pane} role="log" aria-live="polite" aria-label=${say("messages")} tabindex="0" onScroll=${scrolled}>
+  return html`<div class="messages" id="thread" ref=${pane} role="log" aria-live="polite" aria-label=${say("messages", { name: who(it) })} aria-describedby="about" tabindex="0" onScroll=${scrolled}>
     ${earlier && html`<button type="button" class="more" onClick=${() => loadEarlier(it.id)}>${say("earlier")}</button>`}
     ${state === "loading" && html`<p class="empty">${say("loading")}</p>`}
     ${withDays(it, messages)}
@@ -220,6 +223,6 @@ function Typing({ it }) {
 
 export function Thread() {
   const it = store.current.value;
-  if (!it) return html`<main class="thread none"><p class="empty"><${Icon} name="inbox" />${say("choose")}<br /><span class="quiet">${say("choose.keys")}</span></p></main>`;
+  if (!it) return html`<main class="thread none" tabindex="-1"><p class="empty"><${Icon} name="inbox" />${say("choose")}<br /><span class="quiet">${say("choose.keys")}</span></p></main>`;
   return html`<main class="thread"><${Bar} it=${it} /><${FailedCalls} it=${it} /><${Messages} it=${it} /><${Typing} it=${it} /><${Composer} key=${it.id} it=${it} /></main>`;
 }
