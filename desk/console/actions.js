@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { openConversation, show, tell } from "./feed.js";
 import { inList, rowInFocus, showsList, showsThread, toList, toThread, toWriting } from "./focus.js";
 import { say } from "./i18n.js";
+import { letters } from "./letters.js";
 import * as store from "./store.js";
 
 export const newId = () => crypto.randomUUID?.() ?? `${Date.now().toString(16)}-${Math.random().toString(16).slice(2)}`;
@@ -176,7 +177,7 @@ export function pressed(event) {
   if (store.phase.value !== "desk" || store.dialog.value || event.isComposing || event.keyCode === 229) return;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape") return escaped(event.target);
-  if (!inList(event.target)) return;
+  if (!letters.value || !inList(event.target)) return;
   const found = keysOf().find((entry) => entry.key === event.key);
   if (!found) return;
   event.preventDefault();

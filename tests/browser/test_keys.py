@@ -294,6 +294,37 @@ async def test_taking_by_key_can_be_undone_and_a_note_by_key_has_its_own_dialog_
     await expect(page.locator("#compose")).to_have_value("half a reply")
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN", "fr-FR", "de-DE"])
+async def test_single_letter_keys_are_turned_off_for_good_by_whoever_wants_none(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext, locale: str
+) -> None:
+    page = await at_the_desk(desk, open_context, desk_url, locale=locale)
+    await page.keyboard.press("?")
+    sheet = page.get_by_role("dialog")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await expect(sheet.get_by_role("checkbox")).to_be_focused()
+    await shoot(page, f"keys-help-{locale}")
+    assert not await violations(page)
+    await page.keyboard.press("Space")
+    await expect(sheet.locator("kbd", has_text="j")).to_have_count(0)
+    await page.keyboard.press("Escape")
+    for _ in range(2):
+        await page.locator("[data-row=conversation-5]").click()
+        await page.keyboard.press("Escape")
+        await page.keyboard.type("?estlnjk")
+        await expect(sheet).to_have_count(0)
+        await expect(page.locator(".bar")).to_contain_text("9Q05")
+        await page.reload()
+        await expect(page.locator("[data-row=conversation-5]")).to_be_visible()
+    await page.locator("header.top .icon-button").first.click()
+    await sheet.get_by_role("checkbox").check()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("j")
+    await expect(page.locator(".row.chosen")).to_have_count(1)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_on_a_telephone_a_row_opens_its_messages_and_back_returns_to_the_row(
     desk: FakeDesk, desk_url: str, open_context: OpenContext, scheme: str

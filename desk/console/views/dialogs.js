@@ -4,6 +4,7 @@ import { html, useState } from "../vendor/vendor.js";
 import { close, keysOf, move, send } from "../actions.js";
 import { draftOf, keepDraft } from "../drafts.js";
 import { LANGUAGES, languageName, say, term, titled, weekday } from "../i18n.js";
+import { chooseLetters, letters } from "../letters.js";
 import * as store from "../store.js";
 import { CallOpen } from "./call.js";
 import { queueTitle, who } from "./list.js";
@@ -123,8 +124,9 @@ function Close({ it }) {
 }
 
 const Help = () => html`<${Sheet} title=${say("help.title")}>
+  <label class="tick"><input type="checkbox" checked=${letters.value} onChange=${(event) => chooseLetters(event.target.checked)} /><span>${say("letters")}</span></label>
   <dl class="keys">
-    ${keysOf().map(({ key }) => html`<div><dt><kbd>${key}</kbd></dt><dd>${say(`key.${key}`)}</dd></div>`)}
+    ${letters.value && keysOf().map(({ key }) => html`<div><dt><kbd>${key}</kbd></dt><dd>${say(`key.${key}`)}</dd></div>`)}
     <div><dt><kbd>Enter</kbd></dt><dd>${say("key.Enter")}</dd></div>
     <div><dt><kbd>Shift</kbd> <kbd>Enter</kbd></dt><dd>${say("key.ShiftEnter")}</dd></div>
     <div><dt><kbd>Esc</kbd></dt><dd>${say("key.Escape")}</dd></div>

@@ -6,6 +6,7 @@ import { api } from "../api.js";
 import { keepDraft, draftOf } from "../drafts.js";
 import { loadEarlier } from "../feed.js";
 import { day, languageName, say, term, time, weekday, whole } from "../i18n.js";
+import { hinted, letters } from "../letters.js";
 import * as store from "../store.js";
 import { Composer } from "./composer.js";
 import { Icon, channelIcon } from "./icons.js";
@@ -14,7 +15,7 @@ import { Written } from "./written.js";
 
 // -- the bar -----------------------------------------------------------------------------------------------------------
 
-const Button = ({ icon, label, does, key_, main }) => html`<button type="button" class=${main ? "main" : ""} onClick=${does} title=${key_ ? `${label} (${key_})` : label}><${Icon} name=${icon} /><span>${label}</span></button>`;
+const Button = ({ icon, label, does, key_, main }) => html`<button type="button" class=${main ? "main" : ""} onClick=${does} title=${hinted(label, key_)}><${Icon} name=${icon} /><span>${label}</span></button>`;
 
 function Moves({ it }) {
   const ask = (name) => () => (store.dialog.value = { name, id: it.id });
@@ -50,7 +51,7 @@ const Bar = ({ it }) => html`<header class="bar">
       ${it.state === "snoozed" && it.snoozed_until && html`<span class="quiet">${say("until", { when: weekday(it.snoozed_until) })}</span>`}
     </p>
   </div>
-  <button type="button" class="icon-button" aria-pressed=${store.aside.value === "why"} aria-label=${say("why.title")} title=${`${say("why.title")} (w)`}
+  <button type="button" class="icon-button" aria-pressed=${store.aside.value === "why"} aria-label=${say("why.title")} title=${hinted(say("why.title"), "w")}
     onClick=${() => (store.aside.value = store.aside.value === "why" ? "customer" : "why")}><${Icon} name="why" /></button>
   <div class="moves" role="toolbar" aria-label=${say("moves")} onMouseDown=${stay}><${Moves} it=${it} /></div>
 </header>`;
@@ -223,6 +224,6 @@ function Typing({ it }) {
 
 export function Thread() {
   const it = store.current.value;
-  if (!it) return html`<main class="thread none" tabindex="-1"><p class="empty"><${Icon} name="inbox" />${say("choose")}<br /><span class="quiet">${say("choose.keys")}</span></p></main>`;
+  if (!it) return html`<main class="thread none" tabindex="-1"><p class="empty"><${Icon} name="inbox" />${say("choose")}${letters.value && html`<br /><span class="quiet">${say("choose.keys")}</span>`}</p></main>`;
   return html`<main class="thread"><${Bar} it=${it} /><${FailedCalls} it=${it} /><${Messages} it=${it} /><${Typing} it=${it} /><${Composer} key=${it.id} it=${it} /></main>`;
 }

@@ -3,6 +3,7 @@
 import { html } from "../vendor/vendor.js";
 import { leave, setPresence } from "../feed.js";
 import { LANGUAGES, choose, language, say, term } from "../i18n.js";
+import { hinted } from "../letters.js";
 import { dialog, leads, line, me, presence } from "../store.js";
 import { Icon } from "./icons.js";
 
@@ -44,8 +45,8 @@ export const Top = () => html`<header class="top">
   <span class="line" role="status">${line.value === "open" ? "" : say("line.lost")}</span>
   <${PresenceSwitch} />
   <${LanguageChoice} />
-  ${leads.value && html`<button type="button" class="icon-button" aria-label=${say("try.title")} title=${`${say("try.title")} (m)`} onClick=${() => (dialog.value = { name: "try" })}><${Icon} name="try" /></button>`}
-  <button type="button" class="icon-button" aria-label=${say("help.title")} title=${`${say("help.title")} (?)`} onClick=${() => (dialog.value = { name: "help" })}><${Icon} name="keys" /></button>
+  ${leads.value && html`<button type="button" class="icon-button" aria-label=${say("try.title")} title=${hinted(say("try.title"), "m")} onClick=${() => (dialog.value = { name: "try" })}><${Icon} name="try" /></button>`}
+  <button type="button" class="icon-button" aria-label=${say("help.title")} title=${hinted(say("help.title"), "?")} onClick=${() => (dialog.value = { name: "help" })}><${Icon} name="keys" /></button>
   <span class="self" title=${me.value.email}>${me.value.name}</span>
   <button type="button" class="icon-button" aria-label=${say("logout")} title=${say("logout")} onClick=${leave}><${Icon} name="out" /></button>
 </header>`;
