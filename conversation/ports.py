@@ -40,6 +40,8 @@ class Can:
     `second_try` says that a message to which no answer came may be sent once more, later: it then carries the same id.
     `follow_up` is for channels whose customers go away and may have left an address. After `reply_window` only what a
     person wrote may leave, until `human_window`; after that one of `templates` only. `calls`: how this account calls back.
+    `forgeable`: anybody can write under any address, and nobody says whether they did; a medium that says so of each message uses its
+    `doubt`, and `answers_unproven` tells whether such a message may be answered automatically.
     """
 
     work: WorkKind
@@ -59,6 +61,8 @@ class Can:
     human_window: timedelta | None = None
     templates: tuple[str, ...] = ()
     choices: int = 0
+    forgeable: bool = False
+    answers_unproven: bool = True
     follow_up: FollowUp | None = None
     calls: Plan | None = None
 

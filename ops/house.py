@@ -38,6 +38,7 @@ from ops.trial import Trial
 from ops.webhooks import SignedWebhooks, WebhookKeys
 from router.agent_calls import AgentCalls
 from router.availability import Availabilities
+from router.budget import UnprovenBudget
 from router.call_duties import CallDuties
 from router.call_ends import CallEnds
 from router.calls import CustomerCalls
@@ -259,6 +260,7 @@ def inbox_on(ground: Ground, channels: Mapping[str, Channel], parts: Parts, shad
         cans=_cans(channels),
         shards=_FLUSHERS,
         classifiers=ground.classifier.classifiers,
+        budget=UnprovenBudget(dict(ground.settings.service.unproven_answers)),
         checkpoint=parts.checkpoint,
         count=ground.meters.count,
         decided=shadow.decided if shadow else None,

@@ -17,7 +17,7 @@ _KNOWN = (
         "live.dropped",
         "shadow.decided",
     ),
-    *("shadow.differing", "shadow.passed_over", "webhooks.not_called"),
+    *("shadow.differing", "shadow.passed_over", "webhooks.not_called", "unproven_unanswered"),
 )
 _SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 

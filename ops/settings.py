@@ -19,6 +19,7 @@ from ops.positions import Path
 from ops.secrets import Secret, SecretMissing, Vault, is_reference
 from ops.sources import Located, SettingsFaults, Source, read
 from ops.wording import faults_of
+from router.budget import DEFAULT
 from router.document import Document, Duration
 from router.faults import Fault, RuleFaults, did_you_mean
 from router.fetching import Caps
@@ -114,6 +115,15 @@ class Media(BaseModel):
         return Caps(**dict(self))
 
 
+class UnprovenAnswers(BaseModel):
+    """`[service.unproven_answers]`: automatic answers a day to senders whom nobody proved, by kind, of all accounts and nodes together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    email: Annotated[int, Field(ge=0, le=1_000_000)] = DEFAULT
+    sms: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+
+
 class Service(BaseModel):
     """`[service]`: what belongs to this node and is never shared through the database."""
 
@@ -134,6 +144,7 @@ class Service(BaseModel):
     log_format: Literal["auto", "console", "json"] = "auto"
     retention: Retention = Retention()
     media: Media = Media()
+    unproven_answers: UnprovenAnswers = UnprovenAnswers()
 
     @property
     def host(self) -> str:

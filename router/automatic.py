@@ -24,6 +24,7 @@ GIVE_UP_AFTER = timedelta(days=3)
 TIMEZONE = "timezone"  # attribute of a customer
 _LONGEST_ZONE = 60
 SUBJECT = "subject"  # of the conversation, as its first message had it
+LAST_SUBJECT = "last_subject"  # of its newest mail, where that is another one
 
 
 def words(
@@ -34,16 +35,20 @@ def words(
     customer: Customer,
     rulebook: RuleBook,
     now: datetime,
+    called: str = "",
     position: int | None = None,
 ) -> str:
     """The text of this reply in the customer's language, its placeholders filled; under a question its choices.
 
-    `position` is the conversation's place in its queue, where somebody has looked.
+    `called` is the name that may be said; `position` the conversation's place in its queue, where somebody has looked.
     """
     language = _language_of(conversation, customer, rulebook)
     script = _script_of(conversation) if language == "zh" else None
     tongues = rulebook.tongues(language, script)
-    values = _values(decision, conversation, customer, rulebook, tongues=tongues, now=now, position=position)
+    values = {
+        "name": called,
+        **_values(decision, conversation, customer, rulebook, tongues=tongues, now=now, position=position),
+    }
     kind = rulebook.kind_of(conversation.channel)
     said = rulebook.reply_text(name, language=language, kind=kind, values=values, script=script)
     choices = _choices(name, decision, rulebook, tongues)
@@ -69,7 +74,6 @@ def _values(
         "next_opening": say_opening(decision.opens, now, zone, tongues[0]),
         "queue": title,
         "reference": conversation.reference,
-        "name": customer.name or "",
         "missing": asked_for(decision.ask, rulebook.asked, tongues),
         "state": say_standing(conversation.state, title, position, language),
         "position": "" if position is None else str(position),
@@ -172,8 +176,16 @@ def row_for(
 
 
 def _subject_of(conversation: Conversation) -> str | None:
-    subject = conversation.attributes.get(SUBJECT)
+    """The newest one: mail programs show an answer in the thread of the mail whose subject it has."""
+    subject = conversation.attributes.get(LAST_SUBJECT) or conversation.attributes.get(SUBJECT)
     return subject if isinstance(subject, str) else None
+
+
+def with_subject(attributes: Mapping[str, object], subject: str | None) -> Mapping[str, object]:
+    """What a conversation remembers of the subject of a mail that joins it."""
+    if not subject or subject == (attributes.get(LAST_SUBJECT) or attributes.get(SUBJECT)):
+        return attributes
+    return {**attributes, LAST_SUBJECT: subject}
 
 
 def webhook_row(name: str, kind: str, conversation: Conversation, *, now: datetime, **data: object) -> OutboxRow:

@@ -9,14 +9,23 @@ from conversation.afterwards import files_come_late
 from conversation.decision import Decision, Facts, Joining, StoredDecision, Understood
 from conversation.events import EventType
 from conversation.ids import new_id, reference_of
-from conversation.message import Attachment, Author, AuthorKind, Direction, Message, MessageEchoed, MessageReceived
+from conversation.message import (
+    Attachment,
+    Author,
+    AuthorKind,
+    Direction,
+    Message,
+    MessageEchoed,
+    MessageReceived,
+    Status,
+)
 from conversation.people import Customer, Identity, WorkKind
 from conversation.ports import Can
 from conversation.remembering.fetches import Fetch
 from conversation.remembering.intake import IntakeWrites, Known
 from conversation.thread import PAGE, Conversation, State
 from conversation.windows import lawful
-from router import announce, automatic, call_words, echo, escalation, marks
+from router import announce, automatic, call_words, echo, escalation, marks, strangers
 from router.call_plan import offered_plan
 from router.deadlines import sooner
 from router.decide import decide
@@ -38,7 +47,10 @@ class Admitted:
 
 
 class Batch:
-    """Collects what is to be written. `cans` says what each channel account can do; one that is not named cannot send."""
+    """Collects what is to be written. `cans` says what each channel account can do; one that is not named cannot send.
+
+    `left` says how many automatic answers may still go to unproven senders, by kind of channel, where that is known.
+    """
 
     def __init__(
         self,
@@ -48,6 +60,7 @@ class Batch:
         now: datetime,
         on_duty: frozenset[tuple[str, str]] | None = None,
         positions: Mapping[str, int | None] | None = None,
+        left: Mapping[str, int] | None = None,
     ) -> None:
         self._positions = positions or {}
         self._rulebook = rulebook
@@ -65,6 +78,8 @@ class Batch:
         self._withdrawn: list[tuple[Conversation, Conversation]] = []
         self._early: set[tuple[str, str]] = set()
         self._writes = IntakeWrites()
+        self._allowance = strangers.Allowance(left or {})
+        self._held = 0
 
     # -- what the intake asks at the end -------------------------------------------------------------------------------
 
@@ -102,6 +117,16 @@ class Batch:
     def targets(self) -> Collection[str]:
         """Channels and webhooks that something leaves by."""
         return {row.target for row in self._writes.outbox}
+
+    @property
+    def unproven(self) -> Mapping[str, int]:
+        """How many automatic answers leave for senders whom nobody proved, by kind of channel."""
+        return self._allowance.used
+
+    @property
+    def held(self) -> int:
+        """How many automatic answers were kept back because nobody proved the sender."""
+        return self._held
 
     # -- one arrival ---------------------------------------------------------------------------------------------------
 
@@ -249,7 +274,7 @@ class Batch:
             issue=decision.issue or conversation.issue,
             priority=decision.priority,
             labels=_with(conversation.labels, *decision.labels),
-            attributes=_with_page(conversation.attributes, decision),
+            attributes=automatic.with_subject(_with_page(conversation.attributes, decision), event.subject),
             last_seq=conversation.last_seq + 1,
         )
         self._put(conversation, before=before)
@@ -353,6 +378,7 @@ class Batch:
                 customer=customer,
                 rulebook=self._rulebook,
                 now=self._now,
+                called=strangers.name_for(event, customer, can),
                 position=self._positions.get(conversation.id),
             )
             conversation = self._say(name, text, conversation, event, known.identity)
@@ -377,6 +403,10 @@ class Batch:
         latest = replace(conversation, last_seq=conversation.last_seq + 1, said=_with(conversation.said, name))
         self._latest[conversation.id] = latest
         message = automatic.system_message(text, latest, channel=event.channel, identity=to.id, now=self._now)
+        if (why := self._why_held(event)) is not None:
+            self._held += 1
+            self._add(replace(message, status=Status.SUPPRESSED, error=why))
+            return latest
         self._add(message)
         token = event.reply_token if to.id not in self._writes.tokens_used else None
         row = automatic.row_for(
@@ -392,6 +422,14 @@ class Batch:
         if token is not None:
             self._writes.tokens_used.add(to.id)
         return latest
+
+    def _why_held(self, event: MessageReceived) -> str | None:
+        """Why this answer stays here: agents see it in the conversation, with the reason."""
+        can = self._cans[event.channel]
+        if (why := strangers.why_unanswered(event, can)) is not None:
+            return why
+        allowed = strangers.is_proven(event, can) or self._allowance.use(self._rulebook.kind_of(event.channel))
+        return None if allowed else strangers.USED_UP
 
     # -- the rest ------------------------------------------------------------------------------------------------------
 

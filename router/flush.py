@@ -15,6 +15,7 @@ from conversation.thread import State
 from router import announce
 from router.batch import Admitted, Batch
 from router.beside import Beside, in_order
+from router.budget import UnprovenBudget
 from router.call_requests import Asking
 from router.classifier import Classifier
 from router.decide import STATUS_REPLY
@@ -40,6 +41,7 @@ class Context:
     checkpoint: Callable[[str], None]
     count: Callable[[str, float], None]
     decided: Callable[[Sequence[StoredDecision]], None] | None
+    budget: UnprovenBudget
     quarantined: Callable[[str, bytes, str, str, Mapping[str, str]], Quarantined]
 
 
@@ -52,6 +54,7 @@ class Flush:
         self._arrivals = arrivals
         self._now = context.clock.now()
         self._decisions: Sequence[StoredDecision] = ()
+        self._held = 0
 
     async def run(self) -> None:
         """Read under lock, decide, write, commit; then every caller is acknowledged."""
@@ -160,17 +163,29 @@ class Flush:
         known = await work.intake.load(
             [event for _, event in messages], reopen_since=self._now - rulebook.reopen_within, now=self._now
         )
-        batch = Batch(
-            rulebook,
-            cans=self._context.cans,
-            now=self._now,
-            on_duty=await self._on_duty(work),
-            positions=await self._positions(work, known, understood) if STATUS_REPLY in rulebook.replies else None,
-        )
-        admitted = [
-            self._admit(batch, arrival, event, sender, meaning)
-            for (arrival, event), sender, meaning in zip(messages, known, understood, strict=True)
-        ]
+        on_duty = await self._on_duty(work)
+        positions = await self._positions(work, known, understood) if STATUS_REPLY in rulebook.replies else None
+
+        def decided(left: Mapping[str, int]) -> tuple[Batch, list[Admitted]]:
+            cans = self._context.cans
+            batch = Batch(rulebook, cans=cans, now=self._now, on_duty=on_duty, positions=positions, left=left)
+            together = zip(messages, known, understood, strict=True)
+            return batch, [self._admit(batch, *told, sender, meaning) for told, sender, meaning in together]
+
+        return await self._within_budget(work, decided)
+
+    async def _within_budget(
+        self, work: Work, decided: Callable[[Mapping[str, int]], tuple[Batch, list[Admitted]]]
+    ) -> tuple[Batch, list[Admitted]]:
+        """Decided once more where fewer answers may leave than were wanted; a batch that answers no stranger asks nothing."""
+        budget = self._context.budget
+        left = budget.left(self._now)
+        batch, admitted = decided(left)
+        if wanted := batch.unproven:
+            granted = await budget.take(work, wanted, self._now)
+            if granted != wanted:
+                batch, admitted = decided({**left, **granted})
+        self._held = batch.held
         return batch, admitted
 
     def _admit(
@@ -256,6 +271,8 @@ class Flush:
         spent = round((self._context.clock.monotonic() - started) * 1000, 1)
         self._context.count("accepted", len(answers) - duplicates)
         self._context.count("duplicates", duplicates)
+        if self._held:
+            self._context.count("unproven_unanswered", self._held)
         log.info("batch_stored", extra={"count": len(answers), "ms": spent, "duplicates": duplicates})
 
 

@@ -14,6 +14,7 @@ from conversation.people import Identity
 from conversation.ports import Can, Clock
 from conversation.remembering import Storage
 from conversation.remembering.quarantine import Quarantined
+from router.budget import UnprovenBudget
 from router.classifying import Classifiers, PluggedIn
 from router.facts import understand
 from router.flush import Context, Flush, put_aside_as
@@ -43,7 +44,7 @@ class Limits:
 class IntakeFlow:
     """The port `Inbox` over a store. `run` must be running for `accept` to return.
 
-    `cans` tells what each channel account can do; `checkpoint` is told of the points at which a crash is worth trying;
+    `cans` tells what each channel account can do; `budget` how many unproven senders are answered automatically; `checkpoint` is told of the points at which a crash is worth trying;
     `count` is given a meter's name and an amount, `decided` what was decided, after its commit.
     """
 
@@ -58,6 +59,7 @@ class IntakeFlow:
         shards: int = 1,
         limits: Limits | None = None,
         classifiers: Classifiers | None = None,
+        budget: UnprovenBudget | None = None,
         checkpoint: Callable[[str], None] = lambda _: None,
         count: Callable[[str, float], None] = lambda _name, _amount: None,
         decided: Callable[[Sequence[StoredDecision]], None] | None = None,
@@ -69,6 +71,7 @@ class IntakeFlow:
         self._cans = cans
         self._limits = limits or Limits()
         self._classifiers = classifiers or Classifiers()
+        self._budget = budget or UnprovenBudget()
         self._checkpoint = checkpoint
         self._count = count
         self._decided = decided
@@ -250,6 +253,7 @@ class IntakeFlow:
             checkpoint=self._checkpoint,
             count=self._count,
             decided=self._decided,
+            budget=self._budget,
             quarantined=self._quarantined,
         )
 

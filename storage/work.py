@@ -10,6 +10,7 @@ from conversation.events import Hint, Topic
 from conversation.ports import Clock, Signals
 from storage.agents import Agents
 from storage.attachments import Attachments
+from storage.budgets import Budgets
 from storage.call_codes import CallCodes
 from storage.callbacks import Callbacks
 from storage.conversations import Conversations
@@ -126,6 +127,10 @@ class StoreWork:
     @cached_property
     def call_codes(self) -> CallCodes:
         return CallCodes(self._run, self._dialect)
+
+    @cached_property
+    def budgets(self) -> Budgets:
+        return Budgets(self._run, self._dialect)
 
     @cached_property
     def leases(self) -> Leases:

@@ -257,4 +257,5 @@ def _can(settings: Settings) -> Can:
         attachments=True,
         attachment_bytes=settings.attachment_bytes,
         second_try=True,
+        answers_unproven=not settings.trusted_servers,
     )

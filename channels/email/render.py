@@ -15,7 +15,7 @@ from email.utils import format_datetime
 
 from channels.email.address import valid
 from channels.email.threads import Threads
-from channels.email.wording import Template, html_of, subject_for, text_of
+from channels.email.wording import Template, html_of, own_subject, text_of
 from channels.media import safe_name
 from conversation.addresses import ascii_domain
 from conversation.errors import PermanentFailure
@@ -59,7 +59,7 @@ def mail(
     message_id = threads.message_id(message.id, message.conversation, to)
     fields = [
         ("From", _person(_author(message, own), own.address)),
-        ("To", _person(message.to.name or "", to)),
+        ("To", _person("" if own_subject(message) else message.to.name or "", to)),
         ("Subject", _words(subject_of(message))),
         ("Date", format_datetime(message.created_at or now)),
         ("Message-ID", message_id),
@@ -73,15 +73,19 @@ def mail(
 
 
 def subject_of(message: OutboundMessage) -> str:
-    """`Re: what the customer wrote [7K3M-9QFX]`: some programs keep nothing else of what is answered."""
-    subject = plain(subject_for(message))
+    """`Re: what the customer wrote [7K3M-9QFX]`: some programs keep nothing else of what is answered.
+
+    What the house says by itself has a subject of its own, and says nothing of the customer's.
+    """
+    tag = f"[{message.reference}]"
+    if own := own_subject(message):
+        return f"{own} {tag}"
+    subject = plain(message.subject or "")
     shorter = _without_prefix(subject)
     while shorter != subject:
         subject, shorter = shorter, _without_prefix(shorter)
-    tag = f"[{message.reference}]"
     words = subject[:LONGEST_SUBJECT].replace(tag, "").strip()
-    answers = "" if message.missed and not message.subject else "Re:"
-    return " ".join(filter(None, (answers, words, tag)))
+    return " ".join(filter(None, ("Re:", words, tag)))
 
 
 def plain(text: str) -> str:

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from string import Formatter
+from typing import TypeVar
 
 from channels.email.patterns import pattern
 from conversation.outbound import OutboundMessage, Quoted
+
+T = TypeVar("T")
 
 OTHERS = "default"  # the template of languages that have none of their own
 _SEPARATOR = pattern(r"^[ \t]*[,;|/·、，][ \t]*")
@@ -55,9 +58,14 @@ def template_for(language: str | None, templates: Mapping[str, Template]) -> Tem
     return templates.get(written) or templates.get(written.partition("-")[0]) or templates.get(OTHERS)
 
 
-def subject_for(message: OutboundMessage) -> str:
-    """Of what was asked, else, of a chat that had none, what such mails are called."""
-    return message.subject or (phrases(message.language).subject if message.missed else "")
+def own_subject(message: OutboundMessage) -> str | None:
+    """What the house calls a mail that goes to an address which a stranger may have named; None for an agent's own answer.
+
+    Such a mail repeats nothing of what was written to us: else whoever forges a sender would send their words by us.
+    """
+    if message.missed:
+        return phrases(message.language).subject
+    return _of_language(message.language, _REQUEST) if message.automatic else None
 
 
 def _filled(form: str, values: Mapping[str, str]) -> str:
@@ -134,6 +142,40 @@ _PHRASES: Mapping[str, Phrases] = {
 }
 
 
+_REQUEST: Mapping[str, str] = {
+    "en": "Your request",
+    "ar": "طلبكم",
+    "cs": "Váš požadavek",
+    "da": "Din henvendelse",
+    "de": "Ihre Anfrage",
+    "el": "Το αίτημά σας",
+    "es": "Su solicitud",
+    "fi": "Yhteydenottosi",
+    "fr": "Votre demande",
+    "hi": "आपका अनुरोध",
+    "hu": "Az Ön megkeresése",
+    "id": "Permintaan Anda",
+    "it": "La sua richiesta",
+    "ja": "お問い合わせについて",
+    "ko": "문의하신 내용",
+    "nl": "Uw vraag",
+    "pl": "Twoje zgłoszenie",
+    "pt": "O seu pedido",
+    "ro": "Solicitarea dumneavoastră",
+    "ru": "Ваше обращение",
+    "sv": "Ditt ärende",
+    "th": "คำขอของคุณ",
+    "tr": "Talebiniz",
+    "uk": "Ваше звернення",
+    "vi": "Yêu cầu của bạn",
+    "zh": "您的咨询",
+}
+
+
 def phrases(language: str | None) -> Phrases:
     """In the customer's language, else in English."""
-    return _PHRASES.get((language or "").lower().partition("-")[0], _PHRASES["en"])
+    return _of_language(language, _PHRASES)
+
+
+def _of_language(language: str | None, words: Mapping[str, T]) -> T:
+    return words.get((language or "").lower().partition("-")[0], words["en"])

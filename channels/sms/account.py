@@ -44,6 +44,7 @@ class SmsAccount:
             reply_window=normalize.WINDOW if by_whatsapp else None,
             attachments=can_share(tools.public_url),
             attachment_bytes=BYTES,
+            forgeable=not by_whatsapp,
         )
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
 """The ports of storage, by noun: one transaction (`Work`) and what can be done in it. Repositories take and return data classes.
 
-Locks are always taken in one order: customers (sorted by id), conversations, agent load, feed counter.
+Locks are always taken in one order: customers (sorted by id), conversations, budgets, agent load, feed counter.
 """
 
 from conversation.remembering.work import Storage, Work

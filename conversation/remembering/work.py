@@ -7,6 +7,7 @@ from typing import Protocol
 from conversation.events import Hint
 from conversation.remembering.agents import Agents
 from conversation.remembering.attachments import Attachments
+from conversation.remembering.budgets import Budgets
 from conversation.remembering.call_codes import CallCodes
 from conversation.remembering.callbacks import Callbacks
 from conversation.remembering.conversations import Conversations
@@ -72,6 +73,8 @@ class Work(Protocol):
     def callbacks(self) -> Callbacks: ...
     @property
     def call_codes(self) -> CallCodes: ...
+    @property
+    def budgets(self) -> Budgets: ...
     @property
     def leases(self) -> Leases: ...
     @property

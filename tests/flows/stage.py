@@ -17,6 +17,7 @@ from conversation.people import Agent, Identity, Presence, Role, WorkKind
 from conversation.ports import Can, Inbox, Signals
 from conversation.thread import Conversation
 from router.agent_calls import AgentCalls
+from router.budget import UnprovenBudget
 from router.call_duties import CallDuties
 from router.call_ends import CallEnds
 from router.calls import CustomerCalls
@@ -218,6 +219,7 @@ class Stage:
         storage: Any = None,
         shards: int | None = None,
         detector: Any = detect,
+        budget: UnprovenBudget | None = None,
     ) -> IntakeFlow:
         def count(name: str, amount: float) -> None:
             self.meters[name] = self.meters.get(name, 0) + amount
@@ -230,6 +232,7 @@ class Stage:
             cans=lambda: self.cans,
             shards=shards or self.shards,
             limits=limits,
+            budget=budget,
             checkpoint=checkpoint,
             count=count,
         )

@@ -222,7 +222,8 @@ def test_who_missed_an_answer_is_told_why_it_comes_by_mail(language: str | None)
         == f"{told}> 2026-11-23 02:00 UTC, {said.you}:\n> one\n> two\n\n> 2026-11-23 02:00 UTC, Mei:\n> three"
     )
     assert found["Subject"] == f"{said.subject} [7K3M-9QFX]"
-    assert read(rendered(text="four", missed=True, subject="Top-up"))["Subject"] == "Re: Top-up [7K3M-9QFX]"
+    again = read(rendered(text="four", missed=True, subject="CHEAP PILLS", name="CHEAP PILLS", language=language))
+    assert (again["Subject"], str(again["To"])) == (f"{said.subject} [7K3M-9QFX]", "anna@example.org")
 
 
 @pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
@@ -239,3 +240,38 @@ def test_the_customers_own_chain_is_kept_and_ends_with_what_is_answered() -> Non
     chain = found["References"].split()
     assert chain[0].startswith("<hg.root.")
     assert chain[1:] == [*(f"<{number}@mail.example.org>" for number in range(6, 13)), "<13@mail.example.org>"]
+
+
+@pytest.mark.parametrize(
+    ("language", "subject"),
+    [
+        ("en", "Your request"),
+        ("zh-Hant", "您的咨询"),
+        ("de", "Ihre Anfrage"),
+        ("pt", "O seu pedido"),
+        (None, "Your request"),
+    ],
+)
+def test_what_the_house_says_by_itself_has_a_subject_of_its_own(language: str | None, subject: str) -> None:
+    found = read(
+        rendered(automatic=True, subject="CHEAP PILLS", language=language, reply_to="abc@mail.example.org#0011")
+    )
+    assert found["Subject"] == f"{subject} [7K3M-9QFX]"
+    assert found["In-Reply-To"] == "<abc@mail.example.org>"
+    assert found["References"].split()[-1] == "<abc@mail.example.org>"
+
+
+@given(
+    subject=st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=4, max_size=60),
+    name=st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=4, max_size=60),
+    language=st.sampled_from(["en", "zh", "fr", "de", "xx", None]),
+    missed=st.booleans(),
+)
+def test_an_automatic_mail_is_the_same_whatever_a_stranger_called_themselves_and_their_mail(
+    subject: str, name: str, language: str | None, missed: bool
+) -> None:
+    how: dict[str, Any] = {"language": language, "missed": missed, "automatic": not missed}
+    theirs, nobodys = rendered(subject=subject, name=name, **how), rendered(subject=None, name=None, **how)
+    assert theirs.data.partition(b"MIME-Version")[0] == nobodys.data.partition(b"MIME-Version")[0]
+    assert str(read(theirs)["To"]) == "anna@example.org"
+    assert not {"Cc", "Bcc"} & set(read(theirs).keys())
