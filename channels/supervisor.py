@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,20 +12,26 @@ from typing import NoReturn, Protocol, runtime_checkable
 
 from conversation.errors import ChannelError, ChannelMisconfigured, HuntgroupError, RateLimited
 from conversation.ports import Channel, Clock, Inbox
+from conversation.refusals import pause_after
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0  # whatever the outage, what was written meanwhile is here within a minute of its end
 STEADY_AFTER = 60.0
+_VARYING = re.compile(r"\S*\d\S*")  # noqa: TID251 without backtracking; numbers of sessions and times differ with every refusal
 
 
 class Health(StrEnum):
-    """How an account fares: it starts, it works, it is being restarted, or it stopped for good."""
+    """How an account fares: it starts, it works, or it is tried again.
+
+    `degraded`: after a fault that passes; `refused`: the other side refuses our credentials; `down`: it cannot be used as it is set up.
+    """
 
     STARTING = "starting"
     UP = "up"
     DEGRADED = "degraded"
+    REFUSED = "refused"
     DOWN = "down"
 
 
@@ -91,6 +98,13 @@ class Supervisor:
             )
             for channel in self._channels
         }
+        self._reasons: dict[str, str] = {}
+        self._resting: dict[str, asyncio.Event] = {}
+
+    def try_now(self) -> None:
+        """Whoever waits after a fault or a refusal is tried again at once; a provider that named its time is given it."""
+        for wake in self._resting.values():
+            wake.set()
 
     def health(self) -> list[AccountHealth]:
         """All accounts, by name. Of one that is up, what it tells itself."""
@@ -108,20 +122,19 @@ class Supervisor:
                 group.create_task(self._supervise(channel), name=f"channel {channel.name}")
 
     async def _supervise(self, channel: Channel) -> None:
-        attempt = 0
+        failures = refusals = 0
         while True:
             began = self._clock.monotonic()
             try:
                 await self._once(channel)
-            except ChannelMisconfigured as error:
-                self._tell(channel, Health.DOWN, error.detail)
-                return
             except Exception as error:  # noqa: BLE001 whatever an adapter raises, the house stands
-                attempt = 0 if self._clock.monotonic() - began > STEADY_AFTER else attempt
-                pause = self._pause(error, attempt)
+                if self._clock.monotonic() - began > STEADY_AFTER:
+                    failures = refusals = 0
+                refused = isinstance(error, ChannelMisconfigured)
+                refusals, failures = refusals + refused, failures + (not refused)
+                pause = self._pause(error, failures=failures, refusals=refusals)
                 self._failed(channel, error, pause)
-            attempt += 1
-            await self._sleep(pause)
+                await self._rest(channel, pause, wakes=not isinstance(error, RateLimited))
 
     async def _once(self, channel: Channel) -> NoReturn:
         try:
@@ -138,24 +151,46 @@ class Supervisor:
         except Exception:
             log.exception("channel_stop_failed", extra={"channel": channel.name})
 
-    def _pause(self, error: Exception, attempt: int) -> float:
+    async def _rest(self, channel: Channel, pause: float, *, wakes: bool) -> None:
+        """Until the pause is over, or somebody wants it tried now."""
+        wake = asyncio.Event()
+        if wakes:
+            self._resting[channel.name] = wake
+        waits = {asyncio.ensure_future(self._sleep(pause)), asyncio.ensure_future(wake.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._resting.pop(channel.name, None)
+            for one in waits:
+                one.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    def _pause(self, error: Exception, *, failures: int, refusals: int) -> float:
         if isinstance(error, RateLimited):
             return max(error.retry_after / timedelta(seconds=1), 0.0)
-        return back_off(attempt, self._chance())
+        if isinstance(error, ChannelMisconfigured):
+            return pause_after(refusals, self._chance()).total_seconds()
+        return back_off(failures - 1, self._chance())
 
     def _failed(self, channel: Channel, error: Exception, pause: float) -> None:
         known = isinstance(error, HuntgroupError)
         if not known and self._health[channel.name].state is not Health.DEGRADED:
             log.error("channel_bug", exc_info=error, extra={"channel": channel.name})
         words = error.detail if isinstance(error, ChannelError) else type(error).__name__
-        self._tell(channel, Health.DEGRADED, f"{words}; again in {pause:.0f} s")
+        state = Health.DEGRADED
+        if isinstance(error, ChannelMisconfigured):
+            state = Health.REFUSED if error.credentials else Health.DOWN
+        self._tell(channel, state, words, again=f"; again in {pause:.0f} s")
 
-    def _tell(self, channel: Channel, state: Health, detail: str) -> None:
-        old = self._health[channel.name]
-        if old.state is state:
-            self._health[channel.name] = replace(old, detail=detail)
+    def _tell(self, channel: Channel, state: Health, reason: str, *, again: str = "") -> None:
+        """Health is what it is now; the log has a line where the state or its reason is another one."""
+        old, detail = self._health[channel.name], f"{reason}{again}"
+        since = old.since if old.state is state else self._clock.now()
+        self._health[channel.name] = replace(old, state=state, detail=detail, since=since)
+        gist = _VARYING.sub("", reason)
+        if old.state is state and self._reasons.get(channel.name) == gist:
             return
-        self._health[channel.name] = replace(old, state=state, detail=detail, since=self._clock.now())
+        self._reasons[channel.name] = gist
         level = logging.INFO if state is Health.UP else logging.WARNING
         log.log(level, "channel_health", extra={"channel": channel.name, "state": state.value, "detail": detail})
 

@@ -6,7 +6,7 @@ HuntgroupError
     RateLimited                the provider said how long the whole account must wait
     PermanentFailure           give up at once: blocked, unknown recipient, too long
     Unknown                    the request left, no answer came: it may have been delivered
-    ChannelMisconfigured       credentials or certificate refused: the account stops for good
+    ChannelMisconfigured       credentials or certificate refused: tried again with growing pauses, and at once after a reload
   InboundError                 what `verify` and `normalize` may raise
     SignatureRejected          401, counted only
     MalformedPayload           400, the raw bytes go to quarantine
@@ -78,7 +78,14 @@ class Unknown(ChannelError):
 
 
 class ChannelMisconfigured(ChannelError):
-    """Credentials or certificate refused: the account stops until its configuration changes."""
+    """Credentials refused; or, where `credentials` is False, a certificate, a folder or a setting that cannot be used.
+
+    People have to act, here or at the provider: the account is tried again with growing pauses, and at once after a reload.
+    """
+
+    def __init__(self, detail: str, *, sent: tuple[str, ...] = (), credentials: bool = True) -> None:
+        super().__init__(detail, sent=sent)
+        self.credentials = credentials
 
 
 class InboundError(HuntgroupError):

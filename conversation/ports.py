@@ -124,7 +124,7 @@ class Channel(Protocol):
         ...
 
     async def start(self) -> None:
-        """Acquire clients and prove credentials. MUST raise `ChannelMisconfigured` to stop the account for good."""
+        """Acquire clients and prove credentials. MUST raise `ChannelMisconfigured` where people have to act first."""
         ...
 
     async def listen(self, inbox: Inbox) -> None:

@@ -171,11 +171,17 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
         channels.values(), inbox, ground.clock, kinds=lambda name: str(ground.settings.channels[name]["kind"])
     )
     keys = WebhookKeys(path, environment, ground.settings.webhook_secrets)
+    dispatcher = _dispatcher(ground, channels, keys)
+
+    def try_channels() -> None:
+        supervisor.try_now()
+        dispatcher.try_now()
+
     reloader = Reloader(
         path=path, environment=environment, storage=ground.store, rules=ground.rules, settings=ground.settings,
         signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector, keys=keys,
+        try_channels=try_channels,
     )  # fmt: skip
-    dispatcher = _dispatcher(ground, channels, keys)
     readiness = Readiness(ground.store, ground.rules, supervisor.health, ground.clock, background=ground.keeper.start)
     return House(
         app=make_app(_services(ground, channels, inbox, supervisor, reloader, readiness=readiness, shadow=shadow)),

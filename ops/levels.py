@@ -39,6 +39,7 @@ class Levels:
         self._clock = clock
         self._database = database
         self._late: set[str] = set()
+        meters.before_text(self._accounts)
 
     async def run(self) -> None:
         """Until cancelled; while the database does not answer the last numbers stand, and `store` says so."""
@@ -84,10 +85,13 @@ class Levels:
         levels("agents", "Who is here", "presence", {p.value: there[p.value] for p in (Presence.ONLINE, Presence.AWAY)})
 
     def _accounts(self) -> None:
+        """Looked at for every scrape as well: it costs nothing, and an account that fell is seen at once."""
         accounts = self._health()
         well = {one.name: float(one.state is Health.UP) for one in accounts}
         lags = {one.name: one.lag for one in accounts if one.lag is not None}
+        refused = {one.name: float(one.state is Health.REFUSED) for one in accounts}
         self._meters.levels("channel_up", "1 when the account works", "channel", well)
+        self._meters.levels("channel_refused", "1 while the other side refuses its credentials", "channel", refused)
         self._meters.levels("channel_lag_seconds", "How long ago nothing waited to be read", "channel", lags)
         self._alarm({name: lag for name, lag in lags.items() if lag > LATE})
 

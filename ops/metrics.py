@@ -1,6 +1,6 @@
 """What is counted and measured, as Prometheus text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
@@ -38,6 +38,7 @@ class Meters:
             buckets=_SPANS,
         )
         self._levels: dict[str, Gauge] = {}
+        self._before: list[Callable[[], None]] = []
         self.reload_successful = Gauge(
             "huntgroup_config_last_reload_successful", "1 when the last reload was applied", registry=self.registry
         )
@@ -64,6 +65,12 @@ class Meters:
         for value, amount in values.items():
             gauge.labels(value).set(amount)
 
+    def before_text(self, look: Callable[[], None]) -> None:
+        """Call this for every exposition; it must not block."""
+        self._before.append(look)
+
     def text(self) -> bytes:
         """The exposition."""
+        for look in self._before:
+            look()
         return generate_latest(self.registry)

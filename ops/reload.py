@@ -71,6 +71,7 @@ class Reloader:
         meters: Meters,
         detector: Detector,
         keys: WebhookKeys,
+        try_channels: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
         self._environment = environment
@@ -83,6 +84,7 @@ class Reloader:
         self._detector = detector
         self._keys = keys
         keys.warn_of(rules.rulebook)
+        self._try_channels = try_channels
         self._one = asyncio.Lock()
         self._written = rules.rulebook  # as in the file, without emergencies
         self._emergencies: tuple[Override, ...] = ()
@@ -90,7 +92,11 @@ class Reloader:
         meters.reload_at.set(clock.now().timestamp())
 
     async def reload(self, actor: str) -> Reloaded:
-        """Read whole, check, run its tests, activate; on any fault nothing is applied."""
+        """Read whole, check, run its tests, activate; on any fault nothing is applied.
+
+        Whatever comes of it, accounts that wait after a refusal are tried at once: the fault may have been mended elsewhere.
+        """
+        self._try_channels()
         async with self._one:
             result = await asyncio.to_thread(check, self._path, self._environment, detector=self._detector)
             self._meters.reload_successful.set(int(result.ok))
@@ -133,7 +139,8 @@ class Reloader:
         async with self._signals.subscribe(Topic.RULES) as listening:
             while True:
                 await self._carefully(self._catch_up)
-                await listening.wait(_HEAL)
+                if await listening.wait(_HEAL):
+                    self._try_channels()  # another node was reloaded, and this one may be who reads the mailbox
 
     async def _catch_up(self) -> None:
         async with self._storage.read("rules.follow") as work:

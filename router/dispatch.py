@@ -15,6 +15,7 @@ from conversation.message import Message, Status
 from conversation.outbound import Effect, OutboxRow, OutboxState
 from conversation.people import public_name
 from conversation.ports import Channel, Clock, Listening, Signals
+from conversation.refusals import pause_after
 from conversation.remembering import Storage, Work
 from router import announce
 from router.failed_calls import FailedCalls, WebhookSender
@@ -57,6 +58,7 @@ class Dispatcher:
         self._owner = new_id()
         self._busy: Counter[str] = Counter()
         self._paused: dict[str, datetime] = {}
+        self._refused: dict[str, int] = {}  # how often in a row a target refused our credentials
         self._look_again = 0.0
         self._orphans_at = datetime.min.replace(tzinfo=UTC)
         self._draining = False
@@ -182,8 +184,7 @@ class Dispatcher:
         try:
             began = self._clock.now()
             outcome = replace(await self._outcome(row), began=began)
-            if outcome.pause is not None:
-                self._paused[row.target] = self._clock.now() + outcome.pause
+            self._pause(row.target, outcome)
             await self._settle(row, outcome)
         except StoreError as error:  # the lease runs out and the row is settled as stranded
             log.warning("settle_failed", extra={"row": row.id, "error": type(error).__name__})
@@ -194,6 +195,27 @@ class Dispatcher:
             if not self._busy.total():
                 self._at_rest.set()
             settled.set()
+
+    def _pause(self, target: str, outcome: Outcome) -> None:
+        """As long as the provider said; after a refusal longer each time. What was sent meanwhile counts as one try."""
+        now = self._clock.now()
+        if outcome.state is OutboxState.SENT and self._refused.pop(target, 0):
+            log.info("sending_accepted", extra={"channel": target})
+        if outcome.pause is None:
+            return
+        if outcome.refused and self._paused.get(target, now) > now:
+            return
+        self._paused[target] = now + outcome.pause
+        if outcome.refused:
+            times = self._refused[target] = self._refused.get(target, 0) + 1
+            self._paused[target] = now + pause_after(times, self._draw())
+            if times == 1:
+                log.warning("sending_refused", extra={"channel": target, "detail": outcome.error})
+
+    def try_now(self) -> None:
+        """Who refused our credentials is asked again at once."""
+        for target in self._refused:
+            self._paused.pop(target, None)
 
     async def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
         """What is known of a sending is not given up for a hiccup of the store: a stranded row would be in doubt."""

@@ -1,17 +1,18 @@
 """What follows from one try to send: settled, again at a moment, or never. Pure; the luck of the draw is passed in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
 from conversation.message import Status
 from conversation.outbound import Effect, OutboxRow, OutboxState, Receipt, WebhookCall
+from conversation.refusals import PAUSES
 
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=15)
 LONGEST_CALL_PAUSE = timedelta(minutes=1)  # a call of a webhook has a quarter of an hour in all
-MISCONFIGURED_PAUSE = timedelta(minutes=1)
+MISCONFIGURED_PAUSE = PAUSES[0]  # of the first refusal; whoever sends counts, and waits longer each time
 SECOND_TRY = timedelta(minutes=10)
 SUPPRESSED = "suppressed"  # the code of an automatic answer that is kept back on purpose
 INTERRUPTED = "interrupted"  # stands for the ids that a sender which died might have told of
@@ -21,7 +22,7 @@ NO_CHANNEL = "no_channel: this channel has been taken out of the configuration; 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How the row and its message stand afterwards. `pause` says how long the whole account must wait."""
+    """How the row and its message stand afterwards. `pause` says how long the whole account must wait; `refused`: for its credentials."""
 
     state: OutboxState
     status: Status
@@ -31,6 +32,7 @@ class Outcome:
     sent: tuple[str, ...] = ()
     pause: timedelta | None = None
     bug: bool = False
+    refused: bool = False
     began: datetime | None = None
 
 
@@ -105,7 +107,9 @@ def _later(error: ChannelError, row: OutboxRow, words: str, *, now: datetime, dr
         pause = error.retry_after if error.whole_account else None
         return _again(row, now, error.retry_after, words, error.sent, pause=pause)
     if isinstance(error, ChannelMisconfigured):
-        return _again(row, now, MISCONFIGURED_PAUSE, words, error.sent, pause=MISCONFIGURED_PAUSE, for_ever=True)
+        # the account's pause grows, as its sender counts: the row is ready whenever the account is
+        again = _again(row, now, MISCONFIGURED_PAUSE / 2, words, error.sent, pause=MISCONFIGURED_PAUSE, for_ever=True)
+        return replace(again, refused=True)
     pause = back_off(row.attempts, draw)
     if row.effect is Effect.WEBHOOK:
         pause = min(pause, LONGEST_CALL_PAUSE)

@@ -37,6 +37,14 @@ class Mailbox:
     """A mailbox on a server of its own, seen with the standard library's client."""
 
     port: int
+    password: str = PASSWORD
+    process: asyncio.subprocess.Process | None = None
+
+    async def end(self) -> None:
+        """The server goes, and its port is free."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
 
     async def deliver(self, *raws: bytes) -> None:
         """Over one connection: this server takes a second for a login."""
@@ -51,7 +59,7 @@ class Mailbox:
 
     def _open(self) -> imaplib.IMAP4:
         client = imaplib.IMAP4("127.0.0.1", self.port, timeout=20)
-        client.login(USER, PASSWORD)
+        client.login(USER, self.password)
         return client
 
     def _deliver(self, raws: Sequence[bytes]) -> None:
@@ -77,23 +85,21 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def mailbox() -> AsyncIterator[Mailbox]:
+async def mailbox(*, port: int = 0, password: str = PASSWORD) -> AsyncIterator[Mailbox]:
     """A mailbox that lives while the context is open."""
-    port = free_port()
+    port = port or free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _PYMAP, "--host", "127.0.0.1", "--port", str(port), "--no-tls",
-        "dict", "--demo-data", "--demo-user", USER, "--demo-password", PASSWORD,
+        "dict", "--demo-data", "--demo-user", USER, "--demo-password", password,
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
         await _answers(port, process)
-        box = Mailbox(port)
+        box = Mailbox(port, password, process)
         await asyncio.to_thread(_emptied, box)
         yield box
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        await Mailbox(port, process=process).end()
 
 
 def _emptied(box: Mailbox) -> None:

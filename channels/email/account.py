@@ -37,7 +37,6 @@ from conversation.ports import Can, Inbox, Tools
 log = logging.getLogger(__name__)
 
 IDLE = 45.0  # a connection that died silently is noticed within this and one call
-_REFUSED = timedelta(minutes=15)
 _BETWEEN_AUTOMATIC = timedelta(days=1)
 
 
@@ -59,7 +58,6 @@ class EmailAccount:
         self._mailer: Mailer | None = None
         self._holds = False
         self._proven = False
-        self._was_in = False
         self._pace = Pace(tools.clock, settings.pace)
         self._detail = ""
         self._domains = Rounds(tools.clock)
@@ -209,16 +207,8 @@ class EmailAccount:
     async def _connected(self) -> Connection:
         server = self.settings.imap_server
         if server is None or self._credentials is None:
-            raise ChannelMisconfigured("no mailbox, or no password for it")
-        try:
-            connection = await Connection.open(server, self.settings.address, self._credentials, self._tls())
-        except ChannelMisconfigured as error:
-            if not self._was_in:
-                raise
-            # providers refuse good passwords on their bad days: a mailbox that was read before is asked again, slowly
-            raise RateLimited(error.detail, retry_after=_REFUSED) from None
-        self._was_in = True
-        return connection
+            raise ChannelMisconfigured("no mailbox, or no password for it", credentials=False)
+        return await Connection.open(server, self.settings.address, self._credentials, self._tls())
 
     async def _let_go(self) -> None:
         connection, self._connection = self._connection, None
@@ -229,7 +219,7 @@ class EmailAccount:
         try:
             return self.settings.tls()
         except (OSError, ssl.SSLError) as error:
-            raise ChannelMisconfigured(f"'ca': {error.strerror or error}") from None
+            raise ChannelMisconfigured(f"'ca': {error.strerror or error}", credentials=False) from None
 
     async def holds(self) -> bool:
         """Whether this node is the one that reads; renews the lease."""

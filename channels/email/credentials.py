@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -34,6 +35,18 @@ class Credentials(Protocol):
     def refused(self) -> None:
         """A server did not take it: a token is not used again."""
         ...
+
+
+def without(secret: str, words: str) -> str:
+    """A server's words without the secret: some repeat the command that they refuse, in which it stands as it is or in base64."""
+    return " ".join("***" if _holds(word, secret) else word for word in words.replace(secret, "***").split(" "))
+
+
+def _holds(word: str, secret: str) -> bool:
+    try:
+        return secret.encode() in b64decode(word.encode("ascii", "ignore"))
+    except ValueError:
+        return False
 
 
 def credentials_of(settings: Settings, http: Poster, clock: Clock) -> Credentials | None:

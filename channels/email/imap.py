@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from aioimaplib.aioimaplib import AioImapException, Command
 
-from channels.email.credentials import Credentials
+from channels.email.credentials import Credentials, without
 from channels.email.folder_names import quoted
-from channels.email.imap_answers import Answer, literals, said, sizes
+from channels.email.imap_answers import Answer, literals, said, said_whole, sizes
 from channels.email.patterns import pattern
 from channels.email.protocol import Client
 from channels.email.settings import Server, Tls
@@ -94,7 +94,7 @@ class Connection:
         text = b"\n".join(bytes(line) for line in answer.lines)
         found, upcoming = _UIDVALIDITY.search(text), _UIDNEXT.search(text)
         if answer.result != "OK":
-            raise ChannelMisconfigured(f"the folder '{folder}' cannot be opened: {said(answer)}")
+            raise ChannelMisconfigured(f"the folder '{folder}' cannot be opened: {said(answer)}", credentials=False)
         if found is None:
             raise TransientFailure("SELECT: the server told no UIDVALIDITY")
         return Selected(uidvalidity=int(found[1]), uidnext=int(upcoming[1]) if upcoming else None)
@@ -170,7 +170,7 @@ class Connection:
             call = self._client.login(f'"{escaped}"', secret)
         answer: Answer = await self._within(call, CALL, "the login")
         if answer.result != "OK":
-            raise _not_let_in(answer)
+            raise _not_let_in(answer, secret)
         # without asking again the library knows what could be done before the login only
         await self._within(self._client.protocol.capability(), CALL, "CAPABILITY")
         if self.able("ID"):  # NetEase lets nobody in who does not say who asks
@@ -237,7 +237,7 @@ class Connection:
                 raise TransientFailure(f"{what}: {lost.result() if lost.done() else 'no answer in time'}")
             return task.result()
         except ssl.SSLCertVerificationError as error:
-            raise ChannelMisconfigured(f"the certificate: {error.verify_message}") from None
+            raise ChannelMisconfigured(f"the certificate: {error.verify_message}", credentials=False) from None
         except (AioImapException, OSError, TimeoutError, IndexError) as error:
             raise TransientFailure(f"{what}: {str(error)[:200] or type(error).__name__}") from None
         finally:
@@ -261,9 +261,9 @@ def _set(uids: Sequence[int]) -> str:
 _LATER = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "try again", "too many", "temporar", "Internal")
 
 
-def _not_let_in(answer: Answer) -> Exception:
-    """A wrong password stops the account; a server that is busy does not."""
-    words = said(answer)
+def _not_let_in(answer: Answer, secret: str) -> Exception:
+    """A wrong password is a refusal; a server that is busy is none. Some servers repeat the command that they refuse."""
+    words = without(secret, said_whole(answer))[:200]
     if answer.result != "NO" or any(word.lower() in words.lower() for word in _LATER):
         return TransientFailure(f"the login: {answer.result} {words}")
     return ChannelMisconfigured(f"the mail server refused the login: {words}")

@@ -52,5 +52,10 @@ def _short(line: bytes) -> dict[int, bytes]:
 
 def said(answer: Answer) -> str:
     """Its last line, printable: the server's own words."""
+    return said_whole(answer)[:200]
+
+
+def said_whole(answer: Answer) -> str:
+    """The same, however long."""
     last = bytes(answer.lines[-1]).decode("utf-8", "replace") if answer.lines else ""
-    return "".join(c if c.isprintable() else " " for c in last)[:200]
+    return "".join(c if c.isprintable() else " " for c in last)

@@ -18,7 +18,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from channels.email.credentials import Credentials
+from channels.email.credentials import Credentials, without
 from channels.email.render import Mail
 from channels.email.settings import Server, Tls
 from conversation.errors import (
@@ -163,11 +163,10 @@ class Mailer:
             async with asyncio.timeout(self._patience.connect):
                 await client.connect()
         except ssl.SSLCertVerificationError as error:
-            raise ChannelMisconfigured(f"the certificate of {self._server.host}: {error.verify_message}") from None
+            raise self._distrusted(error) from None
         except (SMTPException, OSError) as error:
             if isinstance(error.__cause__, ssl.SSLCertVerificationError):
-                words = error.__cause__.verify_message
-                raise ChannelMisconfigured(f"the certificate of {self._server.host}: {words}") from None
+                raise self._distrusted(error.__cause__) from None
             raise _before_data(error, "connecting") from None
         try:
             await self._greet(client)
@@ -175,6 +174,11 @@ class Mailer:
             client.close()
             raise
         return client
+
+    def _distrusted(self, error: ssl.SSLCertVerificationError) -> ChannelMisconfigured:
+        return ChannelMisconfigured(
+            f"the certificate of {self._server.host}: {error.verify_message}", credentials=False
+        )
 
     async def _greet(self, client: SMTP) -> None:
         """The library would do it at the next step; what the server then refuses would look like that step's fault."""
@@ -197,8 +201,10 @@ class Mailer:
         log_in = client.auth_xoauth2 if self._credentials.oauth else client.login
         try:
             await self._step(log_in(self._user, secret), self._patience.connect, "AUTH", auth=True)
-        except ChannelError:
+        except ChannelError as error:
             client.close()
+            error.detail = without(secret, error.detail)
+            error.args = (error.detail,)
             raise
         return client
 

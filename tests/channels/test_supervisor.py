@@ -1,7 +1,7 @@
 """Start -> listen -> pause -> again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -12,6 +12,8 @@ from conversation.outbound import OutboundMessage, Receipt
 from conversation.people import WorkKind
 from conversation.ports import Can, Inbox
 from tests.fakes import FakeClock, FakeInbox
+
+DAY = timedelta(days=1)
 
 
 class Scripted:
@@ -43,21 +45,24 @@ class Scripted:
 
 
 class Running:
-    """A supervisor whose pauses are recorded and not waited for."""
+    """A supervisor whose pauses are recorded and not waited for; or, where it `rests`, never end by themselves."""
 
-    def __init__(self, *channels: Scripted) -> None:
+    def __init__(self, *channels: Scripted, rests: bool = False) -> None:
+        self.rests = rests
         self.pauses: list[float] = []
         self.clock = FakeClock()
         self.supervisor = Supervisor(channels, FakeInbox(), self.clock, sleep=self._sleep, chance=lambda: 1.0)
 
     async def _sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
-        await asyncio.sleep(0)
+        await (asyncio.Event().wait() if self.rests else asyncio.sleep(0))
 
-    async def for_a_while(self) -> None:
+    async def for_a_while(self, midway: Callable[[], None] = lambda: None) -> None:
         async with asyncio.TaskGroup() as group:
             task = group.create_task(self.supervisor.run())
-            for _ in range(200):
+            for turn in range(200):
+                if turn == 100:
+                    midway()
                 await asyncio.sleep(0)
             task.cancel()
 
@@ -76,14 +81,49 @@ async def test_an_account_that_fails_is_started_again_with_growing_pauses() -> N
     assert running.state("flaky") == (Health.UP, "")
 
 
-async def test_a_misconfigured_account_stops_for_good_and_spares_the_others() -> None:
-    wrong, fine = Scripted("wrong", [ChannelMisconfigured("password refused")]), Scripted("fine", [])
+async def test_an_account_whose_credentials_are_refused_is_tried_again_soon_and_then_seldom(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wrong, fine = Scripted("wrong", [ChannelMisconfigured("password refused")] * 5), Scripted("fine", [])
     running = Running(wrong, fine)
+    with caplog.at_level("INFO", "channels.supervisor"):
+        await running.for_a_while()
+    assert running.pauses == [5.0, 60.0, 300.0, 900.0, 900.0]
+    assert (wrong.began, wrong.stopped) == (6, 6)
+    assert running.state("wrong") == running.state("fine") == (Health.UP, "")
+    told = [
+        (record.levelname, vars(record)["state"]) for record in caplog.records if vars(record)["channel"] == "wrong"
+    ]
+    assert told == [("WARNING", "refused"), ("INFO", "up")]
+
+
+@pytest.mark.parametrize(("credentials", "state"), [(True, Health.REFUSED), (False, Health.DOWN)])
+async def test_refused_credentials_have_a_word_of_their_own(credentials: bool, state: Health) -> None:
+    running = Running(Scripted("wrong", [ChannelMisconfigured("no", credentials=credentials)]), rests=True)
     await running.for_a_while()
-    assert wrong.began == 1
-    assert running.state("wrong") == (Health.DOWN, "password refused")
-    assert running.state("fine") == (Health.UP, "")
-    assert running.pauses == []
+    assert running.state("wrong") == (state, "no; again in 5 s")
+
+
+async def test_whoever_rests_is_tried_at_once_when_somebody_asks() -> None:
+    wrong = Scripted("wrong", [ChannelMisconfigured("401")] * 2)
+    dropped, slow = (
+        Scripted("dropped", [TransientFailure("x")]),
+        Scripted("slow", [RateLimited("429", retry_after=DAY)]),
+    )
+    running = Running(wrong, dropped, slow, rests=True)
+    await running.for_a_while(running.supervisor.try_now)
+    assert (wrong.began, dropped.began, slow.began) == (2, 2, 1)
+    assert running.state("wrong") == (Health.REFUSED, "401; again in 60 s")
+    assert running.state("dropped") == (Health.UP, "")
+
+
+async def test_the_log_names_a_reason_once_and_a_new_reason_again(caplog: pytest.LogCaptureFixture) -> None:
+    reasons = ["refused (session 4711)", "refused (session 4712)", "the mailbox is locked", "the mailbox is locked"]
+    running = Running(Scripted("mail", [ChannelMisconfigured(reason) for reason in reasons]))
+    with caplog.at_level("WARNING"):
+        await running.for_a_while()
+    told = [vars(record)["detail"] for record in caplog.records if record.message == "channel_health"]
+    assert told == ["refused (session 4711); again in 5 s", "the mailbox is locked; again in 300 s"]
 
 
 async def test_an_account_that_is_up_may_tell_of_its_work() -> None:

@@ -190,6 +190,26 @@ async def test_wrong_credentials_make_rows_wait_for_ever_and_nobody_else(stage: 
     assert (await desk.status(message))[0] is Status.SENT
 
 
+async def test_whoever_refuses_our_credentials_is_asked_soon_then_seldom_and_at_once_after_a_reload(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = await answering(stage, "text", "a")
+    message = await desk.say("one")
+    desk.channel.failures = [ChannelMisconfigured("401")] * 3
+    for pause in (5, 60):  # three quarters of it, by the draw of these tests
+        assert await stage.dispatcher.once() == 1
+        stage.clock.advance(timedelta(seconds=pause * 0.74))
+        assert await stage.dispatcher.once() == 0
+        stage.clock.advance(timedelta(seconds=pause * 0.02))
+    assert await stage.dispatcher.once() == 1
+    stage.clock.advance(timedelta(seconds=10))
+    assert await stage.dispatcher.once() == 0
+    stage.dispatcher.try_now()
+    assert await stage.dispatcher.once() == 1
+    assert (await desk.status(message))[0] is Status.SENT
+    assert [r.levelname for r in caplog.records if r.message == "sending_refused"] == ["WARNING"]
+
+
 async def test_a_bug_parks_the_row_and_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     desk = await answering(stage)
     message = await desk.say("one")
