@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from conversation.decision import Condition, Decision, Facts, StoredDecision, Tried
 from conversation.telling import decision_to_json, facts_to_json, tried_to_json
 from ops.counterfactuals import counterfactuals
+from router.calming import ELSEWHERE
 from router.decide import reasons
 from router.phrases import say_opening
 from router.rulebook import RuleBook
@@ -212,6 +213,8 @@ def _condition(condition: Mapping[str, Any]) -> str:
     fact, wanted, found = condition["fact"], condition["wanted"], condition["found"]
     if fact == "text":
         return "the text does not match"
+    if fact == ELSEWHERE:
+        return f'gives way: an alarm stands outside what its text matches: "{found}"'
     if fact in ("any", "all", "not"):
         return f"'{fact}' does not hold"
     return f"{fact} is {_shown(found)}, wants {_wanted(wanted)}"

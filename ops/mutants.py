@@ -231,6 +231,8 @@ def _issue(path: Path, part: Mapping[str, Any], queues: list[str]) -> Iterator[M
         yield from _otherwise((*path, "queue"), f"queue of {name}", part["queue"], queues)
     if part.get("priority"):
         yield _becomes((*path, "priority"), "issue", f"priority of {name}", _other(_PRIORITIES, part["priority"]))
+    if part.get("alarm"):
+        yield _without((*path, "alarm"), "issue", f"alarm of {name}")
     for at, asked in enumerate(part.get("ask", [])):
         yield _without((*path, "ask", at), "issue", f"question '{asked}' of {name}")
 

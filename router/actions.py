@@ -1,17 +1,18 @@
 """Reads `[[rules]]`: what each asks for and what it does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from conversation.thread import Priority
+from router.calming import calming_check
 from router.conditions import Check
 from router.document import PagePart, ThenPart
 from router.faults import Path
-from router.parts import Actions
+from router.parts import Actions, Issue
 from router.reading import Reading, page_of
 from router.when import read_when
 
 
-def read_rules(reading: Reading) -> Iterator[tuple[str, tuple[Check, ...], Actions]]:
+def read_rules(reading: Reading, issues: Mapping[str, Issue]) -> Iterator[tuple[str, tuple[Check, ...], Actions]]:
     """(name, checks, actions) of each rule in order."""
     first: dict[str, int] = {}
     for number, part in enumerate(reading.document.rules):
@@ -20,7 +21,9 @@ def read_rules(reading: Reading) -> Iterator[tuple[str, tuple[Check, ...], Actio
             reading.faults.error((*path, "name"), f"rule {first[part.name] + 1} is already called '{part.name}'")
         first.setdefault(part.name, number)
         checks = read_when(part.when, (*path, "when"), reading.names, reading.faults)
-        yield part.name, checks, _actions(reading, part.then, (*path, "then"))
+        actions = _actions(reading, part.then, (*path, "then"))
+        calming = calming_check(checks, actions, issues)
+        yield part.name, checks if calming is None else (*checks, calming), actions
 
 
 def _actions(reading: Reading, then: ThenPart, path: Path) -> Actions:

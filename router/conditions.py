@@ -19,6 +19,18 @@ class Seen(Protocol):
         """The text as UTF-8, for patterns."""
         ...
 
+    def text(self) -> str:
+        """The text itself."""
+        ...
+
+    def phrases(self, part: str, issues: frozenset[str]) -> frozenset[object]:
+        """The words of these issues that stand in a part of the text."""
+        ...
+
+    def stands_in(self, issues: frozenset[str]) -> bool:
+        """Whether the message joins an open conversation of one of these issues."""
+        ...
+
     def is_open(self, name: str) -> bool:
         """Whether a queue or calendar is open."""
         ...
@@ -36,11 +48,15 @@ _NUMBER_LENGTH = 40
 
 Test = Callable[[Seen], bool]
 Find = Callable[[Seen], Any]
+Spans = Callable[[bytes], list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One compiled condition. `accepts` is set for an equality that the index can look up: the values that satisfy it."""
+    """One compiled condition. `accepts` is set for an equality that the index can look up: the values that satisfy it.
+
+    `spans` is set for a condition by `text`: where its patterns stand in a part of the text, in bytes.
+    """
 
     fact: str
     wanted: Any
@@ -48,6 +64,7 @@ class Check:
     find: Find
     accepts: frozenset[Any] | None = None
     listens: bool = False
+    spans: Spans | None = None
     parts: tuple["Check", ...] = field(default=())
 
     def told(self, seen: Seen) -> Condition:

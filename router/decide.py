@@ -11,6 +11,7 @@ from typing import Any
 
 from conversation.decision import Decision, Facts, Joining, Page, Tried
 from conversation.thread import Priority
+from router.calming import ELSEWHERE
 from router.deadlines import due
 from router.facts import STATUS
 from router.joining import THANKS, Joined, join
@@ -94,12 +95,15 @@ def reasons(facts: Facts, rulebook: RuleBook) -> tuple[Tried, ...]:
 
 
 def _untried(rule: Rule) -> Tried:
-    conditions = tuple(check.untried() for check in rule.checks)
+    conditions = tuple(check.untried() for check in rule.checks if check.fact != ELSEWHERE)
     return Tried(rule=rule.name, matched=False, conditions=conditions, reached=False)
 
 
 def _tried(rule: Rule, view: View, settled: _Settled) -> Tried:
-    conditions = tuple(check.told(view) for check in rule.checks)
+    told = [check.told(view) for check in rule.checks]
+    conditions = tuple(
+        one for one in told if not (one.fact == ELSEWHERE and one.held)
+    )  # nobody wrote it: only its failure says more
     if not all(condition.held for condition in conditions):
         return Tried(rule=rule.name, matched=False, conditions=conditions)
     won = settled.add(rule)
@@ -278,11 +282,18 @@ class _Composer:
     def _webhooks(self) -> tuple[str, ...]:
         """Called when the decision is new to the conversation, not again for every further word in it."""
         rule = self._settled.by.get("webhook")
-        again = self._joined.joining is Joining.JOINED and not self._changes_issue()
+        again = self._joined.joining is Joining.JOINED and not self._changes_issue() and not self._raises(rule)
         if rule is None or not self._speaks("webhook") or (again and not rule.listens):
             return ()
         named: tuple[str, ...] = self._settled.values["webhook"]
         return named
+
+    def _raises(self, rule: Rule | None) -> bool:
+        """Whether this rule raises the priority now: advice was asked for first, the theft is stated only later."""
+        matter = self._joined.matter
+        own: Priority | None = self._settled.values.get("priority")
+        raised = matter is not None and own is not None and own > matter.priority
+        return raised and rule is not None and self._settled.by["priority"] is rule
 
     def _page(self, queue: Queue) -> Page | None:
         named: Page | bool | None = self._settled.values.get("page")

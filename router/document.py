@@ -90,7 +90,7 @@ class HoursPart(BaseModel):
 
 
 class IssuePart(Part):
-    """`[issues.NAME]`."""
+    """`[issues.NAME]`. `alarm`: a rule that calms it by `text` gives way to its words outside what `text` matched."""
 
     queue: str | None = None
     title: Title | None = None
@@ -98,6 +98,7 @@ class IssuePart(Part):
     unless: Words = Field(default_factory=dict)
     ask: list[str] = Field(default_factory=list)
     priority: PriorityName = "normal"
+    alarm: StrictBool = False
 
 
 class IntentPart(Part):

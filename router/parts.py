@@ -73,13 +73,14 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
-    """A type of matter, and where it goes unless a rule says otherwise."""
+    """A type of matter, and where it goes unless a rule says otherwise. `alarm`: no rule may calm it by the words of another sentence."""
 
     name: str
     title: Mapping[str, str] = field(default_factory=dict)
     queue: str | None = None
     ask: tuple[str, ...] = ()
     priority: Priority = Priority.NORMAL
+    alarm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

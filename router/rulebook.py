@@ -132,7 +132,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
     issues, issue_words = read_issues(reading)
     intents, intent_words = read_intents(reading)
     replies = read_replies(reading)
-    read = list(read_rules(reading))
+    read = list(read_rules(reading, issues))
     fallback = read_fallback(reading)
     classifying, question, tongue = read_classifier(reading), read_question(reading), read_language_question(reading)
     read_tests(reading)

@@ -24,6 +24,7 @@ def read_issues(reading: Reading) -> tuple[dict[str, Issue], Matcher]:
             queue=part.queue,
             ask=tuple(part.ask),
             priority=Priority.of(part.priority),
+            alarm=part.alarm,
         )
     return issues, _matcher(reading, "issues", reading.document.issues)
 

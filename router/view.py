@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from conversation.decision import Facts
+from conversation.decision import Facts, Joining
 from router.conditions import looked_up
 from router.joining import Joined
 from router.rulebook import RuleBook
@@ -52,6 +52,21 @@ class View:
         if self._bytes is None:
             self._bytes = self._facts.text[:_TEXT_LIMIT].encode("utf-8", "replace")
         return self._bytes
+
+    def text(self) -> str:
+        """The text itself."""
+        return self._facts.text
+
+    def phrases(self, part: str, issues: frozenset[str]) -> frozenset[object]:
+        """The words of these issues that stand in a part of the text; none of an issue that a word under `unless` forbids."""
+        found = self._rulebook.issue_words.phrases_in(part)
+        forbidden = {one.name for one in found if one.forbids}
+        return frozenset(one for one in found if one.name in issues and one.name not in forbidden)
+
+    def stands_in(self, issues: frozenset[str]) -> bool:
+        """Whether the message joins an open conversation of one of these issues."""
+        matter = self._joined.matter
+        return matter is not None and matter.issue in issues and self._joined.joining is Joining.JOINED
 
     def missing(self, issue: str | None) -> tuple[str, ...]:
         """What this issue asks for and neither the customer nor the conversation has given."""

@@ -164,7 +164,10 @@ class _Reader:
             hits = (search(seen.searchable()) for search in searches)
             return next((hit.group(0)[:_TOLD].decode("utf-8", "ignore") for hit in hits if hit), None)
 
-        return (Check(fact=fact, wanted=wanted, test=test, find=find, listens=True),) if listed else ()
+        def spans(part: bytes) -> list[tuple[int, int]]:
+            return [hit.span() for hit in (search(part) for search in searches) if hit]
+
+        return (Check(fact=fact, wanted=wanted, test=test, find=find, listens=True, spans=spans),) if listed else ()
 
     def _question(self, fact: str, wanted: Any, path: Path) -> Iterable[Check]:
         known = self._names.queues | self._names.calendars if fact == "open" else self._names.queues

@@ -35,6 +35,7 @@ function nameOfFact(fact) {
 function sentence({ fact, wanted, found, held }) {
   const name = nameOfFact(fact);
   if (fact === "text") return found ? say("why.text.yes", { wanted: value(fact, wanted) }) : say("why.text.no", { wanted: value(fact, wanted) });
+  if (fact === "alarm_elsewhere") return say("why.alarm.elsewhere", { found: short(String(found)) });
   if (held) return say("why.held", { fact: name, found: value(fact, found) });
   return say("why.condition", { fact: name, wanted: value(fact, wanted), found: value(fact, found) });
 }
