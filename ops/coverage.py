@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """0 told, 1 there are combinations that nobody ever serves, 2 wrong usage or an unreadable configuration."""
     try:
         start = _start(args.start)
-        settings = load(args.config, os.environ, make_secrets=False)
+        settings = load(args.config, os.environ, make_secrets=False, need_secrets=False)
     except (SettingsFaults, ValueError) as error:
         print(error if isinstance(error, SettingsFaults) else f"huntgroup coverage: {error}", file=sys.stderr)
         return 2

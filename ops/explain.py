@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         print("huntgroup explain: give --channel and --text, or --file, or a conversation", file=sys.stderr)
         return 2
     try:
-        settings = load(args.config, os.environ, make_secrets=False)
+        settings = load(args.config, os.environ, make_secrets=False, need_secrets=False)
         rulebook = parse_rules(settings.source, settings.hints)
         classifier = _model_in_use(settings) if args.model else None
         trial = Trial(rulebook, load_detector(rulebook.languages), classifier)

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Migrate; 0 when the schema is at its newest."""
     overrides = {"service.database": args.database} if args.database else {}
     try:
-        settings = load(args.config, os.environ, overrides=overrides, make_secrets=False)
+        settings = load(args.config, os.environ, overrides=overrides, make_secrets=False, need_secrets=False)
     except SettingsFaults as faults:
         print(faults, file=sys.stderr)
         return 2

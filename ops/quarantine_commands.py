@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do what the verb says; 1 when a replay is still not readable."""
     verbs: dict[str, Callable[[argparse.Namespace], Doing]] = {"list": _list, "show": _show, "replay": _replay}
-    return run_on_store(args, verbs[args.verb](args))
+    return run_on_store(args, verbs[args.verb](args), need_secrets=args.verb == "replay")
 
 
 def _list(args: argparse.Namespace) -> Doing:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """0 told, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
     try:
         since = moment(args.since, SystemClock().now())
-        new = load(args.file, os.environ, make_secrets=False)
+        new = load(args.file, os.environ, make_secrets=False, need_secrets=False)
     except (SettingsFaults, ValueError) as error:
         print(error if isinstance(error, SettingsFaults) else f"huntgroup rehearse: {error}", file=sys.stderr)
         return 2

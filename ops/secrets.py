@@ -37,11 +37,15 @@ class SecretMissing(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vault:
-    """Where secrets are looked up. `folder` is the configuration's; without `make`, one that would be made is only made up."""
+    """Where secrets are looked up. `folder` is the configuration's; without `make`, one that would be made is only made up.
+
+    Without `needed`, one that is missing is no fault: for commands that use none.
+    """
 
     env: Mapping[str, str]
     folder: Path
     make: bool = False
+    needed: bool = True
 
     def resolve(self, reference: Mapping[str, Any]) -> Secret:
         """The secret that `{ env = "NAME" }`, `{ file = "path" }` or `{ create = "path" }` names. Raises `SecretMissing`."""

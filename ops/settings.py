@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path as File
@@ -196,15 +196,16 @@ def load(
     overrides: Mapping[str, object] | None = None,
     make_secrets: bool = True,
     calls_webhooks: bool = False,
+    need_secrets: bool = True,
 ) -> Settings:
     """The settings, or `SettingsFaults` with everything that is wrong.
 
     `overrides` are flags by dotted key (`{"service.listen": "127.0.0.1:0"}`). Without `make_secrets` a secret file that is to be made on first use is only made up: for commands that look and do not serve. Whoever `calls_webhooks` needs their secrets;
-    nobody else is stopped by one that is missing.
+    nobody else is stopped by one that is missing. Without `need_secrets` those of accounts may be missing too: for commands that use the rules and the database only.
     """
     source = read(path, env, overrides or {})
-    vault = Vault(env=env, folder=path.resolve().parent, make=make_secrets)
-    service = _service(source, vault)
+    vault = Vault(env=env, folder=path.resolve().parent, make=make_secrets, needed=need_secrets)
+    service = _service(source, replace(vault, needed=True))
     channels = _channels(source, vault)
     rules = {key: value for key, value in source.data.items() if key not in ("service", "channels")}
     hints = {name: _hints(settings) for name, settings in channels.items()}
@@ -274,7 +275,8 @@ def _account(source: Source, vault: Vault, name: str, settings: Mapping[str, Any
     path: Path = ("channels", name)
     before = len(source.faults)
     resolved = _resolved(source, vault, settings, path)
-    unresolved = set(_references(settings, path)) if len(source.faults) > before else set()
+    some_missing = len(source.faults) > before or not vault.needed
+    unresolved = set(_references(settings, path)) if some_missing else set()
     for fault in kinds.settings_faults(str(settings["kind"]), name, resolved):
         at = (*path, *fault.path)
         if at not in unresolved:
@@ -296,12 +298,13 @@ def _references(value: object, path: Path) -> list[Path]:
 
 
 def _resolved(source: Source, vault: Vault, value: Any, path: Path) -> Any:
-    """The value with every secret that it names looked up; one that is not there is a fault and leaves an empty one."""
+    """The value with every secret that it names looked up; one that is needed and not there is a fault. It leaves an empty one."""
     if is_reference(value):
         try:
             return vault.resolve(value)
         except SecretMissing as error:
-            source.fault(path, str(error))
+            if vault.needed:
+                source.fault(path, str(error))
             return Secret("")
     if isinstance(value, Mapping):
         return {key: _resolved(source, vault, inner, (*path, key)) for key, inner in value.items()}

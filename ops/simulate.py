@@ -107,7 +107,7 @@ def _question(args: argparse.Namespace, now: datetime) -> Question:
         raise ValueError("--synthetic and --handling are more than nothing")
     return Question(
         window=window,
-        new=None if args.file is None else load(args.file, os.environ, make_secrets=False),
+        new=None if args.file is None else load(args.file, os.environ, make_secrets=False, need_secrets=False),
         add=tuple(map(hiring_of, args.add_agent)),
         remove=tuple(args.remove_agent),
         synthetic=args.synthetic,
