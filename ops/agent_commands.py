@@ -5,8 +5,9 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from getpass import getpass
 
-from conversation.errors import NotFound
+from conversation.errors import HuntgroupError, NotFound
 from conversation.ids import new_id
 from conversation.people import DEFAULT_CAPACITY, Agent, Role, WorkKind
 from desk.passwords import hash_password
@@ -56,7 +57,11 @@ def _person(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queues", type=names_of, metavar="payments,general", help="instead of the queues of their skills"
     )
-    parser.add_argument("--password-stdin", action="store_true", help="read a new password from standard input")
+    parser.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help="read a new password from standard input; on a terminal it is asked for and not shown",
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +103,26 @@ def _given(args: argparse.Namespace, agent: Agent) -> Agent:
     )
 
 
+class NoPassword(HuntgroupError):
+    """Nothing was typed, or two different things."""
+
+
 async def _password(args: argparse.Namespace) -> str | None:
-    return await hash_password(sys.stdin.readline().rstrip("\n")) if args.password_stdin else None
+    if not args.password_stdin:
+        return None
+    return await hash_password(_typed(args.email) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n"))
+
+
+def _typed(email: str) -> str:
+    """From a terminal: asked for twice, and not shown."""
+    try:
+        first = getpass(f"Password for {email} (it is not shown): ")
+        again = getpass("The same again: ")
+    except EOFError:
+        raise NoPassword("no password was typed; nothing is changed") from None
+    if not first or first != again:
+        raise NoPassword("the two are not the same, or empty; nothing is changed")
+    return first
 
 
 async def _known(store: Store, email: str) -> Agent:
