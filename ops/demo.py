@@ -1,4 +1,4 @@
-"""`huntgroup demo`: a running house with a demo team and simulated customers; prints where to look and a one-time login."""
+"""`huntgroup demo`: a running house with a demo team and simulated customers; prints where to look and a one-time login. Where it runs already, these again."""
 
 import argparse
 import asyncio
@@ -10,12 +10,15 @@ from conversation.errors import Conflict
 from conversation.ids import new_id
 from conversation.message import MessageReceived
 from conversation.people import DEFAULT_CAPACITY, Agent, Identity, Role, WorkKind
+from conversation.remembering import Storage
 from desk.tokens import new_token
 from ops.clock import SystemClock
 from ops.demo_people import CUSTOMERS, TEAM, DemoAgent
 from ops.house import House
+from ops.on_store import opened
 from ops.serve import Options, serve
-from ops.settings import load
+from ops.settings import Settings, load
+from storage.engine import Store
 
 _LOGIN = timedelta(hours=12)
 _HANDS = 8  # chats at once: enough for the simulated customers and whoever tries the page
@@ -43,18 +46,29 @@ async def _demo(options: Options, *, quiet: bool) -> int:
     def ready(house: House, url: str) -> None:
         starting.append(asyncio.ensure_future(_people(house, url, options, quiet=quiet)))
 
-    code = await serve(options, ready=ready)
+    code = await serve(options, ready=ready, served=_elsewhere)
     await asyncio.gather(*starting)
     return code
+
+
+async def _elsewhere(settings: Settings, url: str) -> int:
+    """The house runs already: its address once more, and a fresh login where the demo's people are there."""
+
+    async def doing(store: Store, settings: Settings) -> int:
+        login = await _login(store, TEAM[0].email)
+        sys.stdout.write(_welcome(url, _chats(settings), login, stops=False))
+        return 0
+
+    return await opened(settings, doing)
 
 
 async def _people(house: House, url: str, options: Options, *, quiet: bool) -> None:
     """The team, a login for you, some customers; then the addresses."""
     for person in TEAM:
         await _hire(house, person)
-    login = await _login(house, TEAM[0].email)
+    login = await _login(house.store, TEAM[0].email)
     settings = load(options.config, options.environment, overrides=options.overrides(), make_secrets=False)
-    chats = [name for name, account in settings.channels.items() if account["kind"] == "webchat"]
+    chats = _chats(settings)
     if not quiet and chats:
         await house.inbox.accept(_letters(chats[0]))
     sys.stdout.write(_welcome(url, chats, login))
@@ -79,14 +93,20 @@ async def _hire(house: House, person: DemoAgent) -> None:
         return
 
 
-async def _login(house: House, email: str) -> str:
+async def _login(store: Storage, email: str) -> str | None:
+    """A one-time login; None where nobody has this address."""
     token, digest, prefix = new_token("login")
-    async with house.store.begin("demo") as work:
+    async with store.begin("demo") as work:
         found = await work.agents.by_email(email)
-        if found is not None:
-            until = SystemClock().now() + _LOGIN
-            await work.agents.add_token(found[0].id, digest=digest, kind="login", prefix=prefix, until=until)
+        if found is None:
+            return None
+        until = SystemClock().now() + _LOGIN
+        await work.agents.add_token(found[0].id, digest=digest, kind="login", prefix=prefix, until=until)
     return token
+
+
+def _chats(settings: Settings) -> list[str]:
+    return [name for name, account in settings.channels.items() if account["kind"] == "webchat"]
 
 
 def _letters(channel: str) -> list[MessageReceived]:
@@ -104,12 +124,13 @@ def _letters(channel: str) -> list[MessageReceived]:
     ]
 
 
-def _welcome(url: str, chats: list[str], login: str) -> str:
-    lines = ["", "huntgroup is running."]
+def _welcome(url: str, chats: list[str], login: str | None, *, stops: bool = True) -> str:
+    lines = ["", "huntgroup is running." if stops else "huntgroup is running already, in another terminal."]
     lines += [f"  chat page   {url}/chat/{name}" for name in chats]
-    lines += [
-        f"  console     {url}/desk/?login={login}",
-        "  (the link logs you in once, as the demo's admin; Ctrl-C stops)",
-        "",
-    ]
-    return "\n".join(lines) + "\n"
+    lines.append(f"  console     {url}/desk/{'' if login is None else f'?login={login}'}")
+    if login is None:
+        lines.append("  (it has no demo team: log in as one of `huntgroup agent list`)")
+    else:
+        ends = "Ctrl-C stops" if stops else "for another one run the same command again"
+        lines.append(f"  (the link logs you in once, as the demo's admin {TEAM[0].name}; {ends})")
+    return "\n".join([*lines, "", ""])

@@ -27,8 +27,8 @@ ALL_SKILLS: Mapping[str, int] = {
 
 TEAM: tuple[DemoAgent, ...] = (
     DemoAgent(
-        email="you@demo.example",
-        name="You",
+        email="ada@demo.example",
+        name="Ada Novak",
         role="admin",
         languages={"zh": 5, "en": 5, "fr": 5, "de": 5},
         skills=ALL_SKILLS,

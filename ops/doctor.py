@@ -68,7 +68,7 @@ def _configuration(path: Path, settings: Settings) -> Finding:
 async def examine(settings: Settings, clock: Clock, *, only: str | None = None) -> list[Finding]:
     """All checks at once, what they found in an order that stays; of one account its own check only."""
     async with asking(settings, clock) as (http, build):
-        checks = [_of_account(name, build) for name in settings.channels if only in (None, name)]
+        checks = [_of_account(name, settings, build) for name in settings.channels if only in (None, name)]
         if only is None:
             checks = [*_of_house(settings, clock, build), *checks, *_of_webhooks(settings, http)]
         found = await asyncio.gather(*(_within_reason(name, check) for name, check in checks))
@@ -103,9 +103,9 @@ def _quick(name: str, check: Callable[[], Finding]) -> tuple[str, Check]:
     return name, checked
 
 
-def _of_account(name: str, build: Callable[[str], Channel]) -> tuple[str, Check]:
+def _of_account(name: str, settings: Settings, build: Callable[[str], Channel]) -> tuple[str, Check]:
     async def checked() -> Sequence[Finding]:
-        return [await doctor_channels.account(build(name))]
+        return [await doctor_channels.account(build(name), doctor_channels.example_host(settings.channels[name]))]
 
     return f"channel {name}", checked
 

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+import re2
+
 from channels.outgoing import OutgoingHttp
 from channels.shared_files import can_share
 from channels.supervisor import Reading
@@ -14,11 +16,16 @@ from ops.finding import Finding, bad, ok, skipped, warn
 PATIENCE = 15.0
 
 
-async def account(channel: Channel, patience: float = PATIENCE) -> Finding:
-    """Whether its provider, or its servers, let it in. Nothing is sent, nothing is read, nothing is changed."""
+async def account(channel: Channel, example: str | None = None, *, patience: float = PATIENCE) -> Finding:
+    """Whether its provider, or its servers, let it in. Nothing is sent, nothing is read, nothing is changed.
+
+    `example` is an example's host that its settings name: nobody is there.
+    """
     title = f"channel {channel.name}"
     if not isinstance(channel, Proves):
         return skipped(title, "there is nobody to ask: customers or your own application come to it")
+    if example is not None:
+        return untried(title, example, f"[channels.{channel.name}]")
     try:
         async with asyncio.timeout(patience):
             told = await channel.prove()
@@ -44,6 +51,30 @@ def _refusal(title: str, error: ChannelError) -> Finding:
     if isinstance(error, PermanentFailure):
         return bad(title, f"refused: {error.detail}", _CREDENTIALS)
     return bad(title, error.detail, _LATER)
+
+
+_EXAMPLES = re2.compile(r"(^|\.)(example|example\.(com|net|org))\.?$")  # reserved: RFC 2606
+
+
+def example_host(settings: object) -> str | None:
+    """The first host in them that stands for another one, as in our example's addresses; None where there is none."""
+    if isinstance(settings, Mapping | list | tuple):
+        inner = settings.values() if isinstance(settings, Mapping) else settings
+        return next((host for one in inner if (host := example_host(one))), None)
+    if not isinstance(settings, str) or "://" not in settings:
+        return None
+    try:
+        host = (urlsplit(settings).hostname or "").lower()
+    except ValueError:
+        return None
+    return host if _EXAMPLES.search(host) else None
+
+
+def untried(title: str, host: str, place: str) -> Finding:
+    """It leads to an example address: no failure of a first trial, but nothing reaches anybody there."""
+    return warn(
+        title, f"{host} is an example address, not tried", f"write your own in {place} before customers rely on it"
+    )
 
 
 # -- how we are reached ------------------------------------------------------------------------------------------------
@@ -77,6 +108,9 @@ def _is_called(channel: Channel) -> bool:
 async def webhook(name: str, url: str, http: OutgoingHttp, *, signed: bool) -> Finding:
     """Whether calls to `[webhooks.NAME]` could leave. None does."""
     title = f"webhook {name}"
+    example = example_host(url)
+    if example is not None:
+        return untried(title, example, f"[webhooks.{name}]")
     if not signed:
         return bad(title, "it has no secret, and nothing leaves unsigned", f"write a secret in [webhooks.{name}]")
     try:

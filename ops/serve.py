@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,15 @@ _YOUNG = 20_000  # new objects between two looks for garbage
 
 class Unable(HuntgroupError):
     """Serving is not possible here and now; the words say what to do."""
+
+
+class AlreadyServed(Unable):
+    """Another process serves this database: at `url`, where it has said so."""
+
+    def __init__(self, path: Path, url: str) -> None:
+        self.url = url
+        where = f" at {url}" if url else ""
+        super().__init__(f"another huntgroup serves this database already{where} ({path} is locked)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +83,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def serve(
-    options: Options, *, parts: Parts | None = None, ready: Callable[[House, str], object] | None = None
+    options: Options,
+    *,
+    parts: Parts | None = None,
+    ready: Callable[[House, str], object] | None = None,
+    served: Callable[[Settings, str], Awaitable[int]] | None = None,
 ) -> int:
-    """Build the house, serve, drain; the exit code. `ready` is told the house and its address instead of the ready line."""
+    """Build the house, serve, drain; the exit code. `ready` is told the house and its address instead of the ready line.
+
+    `served` is what is done instead where another process serves this database at an address that is known.
+    """
     try:
         settings = load(options.config, options.environment, overrides=options.overrides(), calls_webhooks=True)
     except SettingsFaults as faults:
@@ -84,20 +100,37 @@ async def serve(
         return 2
     logs.set_up(level=settings.service.log_level, form=settings.service.log_format)
     try:
-        with _alone(settings.service.database):
-            await _schema(settings, migrate=options.migrate)
-            async with built(settings, options.config, options.environment, parts or Parts()) as house:
-                await _serve(house, settings, options, ready or _say_ready)
+        await _serve_alone(settings, options, parts or Parts(), ready or _say_ready)
     except HuntgroupError as error:
-        print(f"huntgroup: {error}", file=sys.stderr)
-        return 1
+        if isinstance(error, AlreadyServed) and error.url and served is not None:
+            return await served(settings, error.url)
+        return _unable(error)
     except ExceptionGroup as several:
         unable, others = several.split(Unable)
         if unable is None or others is not None:
             raise
-        print(f"huntgroup: {unable.exceptions[0]}", file=sys.stderr)
-        return 1
+        return _unable(unable.exceptions[0])
     return 0
+
+
+def _unable(why: Exception) -> int:
+    print(f"huntgroup: {why}", file=sys.stderr)
+    return 1
+
+
+async def _serve_alone(
+    settings: Settings, options: Options, parts: Parts, ready: Callable[[House, str], object]
+) -> None:
+    """Serve while no other process does; the address is noted for those who try."""
+    with _alone(settings.service.database) as note:
+
+        def noted(house: House, url: str) -> None:
+            note(url)
+            ready(house, url)
+
+        await _schema(settings, migrate=options.migrate)
+        async with built(settings, options.config, options.environment, parts) as house:
+            await _serve(house, settings, options, noted)
 
 
 def _say_ready(_house: House, url: str) -> None:
@@ -105,22 +138,29 @@ def _say_ready(_house: House, url: str) -> None:
 
 
 @contextmanager
-def _alone(database: str) -> Iterator[None]:
-    """One serving process for each SQLite file: the lock ends with the process, however it ends."""
+def _alone(database: str) -> Iterator[Callable[[str], None]]:
+    """One serving process for each SQLite file: the lock ends with the process, however it ends. Gives what notes the address in it."""
     if not database.startswith("sqlite:///"):
-        yield
+        yield lambda _url: None
         return
     path = Path(database.removeprefix("sqlite:///")).with_suffix(".lock")
     try:
-        lock: IO[str] = path.open("w")
+        lock: IO[str] = path.open("a+")
     except OSError as error:
         raise Unable(f"cannot write {path}: {error.strerror}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unable(f"another huntgroup serves this database already ({path} is locked)") from None
-        yield
+            lock.seek(0)
+            raise AlreadyServed(path, lock.readline().strip()) from None
+        lock.truncate(0)
+        yield lambda url: _note(lock, url)
+
+
+def _note(lock: IO[str], url: str) -> None:
+    lock.write(f"{url}\n")
+    lock.flush()
 
 
 async def _schema(settings: Settings, *, migrate: bool) -> None:
@@ -168,7 +208,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
     except OSError as error:
-        raise Unable(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        free = f"--listen {host}:0 takes any that is free"
+        raise Unable(f"cannot listen on {host}:{port}: {error.strerror}; {free}") from error
 
 
 def _url(settings: Settings, runner: web.AppRunner) -> str:

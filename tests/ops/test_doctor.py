@@ -303,7 +303,7 @@ async def test_a_webhook_is_resolved_and_not_called() -> None:
         found = [
             await doctor_channels.webhook("duty", playing.url, http, signed=True),
             await doctor_channels.webhook("duty", playing.url, http, signed=False),
-            await doctor_channels.webhook("duty", "https://user@wallet.example/", http, signed=True),
+            await doctor_channels.webhook("duty", "https://user@wallet.test/", http, signed=True),
             await doctor_channels.webhook("duty", "http://nobody.invalid/", http, signed=True),
         ]
         assert playing.seen == []
