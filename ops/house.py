@@ -191,13 +191,8 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
         reloader=reloader,
         meters=ground.meters,
         runs=(
-            *(
-                inbox.run,
-                supervisor.run,
-                reloader.follow,
-                dispatcher.run,
-                *_flows(ground, supervisor, channels, readiness),
-            ),
+            *(inbox.run, supervisor.run, reloader.follow, dispatcher.run),
+            *_flows(ground, supervisor, channels, readiness),
             *((shadow.run,) if shadow else ()),
         ),
         dispatcher=dispatcher,

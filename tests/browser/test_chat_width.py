@@ -227,7 +227,8 @@ async def shop(chat: FakeChat, chat_url: str, tag: str) -> AsyncIterator[str]:
 
 async def opened(page: Page) -> Frame:
     handle = await page.locator("huntgroup-chat iframe").element_handle()
-    frame = await handle.content_frame() if handle else None
+    assert handle is not None
+    frame = await handle.content_frame()
     assert frame is not None
     await expect(frame.locator("body[data-line=ready]")).to_be_visible()
     return frame

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,9 @@ async def test_no_loop_ends_when_every_transaction_fails(
     settings = load(config, environment(), overrides={})
     purposes: set[str] = set()
 
-    @asynccontextmanager
-    async def failing(_store: Store, purpose: str) -> AsyncIterator[Work]:
+    def failing(_store: Store, purpose: str) -> AbstractAsyncContextManager[Work]:
         purposes.add(purpose)
         raise failure
-        yield
 
     async with built(settings, config, environment(), Parts()) as house:
         with monkeypatch.context() as patch:
