@@ -44,7 +44,7 @@ class Caller:
 
 def secure(services: Services) -> bool:
     """Whether cookies may only travel over TLS."""
-    return services.secure_cookies or services.public_url.startswith("https:")
+    return services.public_url.startswith("https:")
 
 
 def cookie_name(services: Services) -> str:

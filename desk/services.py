@@ -77,7 +77,6 @@ class Services:
     service_name: str
     proxies: Proxies = field(default_factory=Proxies)
     site_routes: Sequence[web.RouteDef] = ()
-    secure_cookies: bool = False
     metrics_token: str | None = None
     body_limit: int = 1024 * 1024
     attachment_limit: int = 20 * 1024 * 1024

@@ -381,7 +381,6 @@ def _services(
         service_name=service.name,
         proxies=service.trusted,
         site_routes=_site_routes(channels, _doors(ground, channels, inbox, files)),
-        secure_cookies=service.secure_cookies,
         metrics_token=service.metrics_token.get_secret_value() if service.metrics_token else None,
         body_limit=service.body_limit,
         count=ground.meters.count,

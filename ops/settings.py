@@ -168,11 +168,6 @@ class Service(BaseModel):
         believed = any(ip_network(one).is_loopback for one in self.proxies)
         return outside and is_loopback(self.host) and not believed
 
-    @property
-    def secure_cookies(self) -> bool:
-        """Whether browsers reach us over TLS."""
-        return (self.public_url or "").startswith("https://")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
