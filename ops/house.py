@@ -172,16 +172,7 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
     )
     keys = WebhookKeys(path, environment, ground.settings.webhook_secrets)
     dispatcher = _dispatcher(ground, channels, keys)
-
-    def try_channels() -> None:
-        supervisor.try_now()
-        dispatcher.try_now()
-
-    reloader = Reloader(
-        path=path, environment=environment, storage=ground.store, rules=ground.rules, settings=ground.settings,
-        signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector, keys=keys,
-        try_channels=try_channels,
-    )  # fmt: skip
+    reloader = _reloader(ground, path, environment, keys, tried_at_once=(supervisor.try_now, dispatcher.try_now))
     readiness = Readiness(ground.store, ground.rules, supervisor.health, ground.clock, background=ground.keeper.start)
     return House(
         app=make_app(_services(ground, channels, inbox, supervisor, reloader, readiness=readiness, shadow=shadow)),
@@ -198,6 +189,25 @@ def _house(ground: Ground, path: Path, environment: Mapping[str, str], parts: Pa
         dispatcher=dispatcher,
         draining=ground.draining,
     )
+
+
+def _reloader(
+    ground: Ground,
+    path: Path,
+    environment: Mapping[str, str],
+    keys: WebhookKeys,
+    *,
+    tried_at_once: Sequence[Callable[[], None]],
+) -> Reloader:
+    def try_channels() -> None:
+        for try_now in tried_at_once:
+            try_now()
+
+    return Reloader(
+        path=path, environment=environment, storage=ground.store, rules=ground.rules, settings=ground.settings,
+        signals=ground.signals, clock=ground.clock, meters=ground.meters, detector=ground.detector, keys=keys,
+        try_channels=try_channels,
+    )  # fmt: skip
 
 
 def _cans(channels: Mapping[str, Channel]) -> Callable[[], Mapping[str, Can]]:
