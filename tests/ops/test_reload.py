@@ -52,6 +52,10 @@ class Stage:
         self.store, self.clock, self.detector = store, clock, detector
         self.meters, self.signals = Meters(), LocalSignals()
         self.environment: dict[str, str] = {}
+        self.tried = 0
+
+    def _tried(self) -> None:
+        self.tried += 1
 
     async def reloader(self, storage: Any = None) -> Reloader:
         settings = load(self.path, self.environment)
@@ -68,6 +72,7 @@ class Stage:
             meters=self.meters,
             detector=self.detector,
             keys=self.keys,
+            try_channels=self._tried,
         )
 
     def applied(self) -> float | None:
@@ -90,6 +95,14 @@ async def test_a_fault_keeps_the_old_rules_and_going_back_to_them_counts_as_appl
     stage.path.write_text(GOOD)
     assert (await reloader.reload("test")).applied
     assert stage.applied() == 1
+
+
+async def test_every_reload_tries_the_accounts_that_were_refused_whatever_comes_of_it(stage: Stage) -> None:
+    reloader = await stage.reloader()
+    await reloader.reload("test")
+    stage.path.write_text(GOOD + "nonsense = 1\n")
+    await reloader.reload("test")
+    assert stage.tried == 2
 
 
 async def test_what_was_read_is_in_force_at_once(stage: Stage) -> None:
