@@ -205,7 +205,7 @@ async def test_closing_over_a_call_asks_what_is_to_become_of_it_in_every_languag
     desk.fail["/api/v1/conversations/conversation-1/close"] = (409, "call_open")
     await page.keyboard.press("Escape")
     await page.keyboard.press("e")
-    await page.get_by_role("dialog").get_by_role("button", name=words["close"], exact=True).click()
+    await page.get_by_role("dialog").get_by_role("button", name=words["close.go"], exact=True).click()
     sheet = page.get_by_role("dialog", name=words["call.title"])
     await expect(sheet).to_contain_text(words["error.call_open"])
     await expect(sheet.get_by_role("button", name=words["call.done"])).to_be_visible()

@@ -115,10 +115,10 @@ function Close({ it }) {
     dismiss();
     close(it);
   };
-  return html`<${Sheet} title=${say("close")}>
+  return html`<${Sheet} title=${say("close.go")}>
     <form onSubmit=${submit}>
       <p tabindex="-1" autofocus>${say("close.sure", { name: who(it) })}</p>
-      <${Buttons} label=${say("close")} />
+      <${Buttons} label=${say("close.go")} />
     </form>
   <//>`;
 }
