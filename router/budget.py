@@ -18,6 +18,7 @@ class UnprovenBudget:
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self._limits = dict(limits or {})
         self._spent: dict[str, date] = {}
+        self._told: dict[str, date] = {}
 
     def limit(self, kind: str) -> int:
         """So many a day for this kind of channel."""
@@ -35,13 +36,16 @@ class UnprovenBudget:
         granted = await work.budgets.take(named, limits, day=day)
         found = {kind: granted[_NAME + kind] for kind in wanted}
         for kind, number in found.items():
-            self._note(kind, spent=number == 0, day=day)
+            if number == 0:  # committed by others: what this transaction took may still be rolled back
+                self._spent[kind] = day
+            self._tell(kind, held=number < wanted[kind], day=day)
         return found
 
-    def _note(self, kind: str, *, spent: bool, day: date) -> None:
-        """Told once when a day's budget is found used up, and once when answers leave again."""
-        if spent and self._spent.get(kind) != day:
-            self._spent[kind] = day
-            log.warning("unproven_answers_used_up", extra={"kind": kind, "limit": self.limit(kind), "day": str(day)})
-        elif not spent and self._spent.pop(kind, None) is not None:
-            log.info("unproven_answers_again", extra={"kind": kind, "limit": self.limit(kind), "day": str(day)})
+    def _tell(self, kind: str, *, held: bool, day: date) -> None:
+        """Once a day when answers begin to be kept back, and once when they leave again."""
+        told = {"kind": kind, "limit": self.limit(kind), "day": str(day)}
+        if held and self._told.get(kind) != day:
+            self._told[kind] = day
+            log.warning("unproven_answers_used_up", extra=told)
+        elif not held and self._told.pop(kind, None) is not None:
+            log.info("unproven_answers_again", extra=told)
