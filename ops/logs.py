@@ -47,12 +47,20 @@ class Console(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+def _without_trace_of_a_lost_connection(record: logging.LogRecord) -> bool:
+    """The pool logs with a trace that it could not say goodbye to a server that is gone: the line is enough."""
+    if record.name.startswith("sqlalchemy.pool") and record.exc_info and isinstance(record.exc_info[1], OSError):
+        record.exc_info = record.exc_text = None
+    return True
+
+
 def set_up(*, level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
     """Send all logs to standard error. `form`: auto, console or json; auto is console on a terminal."""
     out = stream or sys.stderr
     handler = logging.StreamHandler(out)
     console = form == "console" or (form == "auto" and out.isatty())
     handler.setFormatter(Console() if console else JsonLines())
+    handler.addFilter(_without_trace_of_a_lost_connection)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
