@@ -1,9 +1,10 @@
 """Where the focus is in the console: a sentence typed anywhere closes, releases, transfers and notes nothing."""
 
+import asyncio
 import re
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.browser.fake_desk import ME, FakeDesk, conversation, moment, seen
@@ -285,6 +286,7 @@ async def test_taking_by_key_can_be_undone_and_a_note_by_key_has_its_own_dialog_
     await page.keyboard.press("n")
     await expect(sheet.locator("textarea")).to_have_value("")
     await page.keyboard.press("Escape")
+    await expect(sheet).to_have_count(0)
     await page.keyboard.press("a")
     await expect(page.locator("#compose")).to_be_focused()
     await page.get_by_role("button", name="Undo").click()
@@ -378,6 +380,16 @@ async def test_an_offer_declined_by_keyboard_leaves_the_focus_in_the_list(
     await page.keyboard.press("Enter")
     await expect(page.locator(".offer")).to_have_count(1)
     await expect(page.locator(".offer [data-row]")).to_be_focused()
+    held = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await held.wait()
+        await route.continue_()
+
+    await page.route("**/take", late)
     await page.get_by_role("button", name="Accept").click()
-    await page.keyboard.type(SENTENCE)
+    await page.keyboard.type(SENTENCE)  # before the desk has answered
     await expect(page.locator("#compose")).to_have_value(SENTENCE)
+    held.set()
+    await expect(page.locator(".bar .chip.state")).to_have_text("mine")
+    await expect(page.locator("#compose")).to_be_focused()
