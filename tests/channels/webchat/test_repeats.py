@@ -37,7 +37,8 @@ SAME: dict[str, Json] = {"byte for byte": {}, "another language chosen meanwhile
 
 @pytest.fixture
 def cards() -> Cards:
-    return Cards(clock=FakeClock(NOW))
+    uploaded: Json = {name: ({"id": name}, b"", "") for name in "abc"}
+    return Cards(clock=FakeClock(NOW), files=uploaded)
 
 
 @pytest.fixture
