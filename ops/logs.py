@@ -49,7 +49,9 @@ class Console(logging.Formatter):
 
 def _without_trace_of_a_lost_connection(record: logging.LogRecord) -> bool:
     """The pool logs with a trace that it could not say goodbye to a server that is gone: the line is enough."""
-    if record.name.startswith("sqlalchemy.pool") and record.exc_info and isinstance(record.exc_info[1], OSError):
+    error = record.exc_info[1] if record.exc_info else None
+    of_a_driver = type(error).__module__.partition(".")[0] in ("asyncpg", "sqlalchemy")
+    if record.name.startswith("sqlalchemy.pool") and (of_a_driver or isinstance(error, OSError)):
         record.exc_info = record.exc_text = None
     return True
 

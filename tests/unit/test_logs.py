@@ -5,6 +5,7 @@ import json
 import logging
 
 import pytest
+from asyncpg import InterfaceError
 
 from ops import logs
 
@@ -13,6 +14,7 @@ from ops import logs
     ("name", "error", "traced"),
     [
         ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", BrokenPipeError(32, "Broken pipe"), False),
+        ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", InterfaceError("another operation is in progress"), False),
         ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", ZeroDivisionError("a bug"), True),
         ("router.tick", BrokenPipeError(32, "Broken pipe"), True),
     ],
