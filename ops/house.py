@@ -25,7 +25,8 @@ from ops.account_state import AccountState
 from ops.candidates import candidates
 from ops.classifiers import ClassifierFollower
 from ops.clock import SystemClock
-from ops.explain import explain_message, explain_stored, rules_of
+from ops.explaining import explain_message, rules_of
+from ops.explanation import explain_stored
 from ops.levels import Levels
 from ops.metrics import Meters
 from ops.readiness import Readiness

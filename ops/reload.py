@@ -14,7 +14,7 @@ from conversation.ports import Clock, Signals
 from conversation.remembering import Storage
 from conversation.remembering.overrides import Override
 from conversation.remembering.rulebooks import Revision
-from ops.check import check
+from ops.checking import check
 from ops.emergencies import under
 from ops.metrics import Meters
 from ops.settings import Settings, parse_rules

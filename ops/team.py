@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.people import DEFAULT_CAPACITY, Agent, WorkKind
 from conversation.remembering.figures import Seen, Window
-from ops.agent_commands import capacity_of, levels_of, names_of
+from ops.agent_arguments import capacity_of, levels_of, names_of
 from ops.staffing import Worker, merged
 from router.access import serves
 from router.faults import did_you_mean

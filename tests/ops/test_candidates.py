@@ -5,7 +5,7 @@ from datetime import timedelta
 from conversation.ids import new_id
 from conversation.people import Agent, Presence
 from ops.candidates import candidates
-from ops.explain import explain_message
+from ops.explaining import explain_message
 from ops.explanation import as_text
 from ops.trial import Trial
 from storage.engine import Store

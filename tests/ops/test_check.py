@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
-from ops.check import CheckResult, check
+from ops.checking import CheckResult, check
 from router.detector import load_detector
 from router.language import Detector
 

@@ -10,8 +10,8 @@ import pytest
 
 from conversation.decision import StoredDecision
 from ops.__main__ import main
-from ops.explain import explain_lines, explain_stored
-from ops.explanation import explain
+from ops.explaining import explain_lines
+from ops.explanation import explain, explain_stored
 from ops.settings import load, parse_rules
 from ops.trial import Said, Trial
 from router.detector import load_detector

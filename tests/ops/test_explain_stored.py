@@ -9,7 +9,7 @@ import pytest
 from conversation.errors import NotFound
 from conversation.message import MessageReceived
 from conversation.people import Identity
-from ops.explain import explain_conversation
+from ops.explaining import explain_conversation
 from ops.settings import Settings, load, parse_rules
 from router.batch import Batch
 from router.detector import load_detector

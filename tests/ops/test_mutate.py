@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.__main__ import main
-from ops.check import check
+from ops.checking import check
 from ops.mutation import Mutated, as_text, mutate
 from ops.settings import Settings, load, parse_rules
 from router.detector import load_detector

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conversation.decision import Facts
-from ops.check import CheckResult, check
+from ops.checking import CheckResult, check
 from ops.overlap import overlap_warnings
 from router.decide import reasons
 from router.document import Document

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.check import check
+from ops.checking import check
 from ops.settings import load
 from ops.sources import SettingsFaults
 from router.detector import load_detector

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.check import check
+from ops.checking import check
 from router.detector import load_detector
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config.example.toml"
