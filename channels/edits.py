@@ -1,7 +1,7 @@
 """Edits, checked the same way in every kind of channel. Pure."""
 
 from conversation.errors import MalformedPayload
-from conversation.wording import EDIT_WITHOUT_WORDS, has_words
+from conversation.model.visible_text import EDIT_WITHOUT_WORDS, has_words
 
 
 def new_words(text: str | None) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil, inf
 
-from conversation.ports import Clock
+from conversation.ports.channel import Clock
 
 _SLOTS = 60  # of one window: what was counted ends a sixtieth of it late at most
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr
 
-from channels.addresses import http_url
+from channels.address_guard import http_url
 
 
 def _base(url: str) -> str:

@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import NoReturn, Protocol, runtime_checkable
 
 from conversation.errors import ChannelError, ChannelMisconfigured, HuntgroupError, RateLimited
-from conversation.ports import Channel, Clock, Inbox
-from conversation.refusals import pause_after
+from conversation.model.credential_retry import pause_after
+from conversation.ports.channel import Channel, Clock, Inbox
 
 log = logging.getLogger(__name__)
 

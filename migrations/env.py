@@ -1,8 +1,8 @@
-"""Alembic's environment. The connection is handed over by `storage.engine.upgrade`; nothing here opens one."""
+"""Alembic's environment. The connection is handed over by `storage.store.upgrade`; nothing here opens one."""
 
 from alembic import context
 
-from storage.tables import metadata
+from storage.schema.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

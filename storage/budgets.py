@@ -5,9 +5,9 @@ from datetime import date
 
 from sqlalchemy import Connection, case, update
 
-from storage.run import Run
-from storage.tables import counters
-from storage.upsert import insert_into
+from storage.database.run import Run
+from storage.database.upsert import insert_into
+from storage.schema.tables import counters
 
 _PREFIX = "budget:"
 _A_DAY = 10**9  # above any budget: the digits below it count, those above it are the day

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, and_, case, or_, update
 
-from storage.run import Run
-from storage.tables import EPOCH, leases
-from storage.upsert import Now, insert_into, instant, span_micros
+from storage.database.run import Run
+from storage.database.upsert import Now, insert_into, instant, span_micros
+from storage.schema.tables import EPOCH, leases
 
 
 def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str, span: timedelta) -> int | None:
@@ -34,7 +34,7 @@ def _release(c: Connection, name: str, owner: str) -> None:
 
 
 class Leases:
-    """The port `Leases` of `conversation.remembering`. Without `now` the database tells the time."""
+    """The port `Leases` of `conversation.ports.storage`. Without `now` the database tells the time."""
 
     def __init__(self, run: Run, dialect: str, now: Now | None = None) -> None:
         self._run = run

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, TextClause, text
 
-from conversation.ids import first_id
-from conversation.remembering.retention import Keep
-from storage.run import Run
-from storage.tables import to_micros
+from conversation.model.ids import first_id
+from conversation.ports.storage.retention import Keep
+from storage.database.run import Run
+from storage.schema.tables import to_micros
 
 EARLY_REPORTS = timedelta(days=7)
 _TOKENS = timedelta(days=1)

@@ -13,9 +13,9 @@ from py3langid import langid
 
 pytest.register_assert_rewrite("tests.contracts")
 
-from ops import logs  # noqa: E402
-from storage.engine import Store, open_storage, upgrade  # noqa: E402
+from ops.observability import logs  # noqa: E402
 from storage.signals import open_signals  # noqa: E402
+from storage.store import Store, open_storage, upgrade  # noqa: E402
 from tests.fakes import FakeClock  # noqa: E402
 from tests.postgres import Postgres, binaries, running  # noqa: E402
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from conversation.call_codes import CodeSent
-from conversation.calling import CallWish, Outcome, Slot, Standing
 from conversation.errors import NotFound
-from conversation.message import Accepted, CallbackRequested, InboundEvent, MessageReceived
+from conversation.model.callback import CallWish, Outcome, Slot, Standing
+from conversation.model.message import Accepted, CallbackRequested, InboundEvent, MessageReceived
+from conversation.model.verification_code import CodeSent
 
 
 class FakeClock:

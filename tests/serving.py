@@ -19,13 +19,13 @@ from typing import Any
 
 import aiohttp
 
-from conversation.ids import new_id
-from conversation.people import DEFAULT_CAPACITY, Agent, Role
-from desk.passwords import hash_password
-from desk.tokens import new_token
-from ops.clock import SystemClock
-from storage.engine import open_storage, upgrade
+from conversation.model.ids import new_id
+from conversation.model.people import DEFAULT_CAPACITY, Agent, Role
+from desk.http.passwords import hash_password
+from desk.http.tokens import new_token
+from ops.system_clock import SystemClock
 from storage.signals import open_signals
+from storage.store import open_storage, upgrade
 
 SECRET = base64.b64encode(b"a secret of the fault runs, long enough").decode()
 ROOT = Path(__file__).resolve().parents[1]

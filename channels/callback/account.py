@@ -7,15 +7,15 @@ from binascii import Error as Base64Error
 from collections.abc import AsyncIterator, Sequence
 
 from channels.callback import normalize
-from channels.callback.dialing import AsteriskDialer, TwilioDialer
-from channels.callback.links import Links
+from channels.callback.dialers import AsteriskDialer, TwilioDialer
 from channels.callback.settings import Settings
-from conversation.calling import CallReport, PhoneCall, Plan
+from channels.callback.signed_links import Links
 from conversation.errors import ChannelError, PermanentFailure
-from conversation.message import CallbackRequested
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Inbox, Request, Tools
+from conversation.model.callback import CallReport, PhoneCall, Plan
+from conversation.model.message import CallbackRequested
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Inbox, Request, Tools
 
 ASK = "ask"  # a link for a conversation
 ARRANGE = "arrange"  # the same for an agent, who vouches for whoever is to be called

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from channels.callback.settings import Asterisk
-from conversation.calling import CallReport, Outcome, PhoneCall
+from conversation.model.callback import CallReport, Outcome, PhoneCall
 
 _LISTENS = 2_000  # milliseconds, after which a switchboard that answered hears tones
 _CAUSES = {

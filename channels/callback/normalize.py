@@ -11,10 +11,10 @@ from channels import strict_json
 from channels.callback.numbers import Number, NumberRefused, Policy, read
 from channels.callback.settings import Choice, Settings
 from channels.callback.zones import known, zones_of
-from conversation.calling import Callback
 from conversation.errors import MalformedPayload
-from conversation.message import CallbackRequested
-from conversation.people import Identity
+from conversation.model.callback import Callback
+from conversation.model.message import CallbackRequested
+from conversation.model.people import Identity
 
 _NAMESPACE = uuid.UUID("3f0d0c5c-6f8a-4d39-9d0e-0c9e6f0f6b11")
 _LONGEST = {"number": 80, "name": 100, "note": 2_000, "language": 35, "issue": 100, "tz": 64, "slot": 40, "t": 200}

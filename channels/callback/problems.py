@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from channels.callback.normalize import Fault, FieldsAtFault
 from channels.callback.render import slots_json
-from channels.callback.words import words_of
-from conversation.calling import CallRefused, Slot
+from channels.callback.translations import words_of
 from conversation.errors import NotFound, Refused, StoreError
+from conversation.model.callback import CallRefused, Slot
 
 STATUS = {
     "slot_taken": 409,

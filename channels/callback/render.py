@@ -8,11 +8,11 @@ from itertools import groupby
 
 from channels.callback.normalize import Fault
 from channels.callback.settings import Settings
-from channels.callback.times import day_of, time_of, when
-from channels.callback.words import NAMES, words_of
+from channels.callback.time_text import day_of, time_of, when
+from channels.callback.translations import NAMES, words_of
 from channels.callback.zones import zones_by_country
-from conversation.call_codes import CodeSent
-from conversation.calling import FINAL, ON_THE_LINE, CallState, Slot, Standing
+from conversation.model.callback import FINAL, ON_THE_LINE, CallState, Slot, Standing
+from conversation.model.verification_code import CodeSent
 
 _EXAMPLES = {"fr": "+33 1 99 00 12 34", "de": "+49 30 23125 000", "zh": "+86 10 5550 0000"}
 _MINUTE = 60

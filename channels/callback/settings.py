@@ -16,9 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from channels.addresses import http_url
+from channels.address_guard import http_url
 from channels.callback.numbers import Policy
-from conversation.calling import DAY_MINUTES, USUAL_DISTANCES, USUAL_LAWFUL, Outcome
+from conversation.model.callback import DAY_MINUTES, USUAL_DISTANCES, USUAL_LAWFUL, Outcome
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

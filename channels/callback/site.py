@@ -9,20 +9,21 @@ from pathlib import Path
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-from channels.callback import exchange, normalize, render
+from channels.callback import exchange_routes as exchange
+from channels.callback import normalize, render
 from channels.callback.account import ASK, CHANGE, CONFIRM, CallbackAccount
+from channels.callback.callback_site import Place
 from channels.callback.normalize import Fault, FieldsAtFault, Offered
-from channels.callback.place import Place
 from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
-from channels.callback.reading import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
-from channels.remote import remote_of
-from channels.throttle import Buckets
-from conversation.call_codes import CodeSent
-from conversation.calling import CallRefused, CallWish, Standing
-from conversation.doors import Doors
+from channels.callback.request_fields import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
+from channels.client_address import remote_of
+from channels.rate_limits import Buckets
 from conversation.errors import MalformedPayload, NotFound, StoreError
-from conversation.ids import new_id
-from conversation.message import CallbackRequested
+from conversation.model.callback import CallRefused, CallWish, Standing
+from conversation.model.ids import new_id
+from conversation.model.message import CallbackRequested
+from conversation.model.verification_code import CodeSent
+from conversation.ports.customer_pages import Doors
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from channels.callback.settings import Twilio
 from channels.callback.voice import Said
-from channels.twilio import matches
-from conversation.calling import CallReport, Outcome, PhoneCall
+from channels.twilio_signature import matches
+from conversation.model.callback import CallReport, Outcome, PhoneCall
 
 FORM = "application/x-www-form-urlencoded"
 NO_SUCH_NUMBER = frozenset({21211, 21214, 21217, 21219, 21421})  # 'To' is invalid, not reachable, or not a phone number

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from channels.callback.render import title_of
 from channels.callback.settings import Choice
-from channels.callback.words import WORDS, words_of
+from channels.callback.translations import WORDS, words_of
 
 _VOICES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "zh": "cmn-CN"}  # as text-to-speech names them (BCP 47)
 _REFUSED = {"asked_already": "voice_asked_already"}  # a caller has no link

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from channels.email.account import EmailAccount
 from channels.email.settings import Settings
-from conversation.ports import Tools
+from conversation.ports.channel import Tools
 
 
 def create(name: str, settings: Mapping[str, object], tools: Tools) -> EmailAccount:

@@ -8,18 +8,17 @@ from contextlib import suppress
 from datetime import timedelta
 
 from channels.email.arrivals import UNVERIFIED, Account
+from channels.email.auto_reply_limit import Rounds
 from channels.email.credentials import Credentials, credentials_of
-from channels.email.imap import Connection
-from channels.email.letter import UNPARSABLE
-from channels.email.mailbox import LEASE, Mailbox
-from channels.email.parsing import Reader
+from channels.email.imap.connection import Connection
+from channels.email.imap.mailbox import LEASE, Mailbox
+from channels.email.mime.parsed_mail import UNPARSABLE
+from channels.email.parser_process import Reader
 from channels.email.render import From, mail
-from channels.email.rounds import Rounds
 from channels.email.settings import Settings
 from channels.email.smtp import Mailer
-from channels.email.threads import Threads
-from channels.throttle import Pace
-from conversation.addresses import folded
+from channels.email.thread_ids import Threads
+from channels.rate_limits import Pace
 from conversation.errors import (
     ChannelMisconfigured,
     NotFound,
@@ -28,11 +27,12 @@ from conversation.errors import (
     StoreError,
     TransientFailure,
 )
-from conversation.ids import new_id
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Inbox, Tools
+from conversation.model.email_address import folded
+from conversation.model.ids import new_id
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Inbox, Tools
 
 log = logging.getLogger(__name__)
 

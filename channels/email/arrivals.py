@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from channels.email.authentication import Verdict, verdict
-from channels.email.html_safe import with_pictures
-from channels.email.letter import UNPARSABLE, Bounce, File, Letter, Mailbox
-from channels.email.machine import BOUNCE
+from channels.email.mime.authentication_results import Verdict, verdict
+from channels.email.mime.automatic_mail import BOUNCE
+from channels.email.mime.html_safe import with_pictures
+from channels.email.mime.parsed_mail import UNPARSABLE, Bounce, File, Letter, Mailbox
 from channels.email.patterns import pattern
 from channels.email.render import MARKER, MOST_REFERENCES, plain
-from channels.email.threads import Answered, Threads
-from channels.media import file_id, safe_name
-from conversation.addresses import folded
-from conversation.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
-from conversation.people import Identity
+from channels.email.thread_ids import Answered, Threads
+from channels.file_types import file_id, safe_name
+from conversation.model.email_address import folded
+from conversation.model.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
+from conversation.model.people import Identity
 
 UNVERIFIED = "unverified"
 _FOLD = pattern(rb"\n[ \t]+")

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from channels.email.settings import OAuth, Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, TransientFailure, Unknown
-from conversation.ports import Clock, Poster
+from conversation.ports.channel import Clock, Poster
 
 log = logging.getLogger(__name__)
 

@@ -3,21 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from channels.email import (
-    address,
-    attachments,
-    authentication,
-    body,
-    bounce,
-    bounce_report,
-    headers,
-    machine,
-    mime,
-    reply_text,
-)
-from channels.email.headers import Headers
-from channels.email.letter import Bounce, File, Letter, Mailbox
-from channels.email.mime import Part
+from channels.email.bounces import bounce
+from channels.email.bounces import report as bounce_report
+from channels.email.mime import addresses as address
+from channels.email.mime import attachments, body, headers
+from channels.email.mime import authentication_results as authentication
+from channels.email.mime import automatic_mail as machine
+from channels.email.mime import part_tree as mime
+from channels.email.mime.headers import Headers
+from channels.email.mime.parsed_mail import Bounce, File, Letter, Mailbox
+from channels.email.mime.part_tree import Part
+from channels.email.replies import visible_text as reply_text
 from conversation.errors import MalformedPayload
 
 _LONGEST_SUBJECT = 998

@@ -13,14 +13,14 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
-from channels.email.address import valid
-from channels.email.threads import Threads
-from channels.email.wording import Template, html_of, own_subject, text_of
-from channels.media import safe_name
-from conversation.addresses import ascii_domain
+from channels.email.mail_text import Template, html_of, own_subject, text_of
+from channels.email.mime.addresses import valid
+from channels.email.thread_ids import Threads
+from channels.file_types import safe_name
 from conversation.errors import PermanentFailure
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage
+from conversation.model.email_address import ascii_domain
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage
 
 MARKER = "X-Huntgroup-Mailbox"
 LONGEST_SUBJECT = 200

@@ -22,10 +22,10 @@ from pydantic import (
     model_validator,
 )
 
-from channels.addresses import http_url
-from channels.email.address import valid
-from channels.email.threads import LONGEST_TAGGED
-from channels.email.wording import Template, fault_of
+from channels.address_guard import http_url
+from channels.email.mail_text import Template, fault_of
+from channels.email.mime.addresses import valid
+from channels.email.thread_ids import LONGEST_TAGGED
 
 MEBIBYTE = 1024 * 1024
 _LOOPBACK_NAMES = frozenset({"localhost", "localhost.localdomain"})

@@ -29,7 +29,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.ports import Clock
+from conversation.ports.channel import Clock
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

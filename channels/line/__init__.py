@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from channels.line.account import LineAccount
 from channels.line.settings import Settings
-from conversation.ports import Tools
+from conversation.ports.channel import Tools
 
 
 def create(name: str, settings: Mapping[str, object], tools: Tools) -> LineAccount:

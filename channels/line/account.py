@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from channels.http_client import json_of
 from channels.line import normalize, render, tokens
 from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, told_by
 from channels.line.settings import Settings
-from channels.outgoing import json_of
-from channels.shared_files import BYTES, can_share, shared
-from channels.throttle import Pace
+from channels.public_files import BYTES, can_share, shared
+from channels.rate_limits import Pace
 from conversation.errors import (
     ChannelError,
     PermanentFailure,
@@ -21,10 +21,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Answer, Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Answer, Can, Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-line-signature"
 TIMEOUT = 15.0

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels import fields
-from channels.addresses import http_url
-from channels.media import file_id, safe_name
+from channels import json_fields as fields
+from channels.address_guard import http_url
+from channels.file_types import file_id, safe_name
 from conversation.errors import MalformedPayload
-from conversation.message import PROVIDER, Attachment
+from conversation.model.message import PROVIDER, Attachment
 
 _LONGEST_NAME = 1000
 _MOST_KEYWORDS = 100

@@ -8,9 +8,9 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from channels.outgoing import USUAL_RETRY_AFTER, retry_after
+from channels.http_client import USUAL_RETRY_AFTER, retry_after
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
-from conversation.ports import Answer, Clock
+from conversation.ports.channel import Answer, Clock
 
 INVALID_REPLY_TOKEN = "invalid reply token"  # noqa: S105 LINE's words
 ACCEPTED_BEFORE = 409

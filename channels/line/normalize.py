@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from channels import fields, strict_json
+from channels import json_fields as fields
+from channels import strict_json
+from channels.deep_links import chosen
 from channels.edits import new_words
 from channels.line.content import content
 from channels.line.tokens import stamped
-from channels.scenes import chosen
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     ContactChanged,
     InboundEvent,
     Malformed,
@@ -24,7 +25,7 @@ from conversation.message import (
     MessageReceived,
     MessageRetracted,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 MOST_EVENTS = 1000
 

@@ -11,8 +11,8 @@ from channels.meta.graph import Graph
 from channels.meta.platforms import DAY, LIMITS, WEEK, Platform
 from channels.meta.profiles import Profiles
 from channels.meta.settings import Settings
-from channels.throttle import Pace, Paces
-from channels.windows import must_be_lawful, must_tag
+from channels.rate_limits import Pace, Paces
+from channels.reply_window import must_be_lawful, must_tag
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -22,10 +22,10 @@ from conversation.errors import (
     StoreError,
     Unknown,
 )
-from conversation.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import Identity, WorkKind
-from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import Identity, WorkKind
+from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-hub-signature-256"
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from channels import fields
+from channels import json_fields as fields
 from channels.edits import new_words
+from channels.meta.common_fields import LONGEST_ID, Here, NotForUs, attachment, inner, named, number, raw, url_of
 from channels.meta.platforms import WEEK
-from channels.meta.reading import LONGEST_ID, Here, NotForUs, attachment, inner, named, number, raw, url_of
-from conversation.message import InboundEvent, MessageEdited, MessageReceived, MessageRetracted
-from conversation.people import Identity
+from conversation.model.message import InboundEvent, MessageEdited, MessageReceived, MessageRetracted
+from conversation.model.people import Identity
 
 COMMENT, POST = "comment:", "post:"
 FIELDS = frozenset(("feed", "mention", "comments", "live_comments"))

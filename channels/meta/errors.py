@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from channels.http_client import LONGEST_RETRY_AFTER, refuse_for_now, retry_after
 from channels.meta.platforms import Platform
-from channels.outgoing import LONGEST_RETRY_AFTER, refuse_for_now, retry_after
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -18,7 +18,7 @@ from conversation.errors import (
     RateLimited,
     TransientFailure,
 )
-from conversation.ports import Answer, Clock
+from conversation.ports.channel import Answer, Clock
 
 # anything that is no word of these four is the code of a `PermanentFailure`
 STOPS, WAITS, CHAT_WAITS, LATER = "stops", "waits", "chat waits", "later"

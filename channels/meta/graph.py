@@ -11,7 +11,7 @@ from channels.meta.errors import judged
 from channels.meta.platforms import Platform
 from channels.meta.settings import Settings
 from conversation.errors import PermanentFailure, TransientFailure, Unknown
-from conversation.ports import Answer, Clock, Fetched, Http
+from conversation.ports.channel import Answer, Clock, Fetched, Http
 
 TIMEOUT = 20.0
 FILE_TIMEOUT = 120.0

@@ -7,12 +7,12 @@ developers.facebook.com/docs/instagram-platform/webhooks/examples.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from channels import fields
+from channels import json_fields as fields
 from channels.edits import new_words
+from channels.meta.common_fields import LONGEST_ID, MOST, Here, NotForUs, inner, named, number, raw, referred
 from channels.meta.messenger_content import content
-from channels.meta.reading import LONGEST_ID, MOST, Here, NotForUs, inner, named, number, raw, referred
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     DeliveryReported,
     InboundEvent,
     MessageEchoed,
@@ -22,7 +22,7 @@ from conversation.message import (
     MessageRetracted,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 _Event = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels import fields
-from channels.meta.reading import attachment, inner, lines, named, place, url_of
+from channels import json_fields as fields
+from channels.meta.common_fields import attachment, inner, lines, named, place, url_of
 from conversation.errors import MalformedPayload
-from conversation.message import Attachment
+from conversation.model.message import Attachment
 
 _MOST_FILES = 50
 _FILES: Mapping[str, str] = {

@@ -10,11 +10,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from channels import fields, strict_json
+from channels import json_fields as fields
+from channels import strict_json
 from channels.meta import comments, messenger, whatsapp
-from channels.meta.reading import MOST, Here, NotForUs, each, inner, number, put_aside
+from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, number, put_aside
 from conversation.errors import MalformedPayload
-from conversation.message import InboundEvent
+from conversation.model.message import InboundEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from channels.meta.graph import Graph
 from channels.meta.platforms import Platform
 from conversation.errors import ChannelError
-from conversation.message import ContactChanged, InboundEvent, MessageReceived
-from conversation.people import Identity
-from conversation.ports import Clock, Inbox
+from conversation.model.message import ContactChanged, InboundEvent, MessageReceived
+from conversation.model.people import Identity
+from conversation.ports.channel import Clock, Inbox
 
 log = logging.getLogger(__name__)
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channels.media import safe_name
+from channels.file_types import safe_name
 from channels.meta.comments import COMMENT, POST
 from channels.meta.platforms import LIMITS, Platform, kind_of
-from channels.splitting import length, parts
-from conversation.choices import choices_of, without_marks
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage
+from channels.text_splitting import length, parts
+from conversation.model.choices import choices_of, without_marks
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage
 
 _BUTTONS = 3
 _BUTTON_TITLE = 20

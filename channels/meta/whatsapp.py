@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from channels import fields
+from channels import json_fields as fields
 from channels.edits import new_words
 from channels.meta import errors
-from channels.meta.reading import MOST, Here, NotForUs, each, inner, named, number, put_aside, raw, referred
+from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, named, number, put_aside, raw, referred
 from channels.meta.whatsapp_content import FORWARDED, content
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     ContactChanged,
     DeliveryReported,
     InboundEvent,
@@ -27,7 +27,7 @@ from conversation.message import (
     MessageRetracted,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 _STATUSES: Mapping[str, Status] = {
     "sent": Status.SENT,

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from channels import fields
-from channels.meta.reading import attachment, inner, lines, named, number, place
+from channels import json_fields as fields
+from channels.meta.common_fields import attachment, inner, lines, named, number, place
 from conversation.errors import MalformedPayload
-from conversation.message import PROVIDER, Attachment
+from conversation.model.message import PROVIDER, Attachment
 
 _LONGEST_MEDIA_ID = 200
 _MOST_CARDS = 50

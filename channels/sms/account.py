@@ -5,19 +5,19 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels import twilio
-from channels.sending import in_turn
-from channels.shared_files import BYTES, can_share, shared
+from channels import twilio_signature as twilio
+from channels.public_files import BYTES, can_share, shared
+from channels.rate_limits import Pace
+from channels.reply_window import must_be_lawful
+from channels.send_segments import in_turn
 from channels.sms import normalize, render
 from channels.sms.errors import success_of
 from channels.sms.settings import Settings
-from channels.throttle import Pace
-from channels.windows import must_be_lawful
 from conversation.errors import PermanentFailure
-from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
 
 TIMEOUT = 15.0
 FETCH_TIMEOUT = 60.0

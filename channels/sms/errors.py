@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from channels.outgoing import json_of, refuse_for_now
+from channels.http_client import json_of, refuse_for_now
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
-from conversation.ports import Answer, Clock
+from conversation.ports.channel import Answer, Clock
 
 _LIMITED_FOR = timedelta(seconds=10)  # Twilio does not say how long
 _LONGEST_DETAIL = 300

@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from channels import fields, strict_json, twilio
-from channels.media import file_id
+from channels import json_fields as fields
+from channels import strict_json
+from channels import twilio_signature as twilio
+from channels.file_types import file_id
 from channels.sms.errors import words_of
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     PROVIDER,
     Attachment,
     ContactChanged,
@@ -23,7 +25,7 @@ from conversation.message import (
     MessageReceived,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 MOST_FILES = 10
 WHATSAPP = "whatsapp:"  # before a number that writes by WhatsApp

@@ -6,10 +6,10 @@ https://www.twilio.com/docs/messaging/api/message-resource#create-a-message-reso
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
-from channels.shared_files import Shared
-from channels.splitting import parts
-from conversation.choices import without_marks
-from conversation.outbound import OutboundMessage
+from channels.public_files import Shared
+from channels.text_splitting import parts
+from conversation.model.choices import without_marks
+from conversation.model.outbound import OutboundMessage
 
 TEXT = 1600
 # https://www.twilio.com/docs/messaging/guides/accepted-mime-types: these are made to fit the telephone by Twilio

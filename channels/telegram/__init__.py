@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from channels.telegram.account import TelegramAccount
 from channels.telegram.settings import Settings
-from conversation.ports import Tools
+from conversation.ports.channel import Tools
 
 
 def create(name: str, settings: Mapping[str, object], tools: Tools) -> TelegramAccount:

@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from channels.media import safe_name
+from channels.file_types import safe_name
+from channels.rate_limits import Pace, Paces
 from channels.telegram import normalize, render
 from channels.telegram.client import DOWNLOAD_LIMIT, Client, Migrated
 from channels.telegram.polling import LEASE, Polling
 from channels.telegram.settings import Mode, Settings
-from channels.throttle import Pace, Paces
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -25,11 +25,11 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.ids import new_id
-from conversation.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import Identity, WorkKind
-from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.ids import new_id
+from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import Identity, WorkKind
+from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
 
 PATIENCE = 10.0  # seconds that Telegram holds a question for updates: well within the lease
 HEADER = "x-telegram-bot-api-secret-token"

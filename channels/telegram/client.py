@@ -9,10 +9,10 @@ from urllib.parse import quote
 from telegram import Bot, InputFile
 from telegram.error import ChatMigrated, TelegramError
 
-from channels.telegram.door import USUAL_TIMEOUT, Door
 from channels.telegram.errors import judged
+from channels.telegram.http_transport import USUAL_TIMEOUT, Door
 from conversation.errors import ChannelError, PermanentFailure, TransientFailure, Unknown
-from conversation.ports import Clock, Fetched, Http
+from conversation.ports.channel import Clock, Fetched, Http
 
 DOWNLOAD_LIMIT = 20_000_000  # https://core.telegram.org/bots/api#getfile
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, TelegramError
 
-from channels.telegram.door import NotAnswered
+from channels.telegram.http_transport import NotAnswered
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,

@@ -9,13 +9,21 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from channels import fields, strict_json
+from channels import json_fields as fields
+from channels import strict_json
 from channels.edits import new_words
-from channels.telegram import start
+from channels.telegram import start_payload as start
 from channels.telegram.content import content, name_of, own_words
 from conversation.errors import MalformedPayload
-from conversation.message import ContactChanged, InboundEvent, Malformed, MessageEdited, MessageReacted, MessageReceived
-from conversation.people import Identity
+from conversation.model.message import (
+    ContactChanged,
+    InboundEvent,
+    Malformed,
+    MessageEdited,
+    MessageReacted,
+    MessageReceived,
+)
+from conversation.model.people import Identity
 
 PRESSED = "callback:"
 

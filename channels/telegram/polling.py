@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from channels.telegram.client import Client
 from channels.telegram.normalize import ASKED_FOR, PRESSED
 from conversation.errors import ChannelError, TransientFailure
-from conversation.message import InboundEvent
-from conversation.ports import Inbox, Tools
+from conversation.model.message import InboundEvent
+from conversation.ports.channel import Inbox, Tools
 
 BATCH = 100
 LEASE = timedelta(seconds=30)  # also how long nobody reads after the reader was killed

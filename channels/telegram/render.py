@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channels.splitting import length, parts
-from conversation.choices import choices_of
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage
+from channels.text_splitting import length, parts
+from conversation.model.choices import choices_of
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage
 
 # https://core.telegram.org/bots/api#sendmessage, #sendphoto and #senddocument; texts are counted in UTF-16 units
 TEXT = 4096

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, SecretStr, model_validator
 
-from channels.addresses import http_url
+from channels.address_guard import http_url
 from channels.setting_types import Base
 
 TELEGRAM = "https://api.telegram.org"

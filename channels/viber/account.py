@@ -6,17 +6,17 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.sending import in_turn
-from channels.shared_files import BYTES, can_share, shared
-from channels.throttle import Pace
+from channels.public_files import BYTES, can_share, shared
+from channels.rate_limits import Pace
+from channels.send_segments import in_turn
 from channels.viber import normalize, render
 from channels.viber.errors import status_of
 from channels.viber.settings import Settings
 from conversation.errors import PermanentFailure, SignatureRejected
-from conversation.message import Accepted, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Inbox, Reply, Request, Tools
+from conversation.model.message import Accepted, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Inbox, Reply, Request, Tools
 
 HEADER = "x-viber-content-signature"
 TIMEOUT = 15.0

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from channels.outgoing import json_of, refuse_for_now
+from channels.http_client import json_of, refuse_for_now
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -16,7 +16,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.ports import Answer, Clock
+from conversation.ports.channel import Answer, Clock
 
 OK = 0
 

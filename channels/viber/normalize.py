@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from channels import fields, strict_json
+from channels import json_fields as fields
+from channels import strict_json
 from channels.viber.content import content
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     ContactChanged,
     DeliveryReported,
     InboundEvent,
@@ -20,7 +21,7 @@ from conversation.message import (
     MessageReceived,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 _LONGEST_NAME = 200
 _LONGEST_REASON = 500

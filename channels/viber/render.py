@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.shared_files import Shared
-from channels.splitting import parts
-from conversation.choices import choices_of, without_marks
-from conversation.outbound import OutboundMessage
+from channels.public_files import Shared
+from channels.text_splitting import parts
+from conversation.model.choices import choices_of, without_marks
+from conversation.model.outbound import OutboundMessage
 
 TEXT = 7000
 CHOICES = 12  # rows of a keyboard on a telephone held upright

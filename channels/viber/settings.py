@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 
-from channels.addresses import http_url
+from channels.address_guard import http_url
 from channels.setting_types import Base, Copied
 
 API = "https://chatapi.viber.com"

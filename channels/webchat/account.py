@@ -3,9 +3,9 @@
 import asyncio
 
 from channels.webchat.settings import Settings
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, FollowUp, Inbox, Tools
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, FollowUp, Inbox, Tools
 
 
 class Webchat:

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
-from channels.sockets import SocketWriter
-from channels.webchat import normalize, render, repeats
-from channels.webchat.guards import Guards, Place
+from channels.webchat import idempotency as repeats
+from channels.webchat import normalize, render
+from channels.webchat.admission import Guards, Place
 from channels.webchat.visitors import Seat, Visitors
-from conversation.doors import Doors, Visitor
+from channels.websocket_writer import SocketWriter
 from conversation.errors import (
     AttachmentGone,
     Conflict,
@@ -22,6 +22,7 @@ from conversation.errors import (
     Refused,
     StoreError,
 )
+from conversation.ports.customer_pages import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

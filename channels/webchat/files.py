@@ -6,10 +6,10 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from channels.quotas import QuotaExceeded, Reservation, reserved
-from channels.webchat.answers import Problem, answer, checked, file_part, too_large
-from channels.webchat.guards import Guards, Place
-from conversation.doors import Doors, Visitor
+from channels.webchat.admission import Guards, Place
+from channels.webchat.responses import Problem, answer, checked, file_part, too_large
 from conversation.errors import Refused
+from conversation.ports.customer_pages import Doors, Visitor
 
 FORM_OVERHEAD = 64 * 1024
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from channels import fields, strict_json
-from conversation.doors import Visitor
+from channels import json_fields as fields
+from channels import strict_json
 from conversation.errors import InboundError, MalformedPayload
-from conversation.message import Attachment, MessageReceived
+from conversation.model.message import Attachment, MessageReceived
+from conversation.ports.customer_pages import Visitor
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import Any
 
 from channels.webchat.normalize import FieldFault, external_id
-from conversation.choices import choices_of
-from conversation.doors import Availability
-from conversation.message import Attachment, AuthorKind, Direction, Message
-from conversation.people import public_name
+from conversation.model.choices import choices_of
+from conversation.model.message import Attachment, AuthorKind, Direction, Message
+from conversation.model.people import public_name
+from conversation.ports.customer_pages import Availability
 
 
 def message(one: Message, *, channel: str, address: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from channels.addresses import http_url
+from channels.address_guard import http_url
 
 MEBIBYTE = 1024 * 1024
 SOONEST_MAIL = timedelta(seconds=60)

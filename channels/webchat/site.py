@@ -9,9 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-from channels.webchat import assets, identity, normalize, render, repeats
+from channels.webchat import assets, identity, normalize, render
+from channels.webchat import idempotency as repeats
 from channels.webchat.account import Webchat
-from channels.webchat.answers import (
+from channels.webchat.admission import Guards, Place
+from channels.webchat.chat_socket import ChatSockets
+from channels.webchat.files import ChatFiles
+from channels.webchat.responses import (
     Problem,
     answer,
     body_of,
@@ -21,11 +25,8 @@ from channels.webchat.answers import (
     problem_response,
     told,
 )
-from channels.webchat.chat_socket import ChatSockets
-from channels.webchat.files import ChatFiles
-from channels.webchat.guards import Guards, Place
-from conversation.doors import Doors, Visitor
 from conversation.errors import MalformedPayload, Overloaded, SignatureRejected, StoreError
+from conversation.ports.customer_pages import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from channels.sockets import SocketWriter
 from channels.webchat import render
-from conversation.doors import Doors, Visitor
+from channels.websocket_writer import SocketWriter
 from conversation.errors import StoreError
-from conversation.events import Hint, Topic
-from conversation.message import AuthorKind
+from conversation.model.events import Hint, Topic
+from conversation.model.message import AuthorKind
+from conversation.ports.customer_pages import Doors, Visitor
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from channels import signatures
-from channels.throttle import Pace
+from channels import standard_webhooks as signatures
+from channels.rate_limits import Pace
 from channels.webhook import normalize, render
 from channels.webhook.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
-from conversation.message import Accepted, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Inbox, Reply, Request, Tools
+from conversation.model.message import Accepted, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Inbox, Reply, Request, Tools
 
 TIMEOUT = 15.0
 

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from channels import fields, strict_json
-from channels.addresses import http_url
-from channels.media import file_id, safe_name
+from channels import json_fields as fields
+from channels import strict_json
+from channels.address_guard import http_url
+from channels.file_types import file_id, safe_name
 from conversation.errors import MalformedPayload
-from conversation.message import Attachment, InboundEvent, Malformed, MessageReceived
-from conversation.people import Identity
+from conversation.model.message import Attachment, InboundEvent, Malformed, MessageReceived
+from conversation.model.people import Identity
 
 MOST_ITEMS = 1000
 MOST_ATTACHMENTS = 20

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conversation.choices import choices_of
-from conversation.message import Accepted, InboundEvent, Malformed
-from conversation.outbound import OutboundMessage
+from conversation.model.choices import choices_of
+from conversation.model.message import Accepted, InboundEvent, Malformed
+from conversation.model.outbound import OutboundMessage
 
 
 def reply(message: OutboundMessage) -> bytes:

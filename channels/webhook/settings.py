@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, SecretStr
 
-from channels.addresses import http_url
-from channels.signatures import key_of
+from channels.address_guard import http_url
+from channels.standard_webhooks import key_of
 
 
 def _whsec(secret: SecretStr) -> SecretStr:

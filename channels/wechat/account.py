@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from channels.throttle import Pace
-from channels.wechat import normalize, papers, render, sealing
+from channels.rate_limits import Pace
+from channels.reply_window import must_be_lawful
+from channels.wechat import encryption as sealing
+from channels.wechat import normalize, render
+from channels.wechat import xml as papers
 from channels.wechat.client import Client
 from channels.wechat.settings import Settings
-from channels.windows import must_be_lawful
 from conversation.errors import (
     ChannelError,
     MalformedPayload,
@@ -19,10 +21,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
 
 TOLERANCE = timedelta(minutes=5)
 UPLOAD_TIMEOUT = 30.0

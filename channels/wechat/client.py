@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from channels.media import type_of
-from channels.outgoing import refuse_for_now
-from channels.wechat.access import AccessToken, json_of
+from channels.file_types import type_of
+from channels.http_client import refuse_for_now
+from channels.wechat.access_token import AccessToken, json_of
 from channels.wechat.errors import STALE, error_of
 from channels.wechat.settings import Settings
 from conversation.errors import PermanentFailure, TransientFailure
-from conversation.ports import Answer, Fetched, Tools
+from conversation.ports.channel import Answer, Fetched, Tools
 
 TIMEOUT = 15.0
 FILE_TIMEOUT = 60.0

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from channels import fields
-from channels.media import file_id, safe_name
-from channels.scenes import Scene, chosen
-from channels.wechat import papers
+from channels import json_fields as fields
+from channels.deep_links import Scene, chosen
+from channels.file_types import file_id, safe_name
+from channels.wechat import xml as papers
 from conversation.errors import MalformedPayload
-from conversation.message import (
+from conversation.model.message import (
     PROVIDER,
     Attachment,
     ContactChanged,
@@ -24,7 +24,7 @@ from conversation.message import (
     MessageReceived,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 
 WINDOW = timedelta(hours=48)
 SHORT_WINDOW = timedelta(minutes=1)

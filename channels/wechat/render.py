@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channels.splitting import length, parts
-from channels.wechat import papers, sealing
-from conversation.choices import choices_of, without_marks
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage
+from channels.text_splitting import length, parts
+from channels.wechat import encryption as sealing
+from channels.wechat import xml as papers
+from conversation.model.choices import choices_of, without_marks
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage
 
 TEXT = 2048
 UNIT = "bytes"

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, SecretStr
 
 from channels.setting_types import Base
-from channels.wechat.sealing import key_of
+from channels.wechat.encryption import key_of
 
 API = "https://api.weixin.qq.com"
 

@@ -10,17 +10,17 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.sending import in_turn
-from channels.shared_files import BYTES, can_share, shared
-from channels.throttle import Pace
+from channels.public_files import BYTES, can_share, shared
+from channels.rate_limits import Pace
+from channels.send_segments import in_turn
 from channels.x import normalize, oauth, render
 from channels.x.errors import body_of
 from channels.x.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, SignatureRejected
-from conversation.message import PROVIDER, Accepted, Attachment, InboundEvent
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-twitter-webhooks-signature"
 TIMEOUT = 15.0

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from channels import fields
-from channels.media import file_id, safe_name
+from channels import json_fields as fields
+from channels.file_types import file_id, safe_name
 from conversation.errors import MalformedPayload
-from conversation.message import PROVIDER, Attachment
+from conversation.model.message import PROVIDER, Attachment
 
 _PRIVATE = "https://ton.twitter.com"  # asks for a signature
 _MOST = 500

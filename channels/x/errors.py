@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from channels.outgoing import LONGEST_RETRY_AFTER, json_of, refuse_for_now
+from channels.http_client import LONGEST_RETRY_AFTER, json_of, refuse_for_now
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
-from conversation.ports import Answer, Clock
+from conversation.ports.channel import Answer, Clock
 
 STOPS = "stops"  # in the tables: credentials or rights are refused, and stay so until an operator changes them
 

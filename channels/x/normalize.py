@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from channels import fields, strict_json
+from channels import json_fields as fields
+from channels import strict_json
 from channels.x.content import Content, mentioned, of_direct_message, of_post
 from conversation.errors import MalformedPayload
-from conversation.message import DeliveryReported, InboundEvent, Malformed, MessageEchoed, MessageReceived, Status
-from conversation.people import Identity
+from conversation.model.message import DeliveryReported, InboundEvent, Malformed, MessageEchoed, MessageReceived, Status
+from conversation.model.people import Identity
 
 POST = "post:"  # posts and direct messages are numbered apart
 

@@ -6,10 +6,10 @@ https://docs.x.com/x-api/direct-messages/manage/integrate. The second version of
 import json
 from collections.abc import Sequence
 
-from channels.shared_files import Shared
-from channels.splitting import parts
-from conversation.choices import without_marks
-from conversation.outbound import OutboundMessage
+from channels.public_files import Shared
+from channels.text_splitting import parts
+from conversation.model.choices import without_marks
+from conversation.model.outbound import OutboundMessage
 
 TEXT = 10_000
 

@@ -1,6 +1,6 @@
 """Hints between nodes: something changed. Never the truth; whoever hears one reads the store."""
 
-from conversation.ports import Clock, Signals
+from conversation.ports.channel import Clock, Signals
 from storage.signals.links import link_of
 from storage.signals.local import LocalSignals
 from storage.signals.relay import RelayedSignals

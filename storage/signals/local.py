@@ -2,7 +2,7 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from conversation.events import Hint, Topic
+from conversation.model.events import Hint, Topic
 from storage.signals.mailbox import Mailbox, Mailboxes
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from conversation.events import Hint, Topic
+from conversation.model.events import Hint, Topic
 
 _KEPT = 256  # single hints of one topic; more are merged into "something changed"
 

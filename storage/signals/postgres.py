@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from storage.postgresql import asyncpg_url
+from storage.database.postgresql import asyncpg_url
 from storage.signals.relay import Connect, Link
 
 _CHANNEL = "huntgroup_hints"

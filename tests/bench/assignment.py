@@ -10,17 +10,17 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from conversation import thread
 from conversation.errors import Conflict, StoreUnavailable
-from conversation.ids import new_id
-from conversation.people import Agent, Presence, Role, WorkKind
-from conversation.remembering.distribution import Asked, Offer
-from ops.clock import SystemClock
-from router.distribute import Distributor, Match, Pass
-from router.rulebook import RuleBook
-from router.rules_in_force import RulesInForce
-from storage.engine import Store
+from conversation.model import conversation as thread
+from conversation.model.ids import new_id
+from conversation.model.people import Agent, Presence, Role, WorkKind
+from conversation.ports.storage.distribution import Asked, Offer
+from ops.system_clock import SystemClock
+from router.flows.active_rules import RulesInForce
+from router.flows.distribution.distributor import Distributor, Match, Pass
+from router.rules.rulebook import RuleBook
 from storage.signals import open_signals
+from storage.store import Store
 from tests.bench import reference_postgres, stage
 from tests.bench.backlog import LANGUAGES, QUEUES, fill
 from tests.bench.measure import MOST_ROUNDS, Results, Row, Span, Stopwatch, middle, ratio_of, steady

@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 
-from conversation.events import Hint, Topic
-from conversation.ports import Signals
-from ops.clock import SystemClock
+from conversation.model.events import Hint, Topic
+from conversation.ports.channel import Signals
+from ops.system_clock import SystemClock
 from storage.signals import open_signals
 from tests.bench import stage
 from tests.bench.measure import Results, Row, cpu_of, median, rss_of

@@ -10,12 +10,12 @@ from typing import Any
 
 from json_logic import jsonLogic
 
-from conversation.decision import Facts, Joining
-from router.decide import _settle, decide
-from router.document import Document
-from router.joining import Joined
-from router.rulebook import RuleBook, compile_rules
-from router.view import View
+from conversation.model.decision import Facts, Joining
+from router.decision.conversation_matching import Joined
+from router.decision.decide import _settle, decide
+from router.decision.rule_input import View
+from router.rules.document import Document
+from router.rules.rulebook import RuleBook, compile_rules
 from tests.bench import stage
 from tests.bench.measure import Results, Row, median
 from tests.bench.workload import TIERS, bodies

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import asyncpg
 
-from router.detector import load_detector
-from router.intake import IntakeFlow
-from router.rules_in_force import RulesInForce
-from storage.engine import upgrade
+from router.flows.active_rules import RulesInForce
+from router.flows.intake.inbox import IntakeFlow
+from router.understanding.language_detector import load_detector
+from storage.store import upgrade
 from tests.bench import reference_orm, reference_postgres, reference_sqlite, stage
 from tests.bench.backlog import fill
 from tests.bench.measure import Results, Span, Stopwatch, middle, ratio_of, steady

@@ -16,16 +16,16 @@ import asyncpg
 
 from channels.email.arrivals import Account, arrival
 from channels.email.normalize import letter
-from channels.email.parsing import Reader
-from channels.email.threads import Threads
-from conversation.message import Attachment, InboundEvent
-from ops.account_files import StoredFiles
-from ops.clock import SystemClock
-from router.detector import load_detector
-from router.intake import IntakeFlow
-from router.rules_in_force import RulesInForce
-from storage.blobs import FolderBlobs
-from storage.engine import Store, upgrade
+from channels.email.parser_process import Reader
+from channels.email.thread_ids import Threads
+from conversation.model.message import Attachment, InboundEvent
+from ops.composition.account_files import StoredFiles
+from ops.system_clock import SystemClock
+from router.flows.active_rules import RulesInForce
+from router.flows.intake.inbox import IntakeFlow
+from router.understanding.language_detector import load_detector
+from storage.messages.blobs import FolderBlobs
+from storage.store import Store, upgrade
 from tests.bench import reference_postgres, reference_sqlite, stage
 from tests.bench.ingest import cpu
 from tests.bench.measure import Results, Span, Stopwatch, middle, ratio_of, steady

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from conversation.ids import new_id
-from ops.clock import SystemClock
-from ops.rehearse import rehearse
-from ops.settings import Settings, load
-from router.detector import load_detector
-from storage.engine import Store, open_storage, upgrade
+from conversation.model.ids import new_id
+from ops.commands.rehearse import rehearse
+from ops.configuration.settings import Settings, load
+from ops.system_clock import SystemClock
+from router.understanding.language_detector import load_detector
+from storage.schema.tables import decisions
 from storage.signals import open_signals
-from storage.tables import decisions
+from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results, Row
 from tests.bench.stage import ROOT
 from tests.ops.month import Month

@@ -16,21 +16,21 @@ from typing import Any
 import asyncpg
 import tomlkit
 
-from conversation.people import WorkKind
-from conversation.ports import Can
-from ops import logs
-from ops.clock import SystemClock
-from ops.metrics import Meters
-from ops.serve import settle_memory
-from router.detector import Detector
-from router.document import Document
-from router.intake import IntakeFlow
-from router.parts import ChannelHints
-from router.rulebook import RuleBook, compile_rules
-from router.rules_in_force import RulesInForce
-from storage import postgresql, sqlite
-from storage.engine import Store, open_storage, upgrade
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can
+from ops.commands.serve import settle_memory
+from ops.observability import logs
+from ops.observability.metrics import Meters
+from ops.system_clock import SystemClock
+from router.flows.active_rules import RulesInForce
+from router.flows.intake.inbox import IntakeFlow
+from router.rules.document import Document
+from router.rules.model import ChannelHints
+from router.rules.rulebook import RuleBook, compile_rules
+from router.understanding.language_detector import Detector
+from storage.database import postgresql, sqlite
 from storage.signals import open_signals
+from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results
 from tests.bench.workload import TIERS
 from tests.postgres import DURABLE, Postgres, binaries, running
@@ -38,7 +38,7 @@ from tests.postgres import DURABLE, Postgres, binaries, running
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = (*DURABLE, "shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=30min")
 HINTS = {"app": ChannelHints(kind="webhook"), "site": ChannelHints(kind="webchat")}
-FLUSHERS = 1  # as ops/house.py has it
+FLUSHERS = 1  # as ops/composition/application.py has it
 RULE_SEGMENTS = 400  # so many that most messages match no rule and a loop must try them all
 Json = dict[str, Any]
 

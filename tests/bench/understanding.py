@@ -20,14 +20,14 @@ from typing import Any
 
 import psutil
 
-from ops.settings import load, parse_rules
-from router.detector import load_detector
-from router.language import CLAIM, Detector, blend, scores_of
-from router.learn import Label
-from router.model import to_bytes
-from router.rulebook import RuleBook
-from router.script import script_of
-from router.study import Plan, study
+from ops.configuration.settings import load, parse_rules
+from router.rules.rulebook import RuleBook
+from router.understanding.chinese_script import script_of
+from router.understanding.language import CLAIM, Detector, blend, scores_of
+from router.understanding.language_detector import load_detector
+from router.understanding.linear_model import to_bytes
+from router.understanding.model_card import Plan, study
+from router.understanding.training import Label
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = ROOT.parent / "shared" / "corpora" / "text"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from conversation.message import MessageReceived
-from conversation.people import Identity
+from conversation.model.message import MessageReceived
+from conversation.model.people import Identity
 
 KNOWN = 2_000
 SEGMENTS = 400

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
-from desk.formatted import page
+from desk.api.mail_html import page
 
 CONSOLE = Path(__file__).parents[2] / "desk" / "console"
 POLICY = (

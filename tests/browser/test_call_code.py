@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from channels.callback.words import words_of
+from channels.callback.translations import words_of
 from tests.browser.conftest import OpenContext, violations
 from tests.browser.test_call_journey import House
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fake_twilio

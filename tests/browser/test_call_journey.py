@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Page, expect
 
-from ops.clock import SystemClock
+from ops.system_clock import SystemClock
 from tests.browser.conftest import OpenContext
 from tests.browser.test_journey import PASSWORD
 from tests.faults.ledger import post

@@ -8,9 +8,9 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
 from channels.callback.site import routes
-from channels.callback.times import when
-from channels.callback.words import words_of
-from conversation.calling import CallRefused
+from channels.callback.time_text import when
+from channels.callback.translations import words_of
+from conversation.model.callback import CallRefused
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock

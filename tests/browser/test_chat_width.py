@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import FilePayload, Frame, Page, expect
 
-from conversation.choices import with_choices
+from conversation.model.choices import with_choices
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.browser.fake_chat import FakeChat
 

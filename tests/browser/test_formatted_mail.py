@@ -5,7 +5,7 @@ import base64
 import pytest
 from playwright.async_api import Route, expect
 
-from channels.email import html_safe
+from channels.email.mime import html_safe
 from tests.browser.conftest import OpenContext, Watched, shoot
 from tests.browser.fake_desk import FakeDesk, conversation
 from tests.browser.test_console import enter

@@ -7,9 +7,9 @@ from playwright.async_api import Page, expect
 
 from channels.email.arrivals import Account, arrival
 from channels.email.normalize import letter
-from channels.email.threads import Threads
+from channels.email.thread_ids import Threads
 from conversation.errors import MalformedPayload
-from conversation.message import MessageReceived
+from conversation.model.message import MessageReceived
 from tests.browser.conftest import OpenContext, shoot
 from tests.browser.fake_desk import FakeDesk, conversation
 from tests.browser.test_console import enter

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from channels.webchat import render as webchat
 from channels.webhook import render as webhook
-from conversation.choices import choices_of, with_choices, without_marks
-from conversation.message import Author, AuthorKind, Direction, Message
-from conversation.outbound import OutboundMessage
-from conversation.people import Identity
+from conversation.model.choices import choices_of, with_choices, without_marks
+from conversation.model.message import Author, AuthorKind, Direction, Message
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Identity
 
 ASKED = with_choices("What is it about?", ["Top-up", "Card"])
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

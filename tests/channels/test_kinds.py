@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock
 

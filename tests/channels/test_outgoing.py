@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from channels.addresses import is_public
-from channels.outgoing import OutgoingHttp, retry_after
+from channels.address_guard import is_public
+from channels.http_client import OutgoingHttp, retry_after
 from conversation.errors import PermanentFailure, RateLimited, TransientFailure, Unknown
 from tests.contracts.provider import Provider, provider
 from tests.fakes import FakeClock

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
 from conversation.errors import ChannelMisconfigured, TransientFailure
-from conversation.ports import Channel, Proves
+from conversation.ports.channel import Channel, Proves
 from tests.contracts.provider import Provider, provider
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock

@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from channels import fields, strict_json
-from channels.media import safe_name, type_of
-from channels.throttle import Buckets, Pace, Paces
+from channels import json_fields as fields
+from channels import strict_json
+from channels.file_types import safe_name, type_of
+from channels.rate_limits import Buckets, Pace, Paces
 from conversation.errors import MalformedPayload, RateLimited
 from tests.fakes import FakeClock
 

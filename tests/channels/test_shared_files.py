@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 import pytest
 
 from channels.line import render as line
-from channels.shared_files import Shared, can_share, shared
+from channels.public_files import Shared, can_share, shared
 from channels.sms import render as sms
 from channels.viber import render as viber
 from channels.x import render as x
 from conversation.errors import PermanentFailure
-from conversation.message import Attachment
+from conversation.model.message import Attachment
 from tests.contracts.channel import outbound
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock

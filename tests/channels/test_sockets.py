@@ -5,9 +5,9 @@ from collections.abc import Awaitable
 
 import pytest
 
-from channels import sockets
-from channels.sockets import SocketWriter
-from ops.tasks import TaskKeeper
+from channels import websocket_writer as sockets
+from channels.websocket_writer import SocketWriter
+from ops.composition.background_tasks import TaskKeeper
 
 
 class FakeSocket:

@@ -5,7 +5,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.splitting import length, parts
+from channels.text_splitting import length, parts
 
 UNITS = ("characters", "utf16", "bytes")
 WRITTEN = st.text(

@@ -8,9 +8,9 @@ import pytest
 
 from channels.supervisor import FIRST_PAUSE, LONGEST_PAUSE, Health, Supervisor, back_off
 from conversation.errors import ChannelMisconfigured, RateLimited, TransientFailure
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import WorkKind
-from conversation.ports import Can, Inbox
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import WorkKind
+from conversation.ports.channel import Can, Inbox
 from tests.fakes import FakeClock, FakeInbox
 
 DAY = timedelta(days=1)

@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from channels.callback.dialing import TwilioDialer
+from channels.callback.dialers import TwilioDialer
 from channels.callback.settings import Twilio
-from channels.outgoing import OutgoingHttp
+from channels.http_client import OutgoingHttp
 from channels.sms import create
-from conversation.calling import PhoneCall
-from conversation.message import Attachment
-from conversation.ports import Answer
+from conversation.model.callback import PhoneCall
+from conversation.model.message import Attachment
+from conversation.ports.channel import Answer
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN
 from tests.contracts.channel import outbound
 from tests.contracts.tools import Bench

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from channels.windows import must_be_lawful, must_tag
+from channels.reply_window import must_be_lawful, must_tag
 from conversation.errors import PermanentFailure
-from conversation.outbound import OutboundMessage
-from conversation.people import Identity, WorkKind
-from conversation.ports import Can
-from conversation.windows import Open, lawful, window
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Identity, WorkKind
+from conversation.ports.channel import Can
+from conversation.reply_window import Open, lawful, window
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 DAY, WEEK = timedelta(days=1), timedelta(days=7)

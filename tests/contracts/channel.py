@@ -16,7 +16,7 @@ from typing import ClassVar, Protocol, cast
 
 import pytest
 
-from channels.outgoing import OutgoingHttp
+from channels.http_client import OutgoingHttp
 from conversation.errors import (
     ChannelError,
     InboundError,
@@ -29,11 +29,11 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import InboundEvent, Malformed, MessageEdited, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.people import Identity
-from conversation.ports import Channel, Inbox, Reply, Request, Tools, Webhook
-from conversation.wording import has_words
+from conversation.model.message import InboundEvent, Malformed, MessageEdited, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Identity
+from conversation.model.visible_text import has_words
+from conversation.ports.channel import Channel, Inbox, Reply, Request, Tools, Webhook
 from tests.contracts import events
 from tests.contracts.hostile import HOSTILE, TEXTS, accidents, emptied
 from tests.contracts.provider import provider

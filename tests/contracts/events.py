@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from conversation.errors import MalformedPayload
-from conversation.message import InboundEvent
+from conversation.model.message import InboundEvent
 
 
 def told(events: Sequence[InboundEvent]) -> list[Any]:

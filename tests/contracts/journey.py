@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Protocol
 import aiohttp
 import pytest
 
-from conversation.message import Status
+from conversation.model.message import Status
 from tests.ports import free_port
 from tests.serving import Api, Serving, furnished, start, write_config
 

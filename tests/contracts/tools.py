@@ -9,9 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from conversation.errors import NoRoom, NotFound
-from conversation.events import Hint, Topic
-from conversation.message import Attachment
-from conversation.ports import Answer, Clock, Fetched, Http, Listening, Tools
+from conversation.model.events import Hint, Topic
+from conversation.model.message import Attachment
+from conversation.ports.channel import Answer, Clock, Fetched, Http, Listening, Tools
 
 
 class FakeState:

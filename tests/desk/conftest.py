@@ -11,30 +11,30 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.supervisor import AccountHealth, Health
-from conversation.decision import StoredDecision
 from conversation.errors import MalformedPayload, SignatureRejected
-from conversation.ids import new_id
-from conversation.message import Accepted, InboundEvent, MessageReceived
-from conversation.outbound import OutboundMessage, Receipt
-from conversation.people import Agent, Identity, WorkKind
-from conversation.ports import Can, Channel, Inbox, Reply, Request
-from conversation.thread import Conversation
-from desk.contract import Route
-from desk.services import Ready, Services
-from desk.tokens import new_token
-from desk.web import make_app
-from ops.shared_files import SharedFiles
-from ops.tasks import TaskKeeper
-from router.agent_calls import AgentCalls
-from router.call_ends import CallEnds
-from router.calls import CustomerCalls
-from router.document import Document
-from router.reply import Replies
-from router.rulebook import ChannelHints, compile_rules
-from router.rules_in_force import RulesInForce
-from router.visitor_feed import Files
-from storage.engine import Store, open_storage
+from conversation.model.conversation import Conversation
+from conversation.model.decision import StoredDecision
+from conversation.model.ids import new_id
+from conversation.model.message import Accepted, InboundEvent, MessageReceived
+from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.model.people import Agent, Identity, WorkKind
+from conversation.ports.channel import Can, Channel, Inbox, Reply, Request
+from desk.app import make_app
+from desk.http.routing import Route
+from desk.http.services import Ready, Services
+from desk.http.tokens import new_token
+from ops.composition.background_tasks import TaskKeeper
+from ops.composition.signed_files import SharedFiles
+from router.flows.active_rules import RulesInForce
+from router.flows.agents.reply import Replies
+from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.customers.visitor_feed import Files
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, compile_rules
 from storage.signals import open_signals
+from storage.store import Store, open_storage
 from tests.contracts.tools import FakeBlobs
 from tests.fakes import FakeClock, FakeInbox
 from tests.storage import makers

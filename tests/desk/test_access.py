@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from aiohttp import FormData, web
 
-from conversation.people import Agent, Role
-from desk.access import Who
-from desk.contract import Route
-from desk.docs import docs_routes
-from desk.web import OPEN_DOORS, api_routes, unguarded_paths
+from conversation.model.people import Agent, Role
+from desk.app import OPEN_DOORS, api_routes, unguarded_paths
+from desk.http.api_docs import docs_routes
+from desk.http.authentication import Who
+from desk.http.routing import Route
 from tests.desk.conftest import House
 
 ROUTES = [*api_routes(), *docs_routes(api_routes(), "Example")]

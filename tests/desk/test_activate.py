@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from conversation.people import Role
+from conversation.model.people import Role
 from tests.desk.conftest import RULES, House
 
 

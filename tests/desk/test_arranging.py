@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from conversation.calling import Plan
-from conversation.people import Role
+from conversation.model.callback import Plan
+from conversation.model.people import Role
 from tests.desk.conftest import Account, House
 
 

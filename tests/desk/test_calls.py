@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from conversation.calling import Callback, CallState, Plan
-from conversation.ids import new_id
-from conversation.people import Agent, WorkKind
-from conversation.thread import Conversation
+from conversation.model.callback import Callback, CallState, Plan
+from conversation.model.conversation import Conversation
+from conversation.model.ids import new_id
+from conversation.model.people import Agent, WorkKind
 from tests.desk.conftest import Account, House
 
 SETTLED: list[tuple[str, str, dict[str, Any] | None]] = [

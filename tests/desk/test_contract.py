@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from conversation.people import Role
-from desk.contract import Routes
-from desk.services import Ready
+from conversation.model.people import Role
+from desk.http.routing import Routes
+from desk.http.services import Ready
 from tests.desk.conftest import House
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from conversation.events import Topic
-from conversation.people import Role
+from conversation.model.events import Topic
+from conversation.model.people import Role
 from tests.desk.conftest import House
 from tests.storage import makers
 

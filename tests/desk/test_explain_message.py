@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from conversation.ids import new_id
-from conversation.outbound import Effect, OutboxRow
-from conversation.people import Role
-from conversation.thread import FAILED_CALLS
-from router import automatic
+from conversation.model.conversation import FAILED_CALLS
+from conversation.model.ids import new_id
+from conversation.model.outbound import Effect, OutboxRow
+from conversation.model.people import Role
+from router.policy import auto_reply as automatic
 from tests.desk.conftest import House
 
 

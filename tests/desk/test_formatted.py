@@ -1,6 +1,6 @@
 """A mail's HTML as a page of its own: for those who may read the conversation, under a policy that lets nothing else in."""
 
-from conversation.people import Role
+from conversation.model.people import Role
 from tests.desk.conftest import House
 from tests.storage import makers
 

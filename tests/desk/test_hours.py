@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversation.people import Role
+from conversation.model.people import Role
 from tests.desk.conftest import House
 
 ADDRESS = "/api/v1/hours/overrides"

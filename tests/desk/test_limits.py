@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from desk import limits
-from desk.limits import AT_ACCOUNT, FailedLogins, Guesser, Steps, TooManyLogins
+from desk.http import login_throttle as limits
+from desk.http.login_throttle import AT_ACCOUNT, FailedLogins, Guesser, Steps, TooManyLogins
 from tests.fakes import FakeClock
 
 

@@ -12,14 +12,14 @@ from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 from sqlalchemy import Engine, event
 
 from conversation.errors import StoreUnavailable
-from conversation.events import EventType, Hint, NewEvent, Topic
-from conversation.people import Agent, Presence, Role
-from conversation.thread import Conversation
-from desk.live import LIVE, Client, Live
-from desk.telling import Told
-from storage.agents import Agents
-from storage.engine import open_storage
+from conversation.model.conversation import Conversation
+from conversation.model.events import EventType, Hint, NewEvent, Topic
+from conversation.model.people import Agent, Presence, Role
+from desk.live.frames import Told
+from desk.live.socket import LIVE, Client, Live
+from storage.agents.agents import Agents
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.desk.conftest import House, until
 
 

@@ -10,11 +10,11 @@ import pytest
 from aiohttp import ClientResponse
 from argon2 import PasswordHasher
 
-from conversation.people import Agent, Role
-from conversation.proxies import Proxies
-from desk import passwords
-from desk.passwords import hash_password, password_fits
-from desk.tokens import new_token
+from conversation.model.people import Agent, Role
+from conversation.model.trusted_proxies import Proxies
+from desk.http import passwords
+from desk.http.passwords import hash_password, password_fits
+from desk.http.tokens import new_token
 from tests.desk.conftest import House
 
 PASSWORD = "correct horse battery"

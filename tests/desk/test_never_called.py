@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import select
 
-from conversation.people import Role
-from storage.tables import audit
+from conversation.model.people import Role
+from storage.schema.tables import audit
 from tests.desk.conftest import House
 
 ADDRESS = "/api/v1/do-not-call"

@@ -19,12 +19,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from conversation.calling import ENDS_AS, CallReport, CallState, Outcome, PhoneCall, Plan
 from conversation.errors import HuntgroupError
-from conversation.people import Agent
-from router.calls import CustomerCalls
-from storage.engine import open_storage
+from conversation.model.callback import ENDS_AS, CallReport, CallState, Outcome, PhoneCall, Plan
+from conversation.model.people import Agent
+from router.flows.callbacks.customer_service import CustomerCalls
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.flows.stage import CANS, Stage, rulebook
 from tests.flows.test_callbacks import asked
 

@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from conversation.ids import new_id
-from conversation.message import Accepted, InboundEvent, MessageReceived
-from ops.clock import SystemClock
-from ops.house import Parts
-from ops.serve import Options, serve
-from router import dispatch
-from router.intake import IntakeFlow, Limits
-from storage import dialect, tables
+from conversation.model.ids import new_id
+from conversation.model.message import Accepted, InboundEvent, MessageReceived
+from ops.commands.serve import Options, serve
+from ops.composition.application import Parts
+from ops.system_clock import SystemClock
+from router.flows.delivery import sender as dispatch
+from router.flows.intake.inbox import IntakeFlow, Limits
+from storage.database import bulk_sql as dialect
+from storage.schema import tables
 
 
 def crash_at(spec: str | None) -> Callable[[str], None]:

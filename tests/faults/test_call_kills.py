@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from conversation.calling import FINAL, Outcome
-from storage.engine import open_storage, upgrade
+from conversation.model.callback import FINAL, Outcome
+from storage.schema.tables import callback_attempts, callbacks
 from storage.signals import open_signals
-from storage.tables import callback_attempts, callbacks
+from storage.store import open_storage, upgrade
 from tests.fakes import FakeClock
 from tests.faults.dialing import Ledger
 

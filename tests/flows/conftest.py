@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.engine import open_storage
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.flows.stage import Stage
 

@@ -8,28 +8,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from conversation.calling import Plan
-from conversation.events import Event, EventType
-from conversation.ids import new_id
-from conversation.message import Accepted, Message, MessageReceived
-from conversation.outbound import OutboundMessage, OutboxRow, Receipt
-from conversation.people import Agent, Identity, Presence, Role, WorkKind
-from conversation.ports import Can, Inbox, Signals
-from conversation.thread import Conversation
-from router.agent_calls import AgentCalls
-from router.budget import UnprovenBudget
-from router.call_duties import CallDuties
-from router.call_ends import CallEnds
-from router.calls import CustomerCalls
-from router.dispatch import Dispatcher
-from router.distribute import Distributor
-from router.document import Document
-from router.intake import IntakeFlow, Limits
-from router.reply import Replies
-from router.rulebook import ChannelHints, RuleBook, compile_rules
-from router.rules_in_force import RulesInForce
-from router.tick import Ticker
-from storage.engine import Store
+from conversation.model.callback import Plan
+from conversation.model.conversation import Conversation
+from conversation.model.events import Event, EventType
+from conversation.model.ids import new_id
+from conversation.model.message import Accepted, Message, MessageReceived
+from conversation.model.outbound import OutboundMessage, OutboxRow, Receipt
+from conversation.model.people import Agent, Identity, Presence, Role, WorkKind
+from conversation.ports.channel import Can, Inbox, Signals
+from router.flows.active_rules import RulesInForce
+from router.flows.agents.reply import Replies
+from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.timers import CallDuties
+from router.flows.delivery.sender import Dispatcher
+from router.flows.distribution.distributor import Distributor
+from router.flows.distribution.timers import Ticker
+from router.flows.intake.auto_reply_budget import UnprovenBudget
+from router.flows.intake.inbox import IntakeFlow, Limits
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
+from storage.store import Store
 from tests.fakes import FakeClock, FakeInbox
 
 RULES = """

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from conversation.calling import CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict, NotFound
-from conversation.message import Direction
-from conversation.people import Agent, Presence, WorkKind
-from conversation.thread import Priority, State
+from conversation.model.callback import CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.conversation import Priority, State
+from conversation.model.message import Direction
+from conversation.model.people import Agent, Presence, WorkKind
 from tests.flows.stage import Stage
 from tests.flows.test_callbacks import MONDAY, PARIS, asked, callback, door, offered, request
 

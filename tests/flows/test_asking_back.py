@@ -1,7 +1,7 @@
 """What the house asks and answers by itself, on a real store: the place in the queue, choices, and what is kept of it all."""
 
-from conversation.choices import choices_of
-from conversation.message import Direction
+from conversation.model.choices import choices_of
+from conversation.model.message import Direction
 from tests.flows.stage import RULES, Stage, rulebook
 
 MORE = """

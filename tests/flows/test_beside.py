@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from conversation.events import EventType
-from conversation.ids import new_id
-from conversation.message import (
+from conversation.model.conversation import State
+from conversation.model.events import EventType
+from conversation.model.ids import new_id
+from conversation.model.message import (
     AuthorKind,
     ContactChanged,
     DeliveryReported,
@@ -21,9 +22,8 @@ from conversation.message import (
     MessageRetracted,
     Status,
 )
-from conversation.outbound import OutboxState
-from conversation.people import Identity
-from conversation.thread import State
+from conversation.model.outbound import OutboxState
+from conversation.model.people import Identity
 from tests.fakes import FakeClock
 from tests.flows.stage import Stage, received
 

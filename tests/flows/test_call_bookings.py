@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from conversation.calling import CallRefused, CallWish, Plan
 from conversation.errors import Conflict, Overloaded, StoreUnavailable
-from router.calls import CustomerCalls
-from storage.engine import open_storage
+from conversation.model.callback import CallRefused, CallWish, Plan
+from router.flows.callbacks.customer_service import CustomerCalls
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.flows.stage import CANS, Stage, rulebook
 from tests.flows.test_callbacks import MONDAY, asked

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from conversation.call_codes import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
-from conversation.calling import CallRefused, CallState, CallWish, Standing
 from conversation.errors import Unknown
-from conversation.people import Identity
-from conversation.thread import State
-from router.calls import CustomerCalls
+from conversation.model.callback import CallRefused, CallState, CallWish, Standing
+from conversation.model.conversation import State
+from conversation.model.people import Identity
+from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
+from router.flows.callbacks.customer_service import CustomerCalls
 from tests.flows.stage import CANS, PLAN, Stage
 from tests.flows.test_callbacks import HALF, PARIS, asked, monday
 

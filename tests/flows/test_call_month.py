@@ -16,15 +16,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome
 from conversation.errors import Conflict
-from conversation.people import Agent
-from conversation.thread import State
-from router.call_duties import CallDuties
-from router.calls import CustomerCalls
-from storage import sqlite
-from storage.engine import open_storage
+from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome
+from conversation.model.conversation import State
+from conversation.model.people import Agent
+from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.timers import CallDuties
+from storage.database import sqlite
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.flows.stage import CANS, PLAN, Stage, rulebook
 from tests.flows.test_callbacks import asked

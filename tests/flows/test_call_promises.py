@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from conversation.calling import CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict
-from conversation.message import Direction
-from conversation.people import WorkKind
-from conversation.thread import Priority, State
-from router.never_called import put_down
+from conversation.model.callback import CallState, CallWish, Outcome, Standing
+from conversation.model.conversation import Priority, State
+from conversation.model.message import Direction
+from conversation.model.people import WorkKind
+from router.flows.callbacks.do_not_call import put_down
 from tests.flows.stage import RULES, Stage, rulebook
 from tests.flows.test_call_times import TUESDAY, duties, to, told_out
 from tests.flows.test_callbacks import HALF, MONDAY, PARIS, asked, callback, door, monday, offered, request, tick

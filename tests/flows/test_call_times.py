@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.calling import CallRefused, CallReport, CallState, CallWish, Outcome, PhoneCall
-from conversation.message import Direction
-from conversation.people import WorkKind
-from conversation.thread import State
-from router.call_duties import CallDuties
-from router.call_ends import CallEnds
+from conversation.model.callback import CallRefused, CallReport, CallState, CallWish, Outcome, PhoneCall
+from conversation.model.conversation import State
+from conversation.model.message import Direction
+from conversation.model.people import WorkKind
+from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.timers import CallDuties
 from tests.flows.stage import CANS, PLAN, RULES, Stage, rulebook
 from tests.flows.test_callbacks import HALF, MONDAY, PARIS, asked, callback, door, monday, offered, request, tick
 

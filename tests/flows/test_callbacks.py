@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict
-from conversation.ids import new_id
-from conversation.message import CallbackRequested, Direction
-from conversation.people import Agent, Identity, WorkKind
-from conversation.thread import Priority, State
-from router.calls import CustomerCalls
+from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.conversation import Priority, State
+from conversation.model.ids import new_id
+from conversation.model.message import CallbackRequested, Direction
+from conversation.model.people import Agent, Identity, WorkKind
+from router.flows.callbacks.customer_service import CustomerCalls
 from tests.flows.stage import CANS, RULES, Stage, rulebook
 
 PARIS = ("Europe/Paris",)

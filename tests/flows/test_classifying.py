@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from conversation.decision import Understood
-from router.blend import Ranking
-from router.classifier import Claimed
-from router.classifying import Classifiers, PluggedIn
-from router.rulebook import RuleBook
+from conversation.model.decision import Understood
+from router.decision.classifier import Claimed
+from router.flows.classifier_plugin import Classifiers, PluggedIn
+from router.rules.rulebook import RuleBook
+from router.understanding.classifier_blend import Ranking
 from tests.flows.stage import Stage, received, rulebook, running
 
 TEXT = "my wallet has been empty since yesterday evening"

@@ -9,11 +9,11 @@ from datetime import timedelta
 
 import pytest
 
-from conversation.calling import CallReport, CallState, Outcome, PhoneCall
 from conversation.errors import PermanentFailure, TransientFailure, Unknown
-from router.agent_calls import AgentCalls
-from router.call_duties import CallDuties
-from router.call_ends import CallEnds
+from conversation.model.callback import CallReport, CallState, Outcome, PhoneCall
+from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.timers import CallDuties
 from tests.flows.stage import CANS, PLAN, Stage
 from tests.flows.test_callbacks import MONDAY, asked, callback, door, offered, request
 

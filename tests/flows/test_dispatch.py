@@ -15,14 +15,14 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.events import EventType
-from conversation.ids import new_id
-from conversation.message import DeliveryReported, Message, Status
-from conversation.outbound import Effect, OutboxRow
-from conversation.people import Agent, WorkKind
-from conversation.ports import Can
-from router.dispatch import Dispatcher
-from storage.work import StoreWork
+from conversation.model.events import EventType
+from conversation.model.ids import new_id
+from conversation.model.message import DeliveryReported, Message, Status
+from conversation.model.outbound import Effect, OutboxRow
+from conversation.model.people import Agent, WorkKind
+from conversation.ports.channel import Can
+from router.flows.delivery.sender import Dispatcher
+from storage.unit_of_work import StoreWork
 from tests.flows.stage import FakeChannel, Stage, eventually, running
 
 
@@ -303,7 +303,7 @@ async def test_an_account_sends_a_bounded_number_at_once(stage: Stage) -> None:
 async def test_a_reply_leaves_at_once_and_the_next_one_right_behind_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router.dispatch._POLL", 3600.0)  # nobody looks: who answers was told
+    monkeypatch.setattr("router.flows.delivery.sender._POLL", 3600.0)  # nobody looks: who answers was told
     desk = await answering(stage)
     async with running(stage.dispatcher.run()):
         await asyncio.sleep(0.05)

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import Conflict
-from conversation.events import EventType, Hint, Topic
-from conversation.people import Presence
-from conversation.remembering.figures import Window
-from conversation.thread import State
-from router.distribute import Distributor
+from conversation.model.conversation import State
+from conversation.model.events import EventType, Hint, Topic
+from conversation.model.people import Presence
+from conversation.ports.storage.figures import Window
+from router.flows.distribution.distributor import Distributor
 from tests.flows.stage import RULES, Stage, eventually, received, rulebook, running
 
 
@@ -35,7 +35,7 @@ async def test_nobody_without_the_skill_is_asked(stage: Stage) -> None:
 @pytest.fixture
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """What happens here happens because somebody was told, not because somebody looked."""
-    monkeypatch.setattr("router.distribute._POLL", 3600.0)
+    monkeypatch.setattr("router.flows.distribution.distributor._POLL", 3600.0)
 
 
 @pytest.mark.usefixtures("no_poll")

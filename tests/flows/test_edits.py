@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conversation.events import EventType
-from conversation.message import (
+from conversation.model.events import EventType
+from conversation.model.message import (
     PROVIDER,
     Attachment,
     InboundEvent,
@@ -19,8 +19,8 @@ from conversation.message import (
     MessageEdited,
     MessageRetracted,
 )
-from conversation.people import Identity
-from conversation.wording import has_words
+from conversation.model.people import Identity
+from conversation.model.visible_text import has_words
 from tests.fakes import FakeClock
 from tests.flows.stage import Stage, received
 

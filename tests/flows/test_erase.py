@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from conversation.call_codes import CodeSent
-from conversation.calling import CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.errors import Conflict, NotFound
-from conversation.ids import new_id
-from conversation.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
-from conversation.people import Identity
-from conversation.remembering import Work
-from conversation.remembering.attachments import StoredAttachment
-from conversation.remembering.sessions import StoredSession
-from conversation.thread import State
-from router.erase import Eraser
-from storage.blobs import FolderBlobs
-from storage.engine import Store
-from storage.tables import audit, do_not_call, fetches, metadata
+from conversation.model.callback import CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.conversation import State
+from conversation.model.ids import new_id
+from conversation.model.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
+from conversation.model.people import Identity
+from conversation.model.verification_code import CodeSent
+from conversation.ports.storage import Work
+from conversation.ports.storage.attachments import StoredAttachment
+from conversation.ports.storage.visitor_sessions import StoredSession
+from router.flows.maintenance.erasure import Eraser
+from storage.messages.blobs import FolderBlobs
+from storage.schema.tables import audit, do_not_call, fetches, metadata
+from storage.store import Store
 from tests.flows.stage import Stage, received
 from tests.flows.test_call_codes import BY_TEXT, door
 from tests.flows.test_callbacks import PARIS, asked, monday

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.thread import State
-from router.tick import Ticker
+from conversation.model.conversation import State
+from router.flows.distribution.timers import Ticker
 from tests.flows.stage import RULES, Stage, received, rulebook
 
 OVERFLOWING = RULES.replace(

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import PermanentFailure, TransientFailure
-from conversation.events import EventType
-from conversation.thread import FAILED_CALLS
-from router import automatic
-from router.outcome import state_of_call
+from conversation.model.conversation import FAILED_CALLS
+from conversation.model.events import EventType
+from router.policy import auto_reply as automatic
+from router.policy.delivery_result import state_of_call
 from tests.flows.stage import Stage
 
 TEXT = "my money was stolen, account A-123"

@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 
 from conversation.errors import PermanentFailure, RateLimited, TransientFailure
-from conversation.events import EventType
-from conversation.ids import new_id
-from conversation.message import Attachment, MessageRetracted
-from conversation.people import Identity
-from conversation.ports import Channel, Fetched, Http
-from router.fetching import Caps, Fetcher
-from storage.blobs import FolderBlobs
+from conversation.model.events import EventType
+from conversation.model.ids import new_id
+from conversation.model.message import Attachment, MessageRetracted
+from conversation.model.people import Identity
+from conversation.ports.channel import Channel, Fetched, Http
+from router.flows.delivery.attachment_download import Caps, Fetcher
+from storage.messages.blobs import FolderBlobs
 from tests.flows.stage import Stage, eventually, received, running
 
 URL = "https://files.example/a.png"

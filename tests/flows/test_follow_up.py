@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from conversation.message import DeliveryReported, Direction, Message, Status
-from conversation.outbound import OutboundMessage
-from conversation.people import Agent, Identity, WorkKind
-from conversation.ports import Can, FollowUp
-from conversation.thread import State
-from router.follow_up import FollowUps
-from router.reply import Replies
-from router.visitor_feed import Feed, VisitorDoor
+from conversation.model.conversation import State
+from conversation.model.message import DeliveryReported, Direction, Message, Status
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Agent, Identity, WorkKind
+from conversation.ports.channel import Can, FollowUp
+from router.flows.agents.reply import Replies
+from router.flows.customers.visitor_feed import Feed, VisitorDoor
+from router.flows.delivery.email_follow_up import FollowUps
 from tests.flows.stage import CANS, FakeChannel, Stage, received
 
 AFTER = timedelta(minutes=3)

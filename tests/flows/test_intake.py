@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conversation.errors import Conflict, Overloaded, StoreUnavailable
-from conversation.events import EventType, Topic
-from conversation.message import (
+from conversation.model.conversation import Priority, State
+from conversation.model.events import EventType, Topic
+from conversation.model.message import (
     Attachment,
     CallbackRequested,
     DeliveryReported,
@@ -18,9 +19,8 @@ from conversation.message import (
     MessageEdited,
     Status,
 )
-from conversation.people import Identity, WorkKind
-from conversation.thread import Priority, State
-from router.intake import Limits
+from conversation.model.people import Identity, WorkKind
+from router.flows.intake.inbox import Limits
 from tests.flows.stage import RULES, Stage, detect, eventually, received, rulebook, running
 
 
@@ -87,7 +87,7 @@ async def test_first_messages_of_a_new_customer_in_two_batches_make_one_conversa
 async def test_many_callers_share_transactions_and_each_gets_its_own_answer(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "router.flush"):
+    with caplog.at_level(logging.INFO, "router.flows.intake.transaction"):
         async with stage.intake() as inbox:
             answers = await asyncio.gather(
                 *(inbox.accept([received(f"t{n}", address=f"c{n % 20}", external_id=f"e{n}")]) for n in range(100))

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from conversation.events import EventType
-from conversation.message import Status
-from conversation.thread import State
-from router.visitor_feed import Feed, VisitorDoor
+from conversation.model.conversation import State
+from conversation.model.events import EventType
+from conversation.model.message import Status
+from router.flows.customers.visitor_feed import Feed, VisitorDoor
 from tests.flows.stage import CANS, Stage, eventually, received, running
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from conversation.calling import CallReport
 from conversation.errors import StoreUnavailable
-from conversation.remembering import Work
-from ops.house import Parts, built
-from ops.settings import load
-from router.call_ends import CallEnds
-from storage.engine import Store
+from conversation.model.callback import CallReport
+from conversation.ports.storage import Work
+from ops.composition.application import Parts, built
+from ops.configuration.settings import load
+from router.flows.callbacks.attempts import CallEnds
+from storage.store import Store
 from tests.desk.conftest import until
 from tests.serving import environment, write_config
 
@@ -44,7 +44,7 @@ async def test_no_loop_ends_when_every_transaction_fails(
         with monkeypatch.context() as patch:
             patch.setattr(Store, "begin", failing)
             patch.setattr(Store, "read", failing)
-            patch.setattr("ops.classifiers._HEAL", 0.01)
+            patch.setattr("ops.composition.classifier_loading._HEAL", 0.01)
             tasks = {asyncio.ensure_future(one()): getattr(one, "__qualname__", "") for one in house.runs}
             try:
                 wanted = {"levels", "on_duty", "lapsed", "follow_ups_due", "housekeeping", "claim_files"}

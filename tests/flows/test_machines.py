@@ -1,6 +1,6 @@
 """What machines write is kept where it belongs: it wakes nobody, reopens nothing, and is never answered."""
 
-from conversation.thread import State
+from conversation.model.conversation import State
 from tests.flows.stage import Stage
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversation.events import EventType
+from conversation.model.events import EventType
 from tests.flows.stage import Stage
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation.events import Topic
-from conversation.people import Agent, public_name
+from conversation.model.events import Topic
+from conversation.model.people import Agent, public_name
 from tests.flows.stage import Stage
 from tests.flows.test_follow_up import Chat
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import Conflict, NotFound, PermanentFailure, Refused, Unknown
-from conversation.events import EventType, Topic
-from conversation.message import Attachment, Direction, Status
-from conversation.people import Agent, Role
-from conversation.remembering.attachments import StoredAttachment
-from conversation.thread import State
+from conversation.model.conversation import State
+from conversation.model.events import EventType, Topic
+from conversation.model.message import Attachment, Direction, Status
+from conversation.model.people import Agent, Role
+from conversation.ports.storage.attachments import StoredAttachment
 from tests.flows.stage import Stage
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from conversation.errors import TransientFailure
-from conversation.ids import new_id
-from conversation.message import MessageReceived
-from conversation.outbound import Effect, OutboxRow, OutboxState
-from router.outcome import LONGEST_PAUSE, back_off, of_error
-from router.sanitize import KEY_LIMIT, TEXT_LIMIT, clean, clean_key, clean_text
+from conversation.model.ids import new_id
+from conversation.model.message import MessageReceived
+from conversation.model.outbound import Effect, OutboxRow, OutboxState
+from router.flows.intake.sanitize import KEY_LIMIT, TEXT_LIMIT, clean, clean_key, clean_text
+from router.policy.delivery_result import LONGEST_PAUSE, back_off, of_error
 from tests.flows.stage import Stage, received
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from conversation.message import MessageReacted
-from conversation.people import Identity
+from conversation.model.message import MessageReacted
+from conversation.model.people import Identity
 from tests.flows.stage import Stage, received
 
 BESIDE = ("early_marks", "identity_aliases", "message_parts", "watermarks", "fetches")

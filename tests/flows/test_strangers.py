@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from conversation.events import EventType
-from conversation.message import Direction, Message, MessageReceived, Status
-from conversation.people import Identity, WorkKind
-from conversation.ports import Can
-from router.budget import UnprovenBudget
-from router.rulebook import ChannelHints
-from router.strangers import FORGED, UNPROVEN, USED_UP
+from conversation.model.events import EventType
+from conversation.model.message import Direction, Message, MessageReceived, Status
+from conversation.model.people import Identity, WorkKind
+from conversation.ports.channel import Can
+from router.flows.intake.auto_reply_budget import UnprovenBudget
+from router.policy.unproven_senders import FORGED, UNPROVEN, USED_UP
+from router.rules.rulebook import ChannelHints
 from tests.flows import stage as stages
 from tests.flows.stage import RULES, FakeChannel, Stage, received, running
 
@@ -60,7 +60,7 @@ async def arrive(stage: Stage, events: Sequence[MessageReceived], *, most: int, 
 async def test_of_sixty_forged_mails_ten_are_answered_and_none_in_the_words_of_who_forged_them(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, "router.budget"):
+    with caplog.at_level(logging.INFO, "router.flows.intake.auto_reply_budget"):
         await arrive(stage, [mail(number) for number in range(60)], most=10)
     answers = await said(stage)
     assert Counter(one.status for one in answers) == {Status.QUEUED: 10, Status.SUPPRESSED: 50}
@@ -82,7 +82,7 @@ async def test_nodes_that_count_at_once_stay_within_the_number_together(stage: S
 
 async def test_the_next_day_begins_anew_and_the_log_says_so(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     flow = stage.flow(budget=UnprovenBudget({"email": 2}))
-    with caplog.at_level(logging.INFO, "router.budget"):
+    with caplog.at_level(logging.INFO, "router.flows.intake.auto_reply_budget"):
         async with running(flow.run()):
             await flow.accept([mail(number) for number in range(5)])
             await flow.accept([mail(number) for number in range(5, 7)])

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.events import EventType
-from conversation.people import Presence
-from conversation.thread import State
+from conversation.model.conversation import State
+from conversation.model.events import EventType
+from conversation.model.people import Presence
 from tests.flows.stage import RULES, Stage, received, rulebook
 
 
@@ -160,7 +160,7 @@ async def test_somebody_is_paged_again_when_it_came_back_and_nobody_takes_it(sta
 async def test_a_long_backlog_that_cannot_move_hides_nobody_behind_it(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router.tick._OVERDUE", 3)
+    monkeypatch.setattr("router.flows.distribution.timers._OVERDUE", 3)
     async with stage.intake() as inbox:  # nobody for Chinese is there: these stay
         await inbox.accept([received("充值不成功", address=f"c{n}") for n in range(7)])
         stage.clock.advance(timedelta(seconds=1))

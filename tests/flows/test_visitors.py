@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from channels.media import safe_name, type_of
+from channels.file_types import safe_name, type_of
 from conversation.errors import NoConnectionFree, NotFound, Refused
-from conversation.events import EventType, Topic
-from conversation.message import Attachment, Status
-from router.availability import Availabilities
-from router.visitor_feed import Feed, Files, VisitorDoor
-from storage.blobs import FolderBlobs
+from conversation.model.events import EventType, Topic
+from conversation.model.message import Attachment, Status
+from router.flows.customers.visitor_feed import Feed, Files, VisitorDoor
+from router.flows.customers.wait_estimate import Availabilities
+from storage.messages.blobs import FolderBlobs
 from tests.flows.stage import CANS, Stage
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 1000

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from conversation.errors import Conflict
-from conversation.events import EventType
-from conversation.ids import new_id
-from conversation.message import Accepted, ContactChanged, Message, Status
-from conversation.people import Agent, WorkKind
-from conversation.ports import Can
-from router.reply import Template
+from conversation.model.events import EventType
+from conversation.model.ids import new_id
+from conversation.model.message import Accepted, ContactChanged, Message, Status
+from conversation.model.people import Agent, WorkKind
+from conversation.ports.channel import Can
+from router.flows.agents.reply import Template
 from tests.flows.stage import Stage, received
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

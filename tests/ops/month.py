@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from conversation.message import MessageReceived
-from conversation.people import Identity
-from conversation.thread import State
-from ops.settings import Settings, parse_rules
-from router.batch import Batch
-from router.facts import understand
-from router.language import Detector
-from router.rulebook import RuleBook
-from storage.engine import Store
-from storage.tables import conversations
+from conversation.model.conversation import State
+from conversation.model.message import MessageReceived
+from conversation.model.people import Identity
+from ops.configuration.settings import Settings, parse_rules
+from router.decision.facts import understand
+from router.policy.intake_plan import Batch
+from router.rules.rulebook import RuleBook
+from router.understanding.language import Detector
+from storage.schema.tables import conversations
+from storage.store import Store
 from tests.storage.makers import execute
 
 TEXTS = (

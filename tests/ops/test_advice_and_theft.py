@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from conversation.decision import Decision
-from conversation.thread import Priority
-from ops.explanation import as_text, explain
-from ops.settings import load, parse_rules
-from ops.trial import Said, Trial, Turn
-from router.detector import load_detector
+from conversation.model.conversation import Priority
+from conversation.model.decision import Decision
+from ops.configuration.settings import load, parse_rules
+from ops.rule_analysis.dry_run import Said, Trial, Turn
+from ops.rule_analysis.explanation import as_text, explain
+from router.understanding.language_detector import load_detector
 
 EXAMPLE = Path("config.example.toml")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)

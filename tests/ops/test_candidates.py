@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from conversation.ids import new_id
-from conversation.people import Agent, Presence
-from ops.candidates import candidates
-from ops.explaining import explain_message
-from ops.explanation import as_text
-from ops.trial import Trial
-from storage.engine import Store
+from conversation.model.ids import new_id
+from conversation.model.people import Agent, Presence
+from ops.rule_analysis.candidates import candidates
+from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.explaining import explain_message
+from ops.rule_analysis.explanation import as_text
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.unit.router.wallet import RULES, compiled, stub_detector
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
-from ops.checking import CheckResult, check
-from router.detector import load_detector
-from router.language import Detector
+from ops.rule_analysis.checking import CheckResult, check
+from router.understanding.language import Detector
+from router.understanding.language_detector import load_detector
 
 Printed = Any  # pytest names the type in a private module
 Checked = Callable[[str], CheckResult]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from conversation.decision import Facts
-from ops.settings import load, parse_rules
-from router.decide import decide
+from conversation.model.decision import Facts
+from ops.configuration.settings import load, parse_rules
+from router.decision.decide import decide
 from tests.ops.plain_reading import INSTANTS, Asked, Plain, Said
 
 EXAMPLE = Path("config.example.toml")

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ops.explanation import as_text, explain
-from ops.settings import load, parse_rules
-from ops.trial import Said, Trial
-from router.detector import load_detector
-from router.document import Document
-from router.rulebook import ChannelHints, compile_rules
+from ops.configuration.settings import load, parse_rules
+from ops.rule_analysis.dry_run import Said, Trial
+from ops.rule_analysis.explanation import as_text, explain
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, compile_rules
+from router.understanding.language_detector import load_detector
 from tests.soon import cheaply
 
 MONDAY = datetime(2026, 11, 23, 10, tzinfo=UTC)

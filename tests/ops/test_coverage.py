@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ops.__main__ import main
-from ops.coverage import as_json, as_text
-from ops.covering import Combination, Coverage, Span, holes, open_time
-from router.document import Document
-from router.rulebook import ChannelHints, RuleBook, compile_rules
+from ops.commands.coverage import as_json, as_text
+from ops.rule_analysis.staff_coverage import Combination, Coverage, Span, holes, open_time
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 
 CHANNELS = {"site": ChannelHints(kind="webchat"), "mail": ChannelHints(kind="email", language="de")}
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "UTC")

@@ -10,17 +10,20 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
 from conversation.errors import ChannelError, PermanentFailure, RateLimited, TransientFailure
-from conversation.ports import Channel
-from ops import doctor, doctor_channels, doctor_machine, doctor_memory
+from conversation.ports.channel import Channel
 from ops.__main__ import main
-from ops.clock import SystemClock
-from ops.finding import Finding, State, bad, is_whole, ok, one_line, skipped, warn
-from ops.settings import Service
-from storage.engine import head_revision
-from storage.look import Server
+from ops.commands import doctor
+from ops.configuration.settings import Service
+from ops.diagnostics import channels as doctor_channels
+from ops.diagnostics import database as doctor_memory
+from ops.diagnostics import machine as doctor_machine
+from ops.diagnostics.check_result import Finding, State, bad, is_whole, ok, one_line, skipped, warn
+from ops.system_clock import SystemClock
+from storage.database.inspection import Server
+from storage.store import head_revision
 from tests.channels.test_outgoing import Told
 from tests.contracts.provider import provider
 from tests.contracts.tools import Bench

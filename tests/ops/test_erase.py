@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.__main__ import main
-from storage.engine import Store, open_storage
 from storage.signals import open_signals
+from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.ops.test_check import GOOD
 from tests.storage.makers import conversation, meet, put, say

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from conversation.decision import StoredDecision
+from conversation.model.decision import StoredDecision
 from ops.__main__ import main
-from ops.explaining import explain_lines
-from ops.explanation import explain, explain_stored
-from ops.settings import load, parse_rules
-from ops.trial import Said, Trial
-from router.detector import load_detector
+from ops.configuration.settings import load, parse_rules
+from ops.rule_analysis.dry_run import Said, Trial
+from ops.rule_analysis.explaining import explain_lines
+from ops.rule_analysis.explanation import explain, explain_stored
+from router.understanding.language_detector import load_detector
 
 EXAMPLE = Path("config.example.toml")
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)  # 23:00 in Shanghai, 16:00 in Berlin

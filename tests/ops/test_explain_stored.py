@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from conversation.errors import NotFound
-from conversation.message import MessageReceived
-from conversation.people import Identity
-from ops.explaining import explain_conversation
-from ops.settings import Settings, load, parse_rules
-from router.batch import Batch
-from router.detector import load_detector
-from router.facts import understand
-from storage.engine import Store
+from conversation.model.message import MessageReceived
+from conversation.model.people import Identity
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.rule_analysis.explaining import explain_conversation
+from router.decision.facts import understand
+from router.policy.intake_plan import Batch
+from router.understanding.language_detector import load_detector
+from storage.store import Store
 from tests.fakes import FakeClock
 
 

@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from conversation.errors import StoreUnavailable
-from conversation.ids import new_id
-from conversation.message import Attachment
-from conversation.people import Identity
-from conversation.remembering.attachments import StoredAttachment
+from conversation.model.ids import new_id
+from conversation.model.message import Attachment
+from conversation.model.people import Identity
+from conversation.ports.storage.attachments import StoredAttachment
 from ops.__main__ import main
-from storage.blobs import FolderBlobs
-from storage.engine import Store, open_storage
+from storage.messages.blobs import FolderBlobs
+from storage.schema.tables import audit, callbacks, decisions, identities, identity_aliases
 from storage.signals import open_signals
-from storage.tables import audit, callbacks, decisions, identities, identity_aliases
+from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.ops.test_check import GOOD
 from tests.storage.makers import NOW, conversation, execute, meet, put, rows_of, say

@@ -15,13 +15,13 @@ from urllib.request import urlopen
 
 import pytest
 
-from conversation.thread import Priority
+from conversation.model.conversation import Priority
 from ops.__main__ import main
-from ops.demo_people import CUSTOMERS, TEAM
-from ops.doctor_channels import example_host
-from ops.settings import load, parse_rules
-from ops.trial import Said, Trial
-from router.detector import load_detector
+from ops.configuration.settings import load, parse_rules
+from ops.diagnostics.channels import example_host
+from ops.rule_analysis.dry_run import Said, Trial
+from ops.simulation.demo_people import CUSTOMERS, TEAM
+from router.understanding.language_detector import load_detector
 from tests.serving import ROOT, environment, write_config
 
 EXAMPLE = ROOT / "config.example.toml"

@@ -12,14 +12,14 @@ from sqlalchemy import select
 
 from conversation.errors import NotFound
 from ops.__main__ import main
-from ops.emergencies import under
-from ops.rehearsal import Rehearsal
-from ops.settings import Settings, load, parse_rules
-from router.emergency import Emergency, with_emergencies
-from router.override_hours import BadOverride, declare, withdraw
-from router.rulebook import RuleBook
-from storage.engine import Store
-from storage.tables import audit
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.rule_analysis.replay import Rehearsal
+from ops.rule_analysis.with_overrides import under
+from router.flows.maintenance.hours_override import BadOverride, declare, withdraw
+from router.hours.overrides import Emergency, with_emergencies
+from router.rules.rulebook import RuleBook
+from storage.schema.tables import audit
+from storage.store import Store
 from tests.ops.month import Month
 
 EXAMPLE = Path("config.example.toml")

@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from channels.supervisor import AccountHealth, Health
-from conversation.ids import new_id
-from conversation.people import Agent, Presence
-from ops.levels import LATE, Levels
-from ops.metrics import Meters
-from router.document import Document
-from router.rulebook import compile_rules
-from router.rules_in_force import RulesInForce
-from storage.engine import Store
+from conversation.model.ids import new_id
+from conversation.model.people import Agent, Presence
+from ops.observability.gauges import LATE, Levels
+from ops.observability.metrics import Meters
+from router.flows.active_rules import RulesInForce
+from router.rules.document import Document
+from router.rules.rulebook import compile_rules
+from storage.store import Store
 from tests.desk.conftest import RULES
 from tests.fakes import FakeClock
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from ops.__main__ import main
-from ops.checking import check
-from ops.mutation import Mutated, as_text, mutate
-from ops.settings import Settings, load, parse_rules
-from router.detector import load_detector
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.rule_analysis.checking import check
+from ops.rule_analysis.mutation_testing import Mutated, as_text, mutate
+from router.understanding.language_detector import load_detector
 
 EXAMPLE = Path("config.example.toml")
 TODAY = date(2026, 11, 22)

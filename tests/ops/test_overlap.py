@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from conversation.decision import Facts
-from ops.checking import CheckResult, check
-from ops.overlap import overlap_warnings
-from router.decide import reasons
-from router.document import Document
-from router.rulebook import ChannelHints, RuleBook, compile_rules
+from conversation.model.decision import Facts
+from ops.rule_analysis.checking import CheckResult, check
+from ops.rule_analysis.rule_overlap import overlap_warnings
+from router.decision.decide import reasons
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 
 TODAY = date(2026, 11, 22)
 CHANNELS = {

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
 from channels.webhook import normalize
-from conversation.message import (
+from conversation.model.message import (
     Attachment,
     CallbackRequested,
     ContactChanged,
@@ -28,9 +28,9 @@ from conversation.message import (
     MessageRetracted,
     Status,
 )
-from conversation.people import Identity
+from conversation.model.people import Identity
 from ops.__main__ import main
-from ops.parse import event_as_json
+from ops.commands.parse import event_as_json
 from tests.contracts.channel import TWIN
 from tests.contracts.hostile import HOSTILE, mistyped
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.positions import lines_of, nearest
+from ops.configuration.toml_positions import lines_of, nearest
 
 TEXT = '''a = 1
 "quo\\u0041ted".x = """multi

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-import storage.sqlite
+import storage.database.sqlite
 from channels.supervisor import AccountHealth, Health
 from conversation.errors import StoreUnavailable
-from ops.readiness import Readiness
-from ops.tasks import TaskKeeper
-from router.document import Document
-from router.rulebook import compile_rules
-from router.rules_in_force import RulesInForce
-from storage.engine import Store, head_revision, open_storage
+from ops.composition.background_tasks import TaskKeeper
+from ops.composition.readiness import Readiness
+from router.flows.active_rules import RulesInForce
+from router.rules.document import Document
+from router.rules.rulebook import compile_rules
 from storage.signals import open_signals
+from storage.store import Store, head_revision, open_storage
 from tests.desk.conftest import RULES
 from tests.fakes import FakeClock
 from tests.postgres import Postgres
@@ -139,7 +139,7 @@ async def test_a_file_that_only_reads_is_not_ready_until_it_writes_again(
 async def test_a_file_that_another_process_holds_is_not_ready(
     sqlite_url: str, clock: FakeClock, keeper: TaskKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.sqlite, "BUSY", 50)
+    monkeypatch.setattr(storage.database.sqlite, "BUSY", 50)
     other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
     async with storage_at(sqlite_url, clock) as store:
         readiness = on(store, clock, keeper)

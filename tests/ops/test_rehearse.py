@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from conversation.decision import StoredDecision
+from conversation.model.decision import StoredDecision
 from ops.__main__ import main
-from ops.moments import moment
-from ops.rehearsal import Rehearsal, differences
-from ops.rehearse import as_text, rehearse
-from ops.settings import Settings, load
-from router.detector import load_detector
-from router.language import Detector
-from storage.engine import Store
-from storage.tables import messages
+from ops.cli.time_arguments import moment
+from ops.commands.rehearse import as_text, rehearse
+from ops.configuration.settings import Settings, load
+from ops.rule_analysis.replay import Rehearsal, differences
+from router.understanding.language import Detector
+from router.understanding.language_detector import load_detector
+from storage.schema.tables import messages
+from storage.store import Store
 from tests.ops.month import Month
 from tests.storage.makers import execute
 

@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from conversation.errors import StoreUnavailable
-from conversation.events import Hint, Topic
-from ops.metrics import Meters
-from ops.reload import Reloader, first_rules
-from ops.settings import load
-from ops.webhooks import WebhookKeys
-from router.activation import activate
-from router.detector import load_detector
-from router.language import Detector
-from router.override_hours import declare
-from router.rulebook import RuleFaults
-from storage.engine import Store
+from conversation.model.events import Hint, Topic
+from ops.composition.operator_webhooks import WebhookKeys
+from ops.composition.reload import Reloader, first_rules
+from ops.configuration.settings import load
+from ops.observability.metrics import Meters
+from router.flows.maintenance.hours_override import declare
+from router.flows.maintenance.rulebook_activation import activate
+from router.rules.rulebook import RuleFaults
+from router.understanding.language import Detector
+from router.understanding.language_detector import load_detector
 from storage.signals.local import LocalSignals
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.ops.test_check import GOOD
 

@@ -11,21 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation.decision import Decision, Joining
-from conversation.message import Status
-from conversation.remembering.figures import Corrected, Lived, Window
-from conversation.thread import Priority
+from conversation.model.conversation import Priority
+from conversation.model.decision import Decision, Joining
+from conversation.model.message import Status
+from conversation.ports.storage.figures import Corrected, Lived, Window
 from ops.__main__ import main
-from ops.charts import Point, bars, columns
-from ops.figures import Lives, Row, corrections, handled, percentile, talk
-from ops.open_clock import OpenClock
-from ops.report import report
-from ops.report_page import as_page
-from ops.report_tables import SECTIONS, as_text, span
-from ops.report_words import _WORDS, LANGUAGES, word
-from ops.settings import Settings, load, parse_rules
-from router.rulebook import RuleBook
-from storage.engine import Store
+from ops.commands.report import report
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.reporting.charts import Point, bars, columns
+from ops.reporting.figures import Lives, Row, corrections, handled, percentile, talk
+from ops.reporting.html import as_page
+from ops.reporting.open_time import OpenClock
+from ops.reporting.tables import SECTIONS, as_text, span
+from ops.reporting.translations import _WORDS, LANGUAGES, word
+from router.rules.rulebook import RuleBook
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, message, put
 from tests.storage.test_figures import AGENT, said
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from ops.__main__ import COMMANDS
-from ops.analysis import warnings_of
-from ops.file_tests import run_tests
-from ops.trial import Trial
-from router.detector import load_detector
-from router.document import CasePart, Document, HoursPart, IssuePart, QueuePart, ThenPart
-from router.language import Detector
-from router.reading import unsigned_webhooks
-from router.rulebook import ChannelHints, compile_rules
-from router.when import FACTS, OPERATORS
+from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.inline_tests import run_tests
+from ops.rule_analysis.warnings import warnings_of
+from router.rules.document import CasePart, Document, HoursPart, IssuePart, QueuePart, ThenPart
+from router.rules.read_conditions import FACTS, OPERATORS
+from router.rules.reader import unsigned_webhooks
+from router.rules.rulebook import ChannelHints, compile_rules
+from router.understanding.language import Detector
+from router.understanding.language_detector import load_detector
 
 PAGE = Path("docs/rulebook.md")
 CHANNELS = {"site": ChannelHints(kind="webchat"), "app": ChannelHints(kind="webhook")}

@@ -9,12 +9,12 @@ from sqlalchemy import select
 
 from conversation.errors import NotFound
 from ops.__main__ import main
-from ops.rules_commands import difference
-from ops.settings import Settings, load
-from router.activation import activate, found
-from router.rulebook import ChannelHints, RuleFaults
-from storage.engine import Store
-from storage.tables import audit
+from ops.commands.rules import difference
+from ops.configuration.settings import Settings, load
+from router.flows.maintenance.rulebook_activation import activate, found
+from router.rules.rulebook import ChannelHints, RuleFaults
+from storage.schema.tables import audit
+from storage.store import Store
 from tests.fakes import FakeClock
 
 EXAMPLE = Path("config.example.toml")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ops.checking import check
-from ops.settings import load
-from ops.sources import SettingsFaults
-from router.detector import load_detector
-from router.language import Detector
+from ops.configuration.settings import load
+from ops.configuration.sources import SettingsFaults
+from ops.rule_analysis.checking import check
+from router.understanding.language import Detector
+from router.understanding.language_detector import load_detector
 
 TODAY = date(2026, 11, 22)
 CLEAN = """\

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from conversation.remembering.retention import Keep
-from ops.secrets import Secret
-from ops.settings import Settings, load, parse_rules
-from ops.sources import SettingsFaults
+from conversation.ports.storage.retention import Keep
+from ops.configuration.secrets import Secret
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.configuration.sources import SettingsFaults
 
 GOOD = """\
 [service]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conversation.decision import StoredDecision
-from ops.metrics import Meters
-from ops.settings import Settings, load
-from ops.shadow import Shadow
-from router.detector import load_detector
-from storage.engine import Store
+from conversation.model.decision import StoredDecision
+from ops.composition.shadow_rules import Shadow
+from ops.configuration.settings import Settings, load
+from ops.observability.metrics import Meters
+from router.understanding.language_detector import load_detector
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.ops.month import Month
 from tests.ops.test_rehearse import START
@@ -82,7 +82,7 @@ async def test_what_another_file_decides_otherwise_is_logged_and_nothing_else(
 ) -> None:
     shadow = shadow_of(FILE.replace('words = ["card"]', 'words = ["fee"]'), store, settings, tmp_path)
     await shadow.read()
-    caplog.set_level(logging.INFO, logger="ops.shadow")
+    caplog.set_level(logging.INFO, logger="ops.composition.shadow_rules")
     shadow.decided(decided)
     await shadow.catch_up()
     told = [record.__dict__ for record in caplog.records if record.message == "shadow_differs"]

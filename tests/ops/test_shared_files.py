@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import NotFound
-from conversation.message import Attachment
-from conversation.remembering.attachments import StoredAttachment
-from ops.shared_files import LIVES, SharedFiles
-from storage.engine import Store
+from conversation.model.message import Attachment
+from conversation.ports.storage.attachments import StoredAttachment
+from ops.composition.signed_files import LIVES, SharedFiles
+from storage.store import Store
 from tests.contracts.tools import FakeBlobs
 from tests.fakes import FakeClock
 from tests.storage.makers import conversation, put

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation.events import EventType, NewEvent
-from conversation.people import Agent, Presence, WorkKind
-from conversation.remembering.figures import Seen, Window
-from conversation.thread import Priority
+from conversation.model.conversation import Priority
+from conversation.model.events import EventType, NewEvent
+from conversation.model.people import Agent, Presence, WorkKind
+from conversation.ports.storage.figures import Seen, Window
 from ops.__main__ import main
-from ops.settings import Settings, load, parse_rules
-from ops.simulate import Question, as_text, simulate
-from ops.staffing import Arrival, Outcome, Simulation, Worker, merged
-from ops.staffing_figures import result
-from ops.team import WEEK, Hiring, Team, hiring_of, week_of
-from router.detector import load_detector
-from router.rulebook import RuleBook
-from storage.engine import Store
+from ops.commands.simulate import Question, as_text, simulate
+from ops.configuration.settings import Settings, load, parse_rules
+from ops.simulation.results import result
+from ops.simulation.simulator import Arrival, Outcome, Simulation, Worker, merged
+from ops.simulation.team import WEEK, Hiring, Team, hiring_of, week_of
+from router.rules.rulebook import RuleBook
+from router.understanding.language_detector import load_detector
+from storage.store import Store
 from tests.ops.month import Month
 from tests.storage.makers import hire
 

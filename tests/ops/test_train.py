@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from conversation.remembering.models import Relabel, StoredModel
+from conversation.ports.storage.classifiers import Relabel, StoredModel
 from ops.__main__ import main
-from ops.classifiers import ClassifierFollower
-from ops.labels import BadLabels, labels_from, read_labels, said_first
-from router.classifying import Guarded
-from router.model import to_bytes
-from router.rules_in_force import RulesInForce
-from router.study import Plan, study
-from storage.engine import Store
+from ops.composition.classifier_loading import ClassifierFollower
+from ops.rule_analysis.labelled_texts import BadLabels, labels_from, read_labels, said_first
+from router.flows.active_rules import RulesInForce
+from router.flows.classifier_plugin import Guarded
+from router.understanding.linear_model import to_bytes
+from router.understanding.model_card import Plan, study
 from storage.signals import open_signals
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.flows.stage import rulebook
 from tests.storage.makers import NOW, conversation, put, say

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conversation.ids import new_id
-from conversation.outbound import Effect, OutboxRow
+from conversation.model.ids import new_id
+from conversation.model.outbound import Effect, OutboxRow
 from ops.__main__ import main
-from storage.engine import open_storage, upgrade
 from storage.signals.local import LocalSignals
+from storage.store import open_storage, upgrade
 from tests.fakes import FakeClock
 from tests.ops.test_settings import GOOD
 

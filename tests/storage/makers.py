@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from conversation.ids import new_id, reference_of
-from conversation.message import Author, AuthorKind, Direction, Message, Status
-from conversation.people import Agent, Customer, Identity, Presence, WorkKind
-from conversation.thread import Conversation, State
-from storage.engine import Store
-from storage.rows import conversation_values, message_values
-from storage.tables import conversations, messages
+from conversation.model.conversation import Conversation, State
+from conversation.model.ids import new_id, reference_of
+from conversation.model.message import Author, AuthorKind, Direction, Message, Status
+from conversation.model.people import Agent, Customer, Identity, Presence, WorkKind
+from storage.codecs.rows import conversation_values, message_values
+from storage.schema.tables import conversations, messages
+from storage.store import Store
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 _numbers = count(1)

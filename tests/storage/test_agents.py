@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from conversation.errors import Conflict, NotFound
-from conversation.people import DEFAULT_CAPACITY, Agent, Presence, Role, WorkKind
-from conversation.remembering.agents import OnDuty, QueueNeeds
-from conversation.thread import take
-from storage.engine import Store, open_storage
-from storage.roster import LONGEST
+from conversation.model.conversation import take
+from conversation.model.people import DEFAULT_CAPACITY, Agent, Presence, Role, WorkKind
+from conversation.ports.storage.agents import OnDuty, QueueNeeds
+from storage.agents.agent_cache import LONGEST
 from storage.signals import open_signals
+from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.storage.makers import NOW, conversation, execute, hire, put
 

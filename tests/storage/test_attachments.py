@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from conversation.errors import NotFound, Refused
-from conversation.message import Attachment
-from conversation.remembering.attachments import StoredAttachment
-from storage.engine import Store
+from conversation.model.message import Attachment
+from conversation.ports.storage.attachments import StoredAttachment
+from storage.store import Store
 from tests.storage.makers import NOW
 
 

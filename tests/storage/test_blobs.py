@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from conversation.errors import NoRoom, NotFound, Refused
-from storage.blobs import FolderBlobs
+from storage.messages.blobs import FolderBlobs
 
 
 async def stream(*chunks: bytes) -> AsyncIterator[bytes]:
@@ -92,7 +92,7 @@ class Disk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     disk = Disk(5_000_000)
-    monkeypatch.setattr("storage.blobs.shutil.disk_usage", disk.usage)
+    monkeypatch.setattr("storage.messages.blobs.shutil.disk_usage", disk.usage)
     return disk
 
 

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from conversation.call_codes import LIFE, TRIES, PendingCall, digest
-from conversation.ids import new_id
-from conversation.message import CallbackRequested
-from conversation.people import Identity
-from storage.engine import Store
+from conversation.model.ids import new_id
+from conversation.model.message import CallbackRequested
+from conversation.model.people import Identity
+from conversation.model.verification_code import LIFE, TRIES, PendingCall, digest
+from storage.store import Store
 from tests.storage.makers import NOW
 
 NUMBER = "+33142685300"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event
 
-from conversation import calling
-from conversation.calling import Attempt, Callback, CallState, Hands, Outcome
 from conversation.errors import Conflict, NotFound
-from conversation.ids import new_id
-from storage.engine import Store
+from conversation.model import callback as calling
+from conversation.model.callback import Attempt, Callback, CallState, Hands, Outcome
+from conversation.model.ids import new_id
+from storage.store import Store
 from tests.storage.makers import NOW
 
 ANY = (Hands(languages=None, calls=2),)

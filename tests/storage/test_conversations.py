@@ -9,13 +9,24 @@ import pytest
 from sqlalchemy import select
 
 from conversation.errors import Conflict, NotFound
-from conversation.message import Direction
-from conversation.people import WorkKind
-from conversation.remembering.conversations import ConversationFilter
-from conversation.thread import Conversation, Priority, State, close, hand_to, offer, release, snooze, take, transfer
-from storage.engine import Store
-from storage.listing import read_cursor, write_cursor
-from storage.tables import agents, relabels
+from conversation.model.conversation import (
+    Conversation,
+    Priority,
+    State,
+    close,
+    hand_to,
+    offer,
+    release,
+    snooze,
+    take,
+    transfer,
+)
+from conversation.model.message import Direction
+from conversation.model.people import WorkKind
+from conversation.ports.storage.conversations import ConversationFilter
+from storage.conversations.listing import read_cursor, write_cursor
+from storage.schema.tables import agents, relabels
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, held, hire, meet, message, put, say
 
 LATER = NOW + timedelta(minutes=1)

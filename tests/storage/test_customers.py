@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from conversation.errors import NotFound
-from conversation.ids import new_id
-from conversation.people import Customer, Identity
-from storage.engine import Store
+from conversation.model.ids import new_id
+from conversation.model.people import Customer, Identity
+from storage.store import Store
 from tests.storage.makers import NOW, meet
 
 

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert, update
 
-from conversation.decision import Decision, Facts, Joining, Matter, StoredDecision
-from conversation.ids import new_id
-from conversation.message import Message
-from conversation.thread import Conversation, Priority, State
-from storage.decision_rows import decision_values
-from storage.engine import Store
-from storage.tables import decisions, messages
+from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.decision import Decision, Facts, Joining, Matter, StoredDecision
+from conversation.model.ids import new_id
+from conversation.model.message import Message
+from storage.codecs.decisions import decision_values
+from storage.schema.tables import decisions, messages
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, put, say
 
 

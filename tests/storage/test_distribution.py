@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import Connection, text, true, update
 
 from conversation.errors import Conflict
-from conversation.people import Agent, Presence, WorkKind
-from conversation.remembering.agents import QueueNeeds
-from conversation.remembering.distribution import Asked, Candidate, Offer
-from conversation.thread import Conversation, Priority, State, offer, take
-from router.assign import Hands
-from storage.distribution import _NEXT, _heads
-from storage.engine import Store
-from storage.tables import agent_load, agents
+from conversation.model.conversation import Conversation, Priority, State, offer, take
+from conversation.model.people import Agent, Presence, WorkKind
+from conversation.ports.storage.agents import QueueNeeds
+from conversation.ports.storage.distribution import Asked, Candidate, Offer
+from router.rules.strategies import Hands
+from storage.distribution.waiting import _NEXT, _heads
+from storage.schema.tables import agent_load, agents
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, held, hire, put
 
 NEEDS = QueueNeeds(queue="general")

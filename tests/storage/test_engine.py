@@ -13,12 +13,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
 from sqlalchemy.exc import DBAPIError
 
-import storage.sqlite
+import storage.database.sqlite
 from conversation.errors import Conflict, NoConnectionFree, Refused, StoreError, StoreUnavailable
-from conversation.events import EventType, NewEvent
-from storage.driver_errors import meaning
-from storage.engine import Store, head_revision, open_storage
+from conversation.model.events import EventType, NewEvent
+from storage.database.driver_errors import meaning
 from storage.signals import open_signals
+from storage.store import Store, head_revision, open_storage
 from tests.fakes import FakeClock
 from tests.postgres import Postgres
 
@@ -167,7 +167,7 @@ async def test_a_database_of_another_name_is_unavailable(postgres: Postgres) -> 
 async def test_a_file_locked_by_another_process_is_unavailable_until_it_is_free(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(storage.sqlite, "BUSY", 50)
+    monkeypatch.setattr(storage.database.sqlite, "BUSY", 50)
     other = sqlite3.connect(Path(sqlite_url.removeprefix("sqlite:///")), isolation_level=None)
     async with opened(sqlite_url) as store:
         other.execute("BEGIN IMMEDIATE")
@@ -244,8 +244,8 @@ async def test_purposes_are_observed_with_their_outcome(database_url: str) -> No
 
 
 async def test_who_finds_no_connection_free_is_told_so(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.postgresql._WAIT_FOR_CONNECTION", 0.05)
-    monkeypatch.setattr("storage.postgresql.POOL", 1)
+    monkeypatch.setattr("storage.database.postgresql._WAIT_FOR_CONNECTION", 0.05)
+    monkeypatch.setattr("storage.database.postgresql.POOL", 1)
     async with opened(postgres_url) as store, AsyncExitStack() as held:
         for _ in range(5):  # the pool, and what may go beyond it
             await held.enter_async_context(store.read("held"))

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from conversation.events import EventType, Hint, NewEvent, Topic
-from storage.engine import Store, open_storage
+from conversation.model.events import EventType, Hint, NewEvent, Topic
 from storage.signals import open_signals
+from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 
 

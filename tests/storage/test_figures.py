@@ -5,18 +5,18 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from conversation.calling import CallState
-from conversation.events import EventType, NewEvent
-from conversation.ids import first_id, new_id
-from conversation.message import Author, AuthorKind, Direction, Message, Status
-from conversation.people import WorkKind
-from conversation.remembering.figures import Counts, Window
-from conversation.thread import Conversation, State
-from router import announce
-from storage.decision_rows import decision_values
-from storage.engine import Store
-from storage.rows import message_values
-from storage.tables import callback_attempts, callbacks, decisions, messages, outbox, quarantine, relabels
+from conversation.model.callback import CallState
+from conversation.model.conversation import Conversation, State
+from conversation.model.events import EventType, NewEvent
+from conversation.model.ids import first_id, new_id
+from conversation.model.message import Author, AuthorKind, Direction, Message, Status
+from conversation.model.people import WorkKind
+from conversation.ports.storage.figures import Counts, Window
+from router.policy import notifications as announce
+from storage.codecs.decisions import decision_values
+from storage.codecs.rows import message_values
+from storage.schema.tables import callback_attempts, callbacks, decisions, messages, outbox, quarantine, relabels
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, message, put
 from tests.storage.test_decisions import decided
 

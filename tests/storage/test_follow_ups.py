@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import NotFound
-from conversation.message import Author, AuthorKind, Direction, Status
-from conversation.remembering.follow_ups import Awaited
-from storage.engine import Store
+from conversation.model.message import Author, AuthorKind, Direction, Status
+from conversation.ports.storage.follow_ups import Awaited
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, meet, message, put
 
 MINUTE = timedelta(minutes=1)

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from conversation.errors import HuntgroupError, Refused
-from conversation.events import EventType, NewEvent
-from conversation.ids import new_id, reference_of
-from conversation.message import Author, AuthorKind, DeliveryReported, Direction, Message, MessageReceived, Status
-from conversation.outbound import Effect, OutboundMessage, OutboxRow, OutboxState
-from conversation.people import Identity, WorkKind
-from conversation.remembering import Work
-from conversation.remembering.intake import IntakeWrites, Known
-from conversation.thread import Conversation, Priority, State
-from storage.engine import Store
+from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.events import EventType, NewEvent
+from conversation.model.ids import new_id, reference_of
+from conversation.model.message import Author, AuthorKind, DeliveryReported, Direction, Message, MessageReceived, Status
+from conversation.model.outbound import Effect, OutboundMessage, OutboxRow, OutboxState
+from conversation.model.people import Identity, WorkKind
+from conversation.ports.storage import Work
+from conversation.ports.storage.intake import IntakeWrites, Known
+from storage.store import Store
 from tests.fakes import FakeClock
 
 HOUR = timedelta(hours=1)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
-from storage.engine import Store
 from storage.leases import Leases
-from storage.tables import EPOCH, leases
+from storage.schema.tables import EPOCH, leases
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import execute
 

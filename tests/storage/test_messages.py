@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import insert, select
 
 from conversation.errors import Conflict, NotFound
-from conversation.message import Attachment, DeliveryReported, Direction, Message, Status
-from conversation.thread import Conversation
-from storage.engine import Store
-from storage.tables import early_reports
+from conversation.model.conversation import Conversation
+from conversation.model.message import Attachment, DeliveryReported, Direction, Message, Status
+from storage.schema.tables import early_reports
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import NOW, conversation, execute, meet, message, put, say
 

@@ -12,10 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, select, text
 
 import migrations
-from conversation.thread import Priority
-from storage.engine import head_revision, open_storage, upgrade
+from conversation.model.conversation import Priority
+from storage.schema.tables import metadata, relabels
 from storage.signals import open_signals
-from storage.tables import metadata, relabels
+from storage.store import head_revision, open_storage, upgrade
 from tests.fakes import FakeClock
 from tests.storage.makers import NOW
 

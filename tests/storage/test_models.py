@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import insert
 
 from conversation.errors import NotFound
-from conversation.ids import new_id
-from conversation.message import Direction
-from conversation.remembering.models import Relabel, StoredModel
-from storage.engine import Store
-from storage.rows import message_values
-from storage.tables import messages
+from conversation.model.ids import new_id
+from conversation.model.message import Direction
+from conversation.ports.storage.classifiers import Relabel, StoredModel
+from storage.codecs.rows import message_values
+from storage.schema.tables import messages
+from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, message, put
 
 CARD = {"accuracy": 0.95, "languages": {"en": {"labels": 300}}}

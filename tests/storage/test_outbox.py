@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from conversation.ids import new_id
-from conversation.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow, OutboxState, Quoted
-from conversation.people import Identity
-from storage.engine import Store
+from conversation.model.ids import new_id
+from conversation.model.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow, OutboxState, Quoted
+from conversation.model.people import Identity
+from storage.store import Store
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=30)

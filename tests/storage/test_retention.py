@@ -8,20 +8,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
-from conversation.call_codes import LIFE
 from conversation.errors import NotFound, Refused
-from conversation.events import EventType, NewEvent
-from conversation.ids import new_id
-from conversation.message import Attachment, DeliveryReported, MessageRetracted, Status
-from conversation.outbound import Effect, OutboxRow, OutboxState
-from conversation.people import Agent, Role
-from conversation.remembering.attachments import StoredAttachment
-from conversation.remembering.retention import Keep
-from conversation.remembering.sessions import StoredSession
-from router.housekeeping import Housekeeper
-from storage.blobs import FolderBlobs
-from storage.engine import Store
-from storage.tables import (
+from conversation.model.events import EventType, NewEvent
+from conversation.model.ids import new_id
+from conversation.model.message import Attachment, DeliveryReported, MessageRetracted, Status
+from conversation.model.outbound import Effect, OutboxRow, OutboxState
+from conversation.model.people import Agent, Role
+from conversation.model.verification_code import LIFE
+from conversation.ports.storage.attachments import StoredAttachment
+from conversation.ports.storage.retention import Keep
+from conversation.ports.storage.visitor_sessions import StoredSession
+from router.flows.maintenance.retention import Housekeeper
+from storage.messages.blobs import FolderBlobs
+from storage.schema.tables import (
     agent_tokens,
     audit,
     call_codes,
@@ -34,6 +33,7 @@ from storage.tables import (
     quarantine,
     visitor_sessions,
 )
+from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import hire, meet
 from tests.storage.test_call_codes import pending
@@ -226,7 +226,7 @@ async def test_a_look_forgets_no_more_than_its_limit_and_the_oldest_first(store:
 async def test_the_house_forgets_until_nothing_old_is_left(
     store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("router.housekeeping._BATCH", 1)
+    monkeypatch.setattr("router.flows.maintenance.retention._BATCH", 1)
     for _ in range(2):
         await _fill(store, clock)
     clock.advance(timedelta(days=31))

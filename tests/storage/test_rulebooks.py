@@ -4,9 +4,9 @@ import asyncio
 
 from sqlalchemy import select
 
-from conversation.remembering.rulebooks import Revision
-from storage.engine import Store
-from storage.tables import audit, rulebooks
+from conversation.ports.storage.rulebooks import Revision
+from storage.schema.tables import audit, rulebooks
+from storage.store import Store
 from tests.storage.makers import NOW
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import Refused
-from conversation.remembering.sessions import StoredSession
-from storage.engine import Store
+from conversation.ports.storage.visitor_sessions import StoredSession
+from storage.store import Store
 from tests.storage.makers import NOW
 
 SESSION = StoredSession(

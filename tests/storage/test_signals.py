@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from conversation.events import Hint, Topic
-from conversation.ports import Listening, Signals
+from conversation.model.events import Hint, Topic
+from conversation.ports.channel import Listening, Signals
 from storage.signals import open_signals
 from storage.signals.mailbox import Mailbox
 from storage.signals.relay import RelayedSignals, decode, encode, merged

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from conversation import calling
-from conversation.calling import Callback, CallState, Hands, Outcome, Plan, Slot, distance, fits
 from conversation.errors import UnlawfulMove
+from conversation.model import callback as calling
+from conversation.model.callback import Callback, CallState, Hands, Outcome, Plan, Slot, distance, fits
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)

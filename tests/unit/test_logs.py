@@ -7,7 +7,7 @@ import logging
 import pytest
 from asyncpg import InterfaceError
 
-from ops import logs
+from ops.observability import logs
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from ops import logs
         ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", BrokenPipeError(32, "Broken pipe"), False),
         ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", InterfaceError("another operation is in progress"), False),
         ("sqlalchemy.pool.impl.AsyncAdaptedQueuePool", ZeroDivisionError("a bug"), True),
-        ("router.tick", BrokenPipeError(32, "Broken pipe"), True),
+        ("router.flows.distribution.timers", BrokenPipeError(32, "Broken pipe"), True),
     ],
 )
 def test_a_connection_that_is_gone_is_a_line_without_a_trace(name: str, error: Exception, traced: bool) -> None:

@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from conversation.proxies import Proxies, is_loopback, network_of
+from conversation.model.trusted_proxies import Proxies, is_loopback, network_of
 
 KNOWN = Proxies(tuple(ip_network(one) for one in ("127.0.0.1", "10.0.0.0/8", "2001:db8::/32")))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversation.wording import has_words
+from conversation.model.visible_text import has_words
 
 
 @pytest.mark.parametrize(

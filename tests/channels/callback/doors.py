@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from channels.callback import CallbackAccount, create
 from channels.callback.site import routes
-from conversation.call_codes import CodeSent
-from conversation.calling import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
-from conversation.doors import Doors
 from conversation.errors import NotFound
-from conversation.message import CallbackRequested
+from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
+from conversation.model.message import CallbackRequested
+from conversation.model.verification_code import CodeSent
+from conversation.ports.customer_pages import Doors
 from tests.channels.webchat.doors import Cards
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock

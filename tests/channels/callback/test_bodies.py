@@ -10,9 +10,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aiohttp.typedefs import Handler
 
-from channels.callback.reading import BODY_LIMIT
+from channels.callback.request_fields import BODY_LIMIT
 from channels.callback.site import routes
-from channels.twilio import signature
+from channels.twilio_signature import signature
 from tests.channels.callback.doors import FakeCalls, account, doors
 from tests.fakes import FakeClock
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.callback import CallbackAccount, Settings, create, normalize, words
-from channels.callback.links import Links
-from conversation.calling import Outcome
+from channels import registry as kinds
+from channels.callback import CallbackAccount, Settings, create, normalize
+from channels.callback import translations as words
+from channels.callback.signed_links import Links
 from conversation.errors import InboundError, PermanentFailure
-from conversation.message import CallbackRequested, InboundEvent
-from conversation.ports import Channel, Tools
-from ops.account_state import AccountState
-from storage.engine import Store
+from conversation.model.callback import Outcome
+from conversation.model.message import CallbackRequested, InboundEvent
+from conversation.ports.channel import Channel, Tools
+from ops.composition.account_state import AccountState
+from storage.store import Store
 from tests.contracts.channel import NOW, ChannelContract, outbound
 from tests.contracts.hostile import TEXTS
 from tests.contracts.tools import Bench

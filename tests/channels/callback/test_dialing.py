@@ -13,15 +13,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback import asterisk, create, twilio
-from channels.callback.dialing import AsteriskDialer, TwilioDialer
+from channels.callback.dialers import AsteriskDialer, TwilioDialer
 from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
-from channels.callback.times import when
-from channels.callback.words import WORDS
-from channels.outgoing import OutgoingHttp
+from channels.callback.time_text import when
+from channels.callback.translations import WORDS
+from channels.http_client import OutgoingHttp
 from channels.supervisor import Telling
-from channels.twilio import signature
-from conversation.calling import CallRefused, CallReport, Outcome, PhoneCall
+from channels.twilio_signature import signature
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -30,6 +29,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
+from conversation.model.callback import CallRefused, CallReport, Outcome, PhoneCall
 from tests.channels.callback.doors import MORNING, FakeCalls, doors
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox

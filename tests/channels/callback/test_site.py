@@ -18,13 +18,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.numbers import NumberRefused, Policy, read
 from channels.callback.problems import STATUS
-from channels.callback.reading import BODY_LIMIT
+from channels.callback.request_fields import BODY_LIMIT
 from channels.callback.site import routes
-from channels.callback.words import WORDS
+from channels.callback.translations import WORDS
 from channels.callback.zones import zones_of
-from conversation.calling import CallRefused
 from conversation.errors import Overloaded, Refused
-from conversation.proxies import Proxies
+from conversation.model.callback import CallRefused
+from conversation.model.trusted_proxies import Proxies
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels.callback.times import day_of, time_of, when
+from channels.callback.time_text import day_of, time_of, when
 
 AT = datetime(2026, 12, 1, 8, 30, tzinfo=UTC)
 PARIS = "Europe/Paris"

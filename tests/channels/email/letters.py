@@ -1,7 +1,7 @@
 """Small mails for the tests."""
 
 from channels.email import normalize
-from channels.email.letter import Letter
+from channels.email.mime.parsed_mail import Letter
 
 
 def raw(*fields: str, body: str | bytes = "words", sender: str = "Lena <lena@example.org>") -> bytes:

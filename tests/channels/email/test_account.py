@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
 from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.arrivals import Account, arrival, external_id
+from channels.email.auto_reply_limit import Rounds
 from channels.email.normalize import letter
-from channels.email.rounds import Rounds
 from channels.email.settings import Settings
-from channels.email.threads import Threads
+from channels.email.thread_ids import Threads
 from conversation.errors import ChannelMisconfigured, PermanentFailure
-from conversation.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
-from conversation.outbound import Effect, OutboundMessage, OutboxRow, OutboxState
-from conversation.people import Identity
-from conversation.ports import Tools
-from router.outcome import of_error
+from conversation.model.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
+from conversation.model.outbound import Effect, OutboundMessage, OutboxRow, OutboxState
+from conversation.model.people import Identity
+from conversation.ports.channel import Tools
+from router.policy.delivery_result import of_error
 from tests.channels.email.scripted import scripted_imap, scripted_smtp
 from tests.contracts.channel import NOW, ChannelContract, outbound
 from tests.contracts.tools import Bench, FakeFiles, FakeState

@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.email import charset
+from channels.email.mime import charset
 
 UNDECLARED = [
     ("gb18030", "充值不成功"),

@@ -13,9 +13,9 @@ import aiohttp
 import jwt
 import pytest
 
-from ops.clock import SystemClock
-from ops.house import Parts
-from ops.serve import Options, serve
+from ops.commands.serve import Options, serve
+from ops.composition.application import Parts
+from ops.system_clock import SystemClock
 from tests.channels.email.test_journey import ANNA, HELP, MAIL, World
 from tests.mailservers import PASSWORD, USER, mailbox, post_office
 from tests.serving import SECRET, Api, furnished, write_config

@@ -6,8 +6,13 @@ from functools import partial
 
 import pytest
 
-from channels.email import bounce_report, html_text, mime, normalize, reply_text, telling
-from channels.email.letter import Letter
+from channels.email import normalize
+from channels.email import parse_output as telling
+from channels.email.bounces import report as bounce_report
+from channels.email.mime import html_text
+from channels.email.mime import part_tree as mime
+from channels.email.mime.parsed_mail import Letter
+from channels.email.replies import visible_text as reply_text
 from conversation.errors import MalformedPayload
 from tests.channels.email import corpora
 from tests.channels.email.corpora import folded

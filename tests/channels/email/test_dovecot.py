@@ -13,7 +13,7 @@ import pytest
 
 from channels.email import create
 from channels.email.credentials import Password
-from channels.email.imap import Connection
+from channels.email.imap.connection import Connection
 from channels.email.settings import Server, Tls
 from conversation.errors import ChannelMisconfigured
 from tests.channels.email.test_account import SETTINGS

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.checking import check
-from router.detector import load_detector
+from ops.rule_analysis.checking import check
+from router.understanding.language_detector import load_detector
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "config.example.toml"
 

@@ -16,17 +16,17 @@ import pytest
 
 from channels.email import create
 from channels.email.account import EmailAccount
-from conversation.message import Accepted, InboundEvent
-from ops.account_files import StoredFiles
-from ops.account_state import AccountState
-from ops.clock import SystemClock
-from router.document import Document
-from router.intake import IntakeFlow
-from router.rulebook import ChannelHints, compile_rules
-from router.rules_in_force import RulesInForce
-from storage.blobs import FolderBlobs
-from storage.engine import open_storage
+from conversation.model.message import Accepted, InboundEvent
+from ops.composition.account_files import StoredFiles
+from ops.composition.account_state import AccountState
+from ops.system_clock import SystemClock
+from router.flows.active_rules import RulesInForce
+from router.flows.intake.inbox import IntakeFlow
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, compile_rules
+from storage.messages.blobs import FolderBlobs
 from storage.signals import open_signals
+from storage.store import open_storage
 from tests.bench.measure import cpu_of
 from tests.channels.email.poison import HOSTILE, POISON
 from tests.channels.email.scripted import scripted_imap

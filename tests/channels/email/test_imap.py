@@ -13,18 +13,19 @@ from typing import Any
 import pytest
 import trustme
 
-from channels.email import create, imap
+from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.credentials import Password
-from channels.email.folder_names import encoded, quoted
-from channels.email.imap import Connection
-from channels.email.letter import Letter
+from channels.email.imap import connection as imap
+from channels.email.imap.connection import Connection
+from channels.email.imap.folder_names import encoded, quoted
+from channels.email.mime.parsed_mail import Letter
 from channels.email.normalize import letter
-from channels.email.parsing import Reader
+from channels.email.parser_process import Reader
 from channels.email.settings import Server, Tls
 from channels.supervisor import Supervisor
 from conversation.errors import ChannelMisconfigured, RateLimited, StoreUnavailable, TransientFailure
-from conversation.message import Accepted, InboundEvent, Malformed, MessageReceived
+from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from tests.channels.email.scripted import Dropped, ScriptedImap, Session, scripted_imap
 from tests.channels.email.test_account import SETTINGS
 from tests.contracts.tools import Bench, FakeState
@@ -139,14 +140,14 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers that hang are given up sooner than in earnest."""
-    monkeypatch.setattr("channels.email.imap.CALL", 1.0)
-    monkeypatch.setattr("channels.email.imap.FETCH", 2.0)
+    monkeypatch.setattr("channels.email.imap.connection.CALL", 1.0)
+    monkeypatch.setattr("channels.email.imap.connection.FETCH", 2.0)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch, short: None) -> None:
     """Where the server is a real one, in a process of its own, and others use the machine."""
-    monkeypatch.setattr("channels.email.imap.CALL", CALL)
+    monkeypatch.setattr("channels.email.imap.connection.CALL", CALL)
 
 
 # -- what must hold ----------------------------------------------------------------------------------------------------
@@ -381,7 +382,7 @@ async def test_a_mail_so_short_that_it_is_no_literal_is_read(server: ScriptedIma
 async def test_a_mailbox_that_gives_out_nothing_is_not_passed(
     server: ScriptedImap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.email.mailbox.MOST_PASSED", 3)
+    monkeypatch.setattr("channels.email.imap.mailbox.MOST_PASSED", 3)
     for number in range(6):
         server.add(raw(number))
         server.refused[number + 1] = "NO [UNAVAILABLE] later"
@@ -414,8 +415,8 @@ class Counting(Kept):
 async def test_the_lease_is_renewed_while_a_mail_takes_long_and_who_loses_it_stops_at_once(
     server: ScriptedImap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("channels.email.mailbox.LEASE", timedelta(seconds=0.3))
-    monkeypatch.setattr("channels.email.imap.FETCH", 30.0)
+    monkeypatch.setattr("channels.email.imap.mailbox.LEASE", timedelta(seconds=0.3))
+    monkeypatch.setattr("channels.email.imap.connection.FETCH", 30.0)
 
     def hang(session: Session, command: str) -> None:
         session.hung = command == "UID FETCH"

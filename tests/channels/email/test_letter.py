@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels.email import normalize, telling
+from channels.email import normalize
+from channels.email import parse_output as telling
 from conversation.errors import MalformedPayload
 from tests.channels.email.letters import letter, multipart, raw, read
 

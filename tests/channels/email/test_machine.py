@@ -3,7 +3,7 @@
 import pytest
 
 from channels.email import normalize
-from channels.email.letter import Letter
+from channels.email.mime.parsed_mail import Letter
 from tests.channels.email.letters import letter, raw
 
 DAEMON = "Mail Delivery System <MAILER-DAEMON@mx.example.net>"

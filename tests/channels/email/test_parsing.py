@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from channels.email.parsing import Reader
+from channels.email.parser_process import Reader
 from conversation.errors import MalformedPayload, TransientFailure
 
 MAIL = b"From: anna@example.org\r\nSubject: x\r\n\r\nhello\r\n"

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from channels.email import telling
+from channels.email import parse_output as telling
 from tests.channels.email.poison import POISON
 from tests.soon import cheaply
 

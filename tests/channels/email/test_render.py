@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.email.mail_text import Template, fault_of, phrases
 from channels.email.render import From, Mail, answered_id, mail, subject_of
-from channels.email.reply_text import reply
-from channels.email.threads import Threads
-from channels.email.wording import Template, fault_of, phrases
+from channels.email.replies.visible_text import reply
+from channels.email.thread_ids import Threads
 from conversation.errors import PermanentFailure
-from conversation.message import Attachment
-from conversation.outbound import OutboundMessage, Quoted
-from conversation.people import Identity
+from conversation.model.message import Attachment
+from conversation.model.outbound import OutboundMessage, Quoted
+from conversation.model.people import Identity
 from tests.contracts.channel import NOW, outbound
 
 OWN = From(address="help@wallet.example", name="Wallet Support")

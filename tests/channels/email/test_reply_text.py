@@ -2,7 +2,8 @@
 
 import pytest
 
-from channels.email import html_text, reply_text
+from channels.email.mime import html_text
+from channels.email.replies import visible_text as reply_text
 
 ATTRIBUTIONS = {
     "en gmail": "On Tue, Nov 24, 2026 at 9:41 AM Mei Lin <mei@shop.example> wrote:",

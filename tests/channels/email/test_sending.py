@@ -12,14 +12,14 @@ from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.credentials import Password
 from channels.email.smtp import Mailer, Patience
-from conversation.message import Message, Status
-from conversation.outbound import OutboxRow, OutboxState
-from conversation.people import Identity
-from conversation.thread import Conversation
-from router import automatic
-from router.dispatch import Dispatcher
-from router.outcome import MISCONFIGURED_PAUSE, SECOND_TRY
-from storage.engine import Store, open_storage
+from conversation.model.conversation import Conversation
+from conversation.model.message import Message, Status
+from conversation.model.outbound import OutboxRow, OutboxState
+from conversation.model.people import Identity
+from router.flows.delivery.sender import Dispatcher
+from router.policy import auto_reply as automatic
+from router.policy.delivery_result import MISCONFIGURED_PAUSE, SECOND_TRY
+from storage.store import Store, open_storage
 from tests.channels.email.scripted import DROP, HANG, ScriptedSmtp, scripted_smtp
 from tests.channels.email.test_account import SETTINGS
 from tests.channels.email.test_smtp import patience_with

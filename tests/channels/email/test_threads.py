@@ -2,7 +2,7 @@
 
 import pytest
 
-from channels.email.threads import Answered, Sent, Threads
+from channels.email.thread_ids import Answered, Sent, Threads
 
 MESSAGE = "0198c0de-0000-7000-8000-000000000001"
 CONVERSATION = "0198c0de-0000-7000-8000-00000000000c"

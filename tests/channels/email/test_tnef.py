@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.email import tnef
+from channels.email.mime import tnef
 from tests.channels.email.letters import read
 
 SIGNATURE = struct.pack("<IH", 0x223E9F78, 1)

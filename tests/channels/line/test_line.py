@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
 from channels.line import create, normalize, render, tokens
 from channels.line.account import LineAccount
 from channels.line.errors import TABLE, error_of
 from channels.line.settings import Settings
-from channels.outgoing import OutgoingHttp
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -30,9 +29,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, InboundEvent, Malformed, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.ports import Answer, Channel, Request, Tools
+from conversation.model.choices import with_choices
+from conversation.model.message import Attachment, InboundEvent, Malformed, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Answer, Channel, Request, Tools
 from tests.channels.line.fake import SECRET, TOKEN, USER, FakeLine, line, signature
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, outbound
 from tests.contracts.hostile import HOSTILE, accidents

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from channels.meta import normalize
-from conversation.message import InboundEvent
+from conversation.model.message import InboundEvent
 from tests.contracts.channel import NOW
 
 PHONE, PAGE, INSTAGRAM = "100200300400500", "200300400500600", "17841400000000001"

@@ -8,7 +8,7 @@ from typing import ClassVar
 import aiohttp
 
 from channels.meta.platforms import Platform
-from conversation.message import Status
+from conversation.model.message import Status
 from tests.channels.meta.fake import ACCOUNT, APP_SECRET, DAY, TOKEN, VERIFY, FakeMeta, graph
 from tests.contracts.journey import ASKED, JourneyContract, Provider, eventually
 

@@ -12,19 +12,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
 from channels.meta import create
 from channels.meta.platforms import Platform
 from conversation.errors import MalformedPayload, SignatureRejected
-from conversation.message import (
-    Accepted,
-    InboundEvent,
-    Malformed,
-    MessageEchoed,
-    MessageReceived,
-)
-from conversation.outbound import OutboundMessage
-from conversation.ports import Answer, Channel, Fetched, Request, Tools
+from conversation.model.message import Accepted, InboundEvent, Malformed, MessageEchoed, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Answer, Channel, Fetched, Request, Tools
 from tests.channels.meta.fake import APP_SECRET, TOKEN, VERIFY, settings, signature
 from tests.channels.meta.reading import PAGE, PHONE, read
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, malformed, outbound

@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
+from channels.http_client import OutgoingHttp
 from channels.meta import create, errors, render
 from channels.meta.account import MetaAccount
 from channels.meta.platforms import LIMITS, Platform
-from channels.outgoing import OutgoingHttp
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -25,10 +24,11 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, ContactChanged, DeliveryReported, MessageReceived, Status
-from conversation.outbound import OutboundMessage
-from conversation.people import Identity
-from conversation.ports import Answer, Request
+from conversation.model.choices import with_choices
+from conversation.model.message import Attachment, ContactChanged, DeliveryReported, MessageReceived, Status
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Identity
+from conversation.ports.channel import Answer, Request
 from tests.channels.meta.fake import APP_SECRET, BSUID, CUSTOMER, TOKEN, FakeMeta, Refused, graph, settings
 from tests.channels.meta.reading import PAGE, read
 from tests.contracts.channel import NOW, outbound

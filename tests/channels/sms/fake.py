@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
 
-from channels import twilio
+from channels import twilio_signature as twilio
 from tests.contracts.fakes import answering, serving, told_until_heard
 from tests.contracts.fetching import fetched
 

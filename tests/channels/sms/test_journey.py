@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from conversation.message import Status
+from conversation.model.message import Status
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, FakeTwilio, fake_twilio
 from tests.contracts.journey import ASKED, FilesByAddress, Provider
 

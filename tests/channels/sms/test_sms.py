@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import pytest
 
-from channels import kinds, twilio
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels import twilio_signature as twilio
+from channels.http_client import OutgoingHttp
 from channels.sms import create, normalize, render
 from channels.sms.account import SmsAccount
 from channels.sms.errors import TABLE, success_of, words_of
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -25,9 +25,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import PROVIDER, Attachment, ContactChanged, InboundEvent, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.ports import Answer, Channel, Request, Tools
+from conversation.model.choices import with_choices
+from conversation.model.message import PROVIDER, Attachment, ContactChanged, InboundEvent, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Answer, Channel, Request, Tools
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fake_twilio
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents

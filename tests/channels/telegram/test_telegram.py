@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
-from channels.telegram import create, normalize, render, start
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
+from channels.telegram import create, normalize, render
+from channels.telegram import start_payload as start
 from channels.telegram.account import TelegramAccount
 from channels.telegram.content import with_links
 from channels.telegram.settings import Settings
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -36,7 +36,8 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import (
+from conversation.model.choices import with_choices
+from conversation.model.message import (
     Accepted,
     Attachment,
     ContactChanged,
@@ -46,9 +47,9 @@ from conversation.message import (
     MessageReacted,
     MessageReceived,
 )
-from conversation.outbound import OutboundMessage
-from conversation.people import Identity
-from conversation.ports import Answer, Channel, Fetched, Request, Tools
+from conversation.model.outbound import OutboundMessage
+from conversation.model.people import Identity
+from conversation.ports.channel import Answer, Channel, Fetched, Request, Tools
 from tests.channels.telegram.fake import CUSTOMER, GROUP, SECRET, SUPERGROUP, TOKEN, FakeTelegram, telegram
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents

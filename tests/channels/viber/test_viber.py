@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
 from channels.viber import create, normalize, render
 from channels.viber.account import ViberAccount
 from channels.viber.errors import TABLE, status_of
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -23,9 +22,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, InboundEvent, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.ports import Answer, Channel, Request, Tools
+from conversation.model.choices import with_choices
+from conversation.model.message import Attachment, InboundEvent, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Answer, Channel, Request, Tools
 from tests.channels.viber.fake import TOKEN, USER, FakeViber, signature, viber
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents

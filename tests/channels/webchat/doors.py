@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from conversation.doors import Availability, Doors, Visitor
 from conversation.errors import NoRoom, NotFound, Refused
-from conversation.events import Hint, Topic
-from conversation.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
-from conversation.people import Identity
-from conversation.proxies import Proxies
-from ops.tasks import TaskKeeper
+from conversation.model.events import Hint, Topic
+from conversation.model.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
+from conversation.model.people import Identity
+from conversation.model.trusted_proxies import Proxies
+from conversation.ports.customer_pages import Availability, Doors, Visitor
+from ops.composition.background_tasks import TaskKeeper
 from tests.contracts.tools import FakeSignals
 from tests.fakes import FakeClock, NoCalls
 

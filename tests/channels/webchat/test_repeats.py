@@ -8,10 +8,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
+from channels.webchat.idempotency import is_same
 from channels.webchat.normalize import Said
-from channels.webchat.repeats import is_same
 from conversation.errors import Conflict
-from conversation.message import Author, AuthorKind, Direction
+from conversation.model.message import Author, AuthorKind, Direction
 from tests.channels.webchat.doors import Cards
 from tests.channels.webchat.test_site import chat, problem, session
 from tests.channels.webchat.test_socket import frames_until, hello

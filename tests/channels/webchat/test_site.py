@@ -14,13 +14,13 @@ import pytest
 from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from channels.kinds import settings_faults
+from channels.registry import settings_faults
 from channels.webchat import create
 from channels.webchat.settings import Settings
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
-from conversation.message import Author, AuthorKind, Direction
-from conversation.proxies import Proxies
+from conversation.model.message import Author, AuthorKind, Direction
+from conversation.model.trusted_proxies import Proxies
 from tests.channels.webchat.doors import Cards
 from tests.contracts.channel import NOW
 from tests.contracts.tools import Bench

@@ -9,7 +9,7 @@ from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 from aiohttp.test_utils import TestClient
 
 from conversation.errors import Overloaded, StoreUnavailable
-from conversation.events import Hint, Topic
+from conversation.model.events import Hint, Topic
 from tests.channels.webchat.doors import Cards, _Sessions, closed
 from tests.channels.webchat.test_site import chat, session
 from tests.contracts.channel import NOW

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from channels import kinds
+from channels import registry as kinds
 from channels.webchat import create, normalize
-from conversation.doors import Visitor
 from conversation.errors import MalformedPayload
-from conversation.message import InboundEvent
-from conversation.people import Identity
-from conversation.ports import Channel, Tools
+from conversation.model.message import InboundEvent
+from conversation.model.people import Identity
+from conversation.ports.channel import Channel, Tools
+from conversation.ports.customer_pages import Visitor
 from tests.contracts.channel import NOW, ChannelContract, outbound
 
 VISITOR = Visitor(session="s", channel="account", identity=Identity(channel="account", address="v1", id="i1"))

@@ -10,8 +10,8 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from channels import signatures
-from ops.clock import SystemClock
+from channels import standard_webhooks as signatures
+from ops.system_clock import SystemClock
 from tests.contracts.journey import JourneyContract, Provider
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from channels import kinds, signatures
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels import standard_webhooks as signatures
+from channels.http_client import OutgoingHttp
 from channels.webhook import create, normalize
 from conversation.errors import ChannelMisconfigured, MalformedPayload, PermanentFailure, SignatureRejected
-from conversation.message import Accepted, InboundEvent, Malformed, MessageReceived
-from conversation.ports import Channel, Request, Tools
+from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
+from conversation.ports.channel import Channel, Request, Tools
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.provider import provider
 from tests.contracts.tools import Bench

@@ -15,7 +15,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from channels.wechat import papers, sealing
+from channels.wechat import encryption as sealing
+from channels.wechat import xml as papers
 from tests.contracts.fakes import answering, serving, told_until_heard
 
 APP_ID = "wx5a1b2c3d4e5f6071"

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
-from channels.wechat import create, normalize, papers, render, sealing
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
+from channels.wechat import create, normalize, render
+from channels.wechat import encryption as sealing
+from channels.wechat import xml as papers
 from channels.wechat.account import WechatAccount
 from channels.wechat.errors import TABLE, Means, error_of
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelMisconfigured,
     MalformedPayload,
@@ -28,9 +29,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, InboundEvent, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.ports import Channel, Request, Tools
+from conversation.model.choices import with_choices
+from conversation.model.message import Attachment, InboundEvent, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Channel, Request, Tools
 from tests.channels.wechat.fake import AES_KEY, APP_ID, SECRET, TOKEN, USER, FakeWechat, signed, wechat
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, outbound
 from tests.contracts.hostile import HOSTILE, accidents

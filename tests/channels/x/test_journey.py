@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from conversation.message import Status
+from conversation.model.message import Status
 from tests.channels.x.fake import KEY, SECRET, TOKEN, TOKEN_SECRET, US, FakeX, x
 from tests.contracts.fetching import fetched
 from tests.contracts.journey import ASKED, FilesByAddress, Provider

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from channels import kinds
-from channels.outgoing import OutgoingHttp
+from channels import registry as kinds
+from channels.http_client import OutgoingHttp
 from channels.x import create, normalize, oauth
 from channels.x.account import XAccount
 from channels.x.errors import CODES, PROBLEMS, STOPS, body_of
-from conversation.choices import with_choices
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
@@ -24,9 +23,10 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.message import Attachment, InboundEvent, MessageReceived
-from conversation.outbound import OutboundMessage
-from conversation.ports import Answer, Channel, Request, Tools
+from conversation.model.choices import with_choices
+from conversation.model.message import Attachment, InboundEvent, MessageReceived
+from conversation.model.outbound import OutboundMessage
+from conversation.ports.channel import Answer, Channel, Request, Tools
 from tests.channels.x.fake import KEY, SECRET, TOKEN, TOKEN_SECRET, US, USER, FakeX, signature, x
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, malformed, outbound
 from tests.contracts.hostile import HOSTILE, accidents

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 
-from router.document import Document
-from router.faults import Faults
-from router.hours import Calendars
-from router.timetable import read_calendars
+from router.hours.calendars import Calendars
+from router.rules.document import Document
+from router.rules.faults import Faults
+from router.rules.read_hours import read_calendars
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAYS = 730

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from conversation.choices import choices_of, with_choices
-from conversation.people import Customer
-from conversation.thread import State
-from ops.trial import Said, Trial, Turn
-from router.asking import asked_for, picked
-from router.automatic import zone_of
-from router.decide import decide
-from router.standing import say_standing
+from conversation.model.choices import choices_of, with_choices
+from conversation.model.conversation import State
+from conversation.model.people import Customer
+from ops.rule_analysis.dry_run import Said, Trial, Turn
+from router.decision.clarifying_questions import asked_for, picked
+from router.decision.decide import decide
+from router.policy.auto_reply import zone_of
+from router.wording.conversation_status import say_standing
 from tests.unit.router.wallet import MORNING, NIGHT, RULES, compiled, decided, matter, plain_facts, stub_detector
 
 TITLES = """

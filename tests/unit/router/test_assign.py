@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.remembering.distribution import Candidate
-from router.assign import choose, strategies
+from conversation.ports.storage.distribution import Candidate
+from router.rules.strategies import choose, strategies
 
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 

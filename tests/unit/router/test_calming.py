@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 
-from conversation.decision import Tried
-from conversation.thread import Priority
-from router.calming import ELSEWHERE
-from router.clauses import sentences
-from router.decide import reasons
-from router.rulebook import RuleBook
+from conversation.model.conversation import Priority
+from conversation.model.decision import Tried
+from router.decision.decide import reasons
+from router.rules.alarm_calming import ELSEWHERE
+from router.rules.rulebook import RuleBook
+from router.understanding.clauses import sentences
 from tests.unit.router.wallet import RULES, compiled, decided, facts_for, faults_of
 
 ALARM = RULES.replace(

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conversation.decision import Facts, Understood
-from conversation.people import Customer, WorkKind
-from conversation.thread import Conversation, State
-from router.blend import Ranking
-from router.classifier import Claimed, ModelInUse, plug_in
-from router.decide import decide
-from router.facts import gather, understand
-from router.learn import Label, Lessons, fit
-from router.rulebook import RuleBook, RuleFaults
-from storage.decision_rows import facts_from_text, facts_to_text
+from conversation.model.conversation import Conversation, State
+from conversation.model.decision import Facts, Understood
+from conversation.model.people import Customer, WorkKind
+from router.decision.classifier import Claimed, ModelInUse, plug_in
+from router.decision.decide import decide
+from router.decision.facts import gather, understand
+from router.rules.rulebook import RuleBook, RuleFaults
+from router.understanding.classifier_blend import Ranking
+from router.understanding.training import Label, Lessons, fit
+from storage.codecs.decisions import facts_from_text, facts_to_text
 from tests.unit.router.wallet import MORNING, RULES, compiled, facts_for, said, stub_detector
 
 TEXT = "my wallet has been empty since yesterday evening"

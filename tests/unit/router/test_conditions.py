@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from router.decide import reasons
+from router.decision.decide import reasons
 from tests.unit.router.wallet import MORNING, NIGHT, RULES, compiled, matter, plain_facts
 
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.decision import Joining, Page
-from conversation.people import Customer
-from conversation.thread import Priority
-from router.decide import decide
-from router.rulebook import RuleBook
+from conversation.model.conversation import Priority
+from conversation.model.decision import Joining, Page
+from conversation.model.people import Customer
+from router.decision.decide import decide
+from router.rules.rulebook import RuleBook
 from tests.unit.router.wallet import MORNING, NIGHT, RULES, compiled, decided, facts_for, plain_facts
 
 BOOK = compiled()

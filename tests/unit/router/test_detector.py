@@ -3,8 +3,8 @@
 import pytest
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from router.detector import load_detector
-from router.language import scores_of
+from router.understanding.language import scores_of
+from router.understanding.language_detector import load_detector
 
 SERVED = ("zh", "en", "fr", "de")
 TEXTS = (

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from router.document import Document
-from router.faults import Faults
-from router.hours import Calendars
-from router.timetable import read_calendars
+from router.hours.calendars import Calendars
+from router.rules.document import Document
+from router.rules.faults import Faults
+from router.rules.read_hours import read_calendars
 
 HOURS = """
 [hours.split]

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from router.issue import Matcher, read_phrases
+from router.understanding.keywords import Matcher, read_phrases
 from tests.unit.router.wallet import compiled
 
 

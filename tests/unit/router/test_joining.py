@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from conversation.decision import Decision, Facts, Joining, Matter
-from conversation.people import Customer, WorkKind
-from conversation.thread import Conversation, Priority, State
-from router.decide import decide
+from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.decision import Decision, Facts, Joining, Matter
+from conversation.model.people import Customer, WorkKind
+from router.decision.decide import decide
 from tests.unit.router.wallet import MORNING, NIGHT, compiled, decided, facts_for, matter, plain_facts
 
 BOOK = compiled()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.detector import load_detector
-from router.language import Detector, blend, boosted, cleaned, has_letters, primary, scores_of, weigh
+from router.understanding.language import Detector, blend, boosted, cleaned, has_letters, primary, scores_of, weigh
+from router.understanding.language_detector import load_detector
 from tests.soon import cheaply
 
 OFFERED = frozenset({"zh", "en", "fr", "de"})

@@ -7,12 +7,13 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
-from router import blend, learn
-from router.learn import Label, Lessons, fit
-from router.model import BadModel, Model, fingerprint, from_bytes, to_bytes
-from router.ngrams import features
-from router.quality import Answer, claim_for, claimed_by, precision_at, quality_of
-from router.study import Plan, study
+from router.understanding import classifier_blend as blend
+from router.understanding import training as learn
+from router.understanding.evaluation import Answer, claim_for, claimed_by, precision_at, quality_of
+from router.understanding.linear_model import BadModel, Model, fingerprint, from_bytes, to_bytes
+from router.understanding.model_card import Plan, study
+from router.understanding.ngrams import features
+from router.understanding.training import Label, Lessons, fit
 
 ISSUES = ("card", "fees", "topup", "other")
 _SAYS = {

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from router.phrases import say_opening
+from router.wording.next_opening import say_opening
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # Monday, 10:30

@@ -8,19 +8,14 @@ from typing import Any
 
 import pytest
 
-from conversation.decision import Decision, Facts, Tried
-from conversation.telling import (
-    decision_to_json,
-    facts_to_json,
-    plain,
-    tried_to_json,
-)
-from conversation.thread import Priority, State
-from router.decide import decide, reasons
-from router.document import Document
-from router.rulebook import ChannelHints, RuleBook, compile_rules
-from storage.decision_rows import decision_from_text, facts_from_text, facts_to_text
-from storage.dialect import to_json
+from conversation.decision_json import decision_to_json, facts_to_json, plain, tried_to_json
+from conversation.model.conversation import Priority, State
+from conversation.model.decision import Decision, Facts, Tried
+from router.decision.decide import decide, reasons
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
+from storage.codecs.decisions import decision_from_text, facts_from_text, facts_to_text
+from storage.database.bulk_sql import to_json
 from tests.unit.router.wallet import MORNING, compiled, facts_for, matter, plain_facts
 
 QUEUES = [f"q{n}" for n in range(6)]

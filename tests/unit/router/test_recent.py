@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from conversation.message import MessageReceived
-from conversation.people import Identity
-from router.pending import Recent
+from conversation.model.message import MessageReceived
+from conversation.model.people import Identity
+from router.flows.intake.backpressure import Recent
 
 
 def message(external_id: str, channel: str = "app") -> MessageReceived:

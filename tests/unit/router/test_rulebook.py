@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from router.document import Document
-from router.durations import parse_duration
-from router.rulebook import ChannelHints, RuleFaults, compile_rules
-from router.when import pattern_fault
+from router.rules.document import Document
+from router.rules.durations import parse_duration
+from router.rules.read_conditions import pattern_fault
+from router.rules.rulebook import ChannelHints, RuleFaults, compile_rules
 from tests.soon import cheaply
 from tests.unit.router.wallet import RULES, compiled, document, faults_of
 

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conversation.calling import Plan
-from router.document import Document
-from router.rulebook import compile_rules
-from router.slots import CallTimes
+from conversation.model.callback import Plan
+from router.policy.callback_times import CallTimes
+from router.rules.document import Document
+from router.rules.rulebook import compile_rules
 
 RULES = """
 [languages]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from router.detector import load_detector
-from router.language import Detector, scores_of
-from router.small_words import by_small_words
+from router.understanding.function_words import by_small_words
+from router.understanding.language import Detector, scores_of
+from router.understanding.language_detector import load_detector
 
 SERVED = ("en", "fr", "de", "es", "pt", "it", "nl", "ru", "uk")
 MANY = (*SERVED, "vi", "tr", "pl", "id")

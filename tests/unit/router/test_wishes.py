@@ -2,8 +2,8 @@
 
 import pytest
 
-from router.script import script_of, script_of_tag
-from router.wishes import language_wished
+from router.understanding.chinese_script import script_of, script_of_tag
+from router.understanding.language_request import language_wished
 from tests.unit.router.test_asking_back import talk
 from tests.unit.router.wallet import RULES, compiled, faults_of
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from conversation.decision import Decision, Facts, Matter
-from conversation.message import MessageReceived
-from conversation.people import Customer, Identity
-from conversation.thread import Priority, State
-from router.decide import decide
-from router.document import Document
-from router.facts import gather, understand
-from router.rulebook import ChannelHints, RuleBook, RuleFaults, compile_rules
+from conversation.model.conversation import Priority, State
+from conversation.model.decision import Decision, Facts, Matter
+from conversation.model.message import MessageReceived
+from conversation.model.people import Customer, Identity
+from router.decision.decide import decide
+from router.decision.facts import gather, understand
+from router.rules.document import Document
+from router.rules.rulebook import ChannelHints, RuleBook, RuleFaults, compile_rules
 
 # Monday, 10:00 in Shanghai, 03:00 in Berlin.
 MORNING = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

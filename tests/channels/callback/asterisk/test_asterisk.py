@@ -21,8 +21,8 @@ import aiohttp
 import pytest
 
 from channels.callback import CallbackAccount, create
-from channels.outgoing import OutgoingHttp
-from conversation.calling import Outcome, PhoneCall
+from channels.http_client import OutgoingHttp
+from conversation.model.callback import Outcome, PhoneCall
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
 from tests.flows.stage import eventually

@@ -1,0 +1,1 @@
+"""The mailbox: connection, folders, fetching, and the position up to which it was read."""

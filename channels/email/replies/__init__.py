@@ -1,0 +1,1 @@
+"""The words of a reply without quotations, copied headers and signature. Pure."""

@@ -1,0 +1,1 @@
+"""Data classes that all rooms share, and the lawful moves of a conversation."""

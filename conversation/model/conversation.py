@@ -1,0 +1,204 @@
+"""A conversation, its states, and the moves that are lawful. Pure: an unlawful move raises `UnlawfulMove`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+
+from conversation.errors import UnlawfulMove
+from conversation.model.people import WorkKind
+
+QUEUED_AGAIN = (
+    "queued_again"  # attribute: when it came back from somebody's hands, to another queue, or its call's time came
+)
+PAGE = "page"  # attribute: a rule's wish to page somebody
+PAGES = "pages"  # attribute: whom to call at which instant, unless a person takes it before
+NEXT_PAGE = "next"  # in PAGES: the earliest of these instants, `as_kept`, for the store to look for
+FAILED_CALLS = "failed_calls"  # attribute: which webhooks were not called about it, since when and why
+PAGED = "paged"  # attribute: who was called because nobody took it, and when
+
+
+class State(StrEnum):
+    """Waiting for an agent, offered to one, assigned to one, asleep until a time, or done."""
+
+    WAITING = "waiting"
+    OFFERED = "offered"
+    ASSIGNED = "assigned"
+    SNOOZED = "snoozed"
+    CLOSED = "closed"
+
+
+class Priority(IntEnum):
+    """Higher is more urgent. On every surface it is written by its lower-case name."""
+
+    LOW = 0
+    NORMAL = 1
+    HIGH = 2
+    URGENT = 3
+
+    @property
+    def label(self) -> str:
+        """`low`, `normal`, `high` or `urgent`."""
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, label: str) -> "Priority":
+        """The priority of that name; `KeyError` if there is none."""
+        return cls[label.upper()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """One matter of one customer over any number of channels.
+
+    `owner` holds the agent while assigned (or snoozed by them), `offered_to` while offered; never both.
+    `kind` is the kind of work, fixed when work is offered. `waiting_since` orders the queue and survives a return to it.
+    `said` names the replies already said since the last closing; `passed` names agents who declined or let an offer run out.
+    `identity` is where the customer last wrote: an answer goes there unless the agent chooses another channel.
+    """
+
+    id: str
+    reference: str
+    customer: str
+    state: State
+    queue: str
+    kind: WorkKind
+    channel: str
+    created_at: datetime
+    updated_at: datetime
+    identity: str | None = None
+    owner: str | None = None
+    offered_to: str | None = None
+    offer_until: datetime | None = None
+    language: str | None = None
+    language_confidence: float = 0.0
+    issue: str | None = None
+    priority: Priority = Priority.NORMAL
+    labels: tuple[str, ...] = ()
+    attributes: Mapping[str, object] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+    passed: tuple[str, ...] = ()
+    linked: str | None = None
+    last_seq: int = 0
+    last_inbound_at: datetime | None = None
+    owner_wrote_at: datetime | None = None
+    waiting_since: datetime | None = None
+    due: datetime | None = None
+    snoozed_until: datetime | None = None
+    closed_at: datetime | None = None
+    channels: tuple[str, ...] = ()
+
+    @property
+    def holder(self) -> str | None:
+        """The agent whose capacity this conversation takes, if any: the owner of assigned work or who is being offered it."""
+        if self.state is State.ASSIGNED:
+            return self.owner
+        return self.offered_to if self.state is State.OFFERED else None
+
+
+def _lawful(conversation: Conversation, move: str, *states: State) -> None:
+    if conversation.state not in states:
+        raise UnlawfulMove(move, conversation.state.value)
+
+
+def _unheld(conversation: Conversation, state: State, now: datetime) -> Conversation:
+    return replace(
+        conversation,
+        state=state,
+        owner=None,
+        offered_to=None,
+        offer_until=None,
+        snoozed_until=None,
+        updated_at=now,
+    )
+
+
+def as_kept(at: datetime) -> str:
+    """An instant as attributes keep it, in the form in which texts are in the order of time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _without(conversation: Conversation, *names: str) -> Mapping[str, object]:
+    if not any(name in conversation.attributes for name in names):
+        return conversation.attributes
+    return {name: value for name, value in conversation.attributes.items() if name not in names}
+
+
+def queued_again(conversation: Conversation, now: datetime) -> Conversation:
+    """It keeps its place, but what happens after a time of waiting in vain is counted from here."""
+    return replace(conversation, attributes={**conversation.attributes, QUEUED_AGAIN: now.isoformat()})
+
+
+def offer(conversation: Conversation, agent: str, until: datetime, now: datetime) -> Conversation:
+    """Waiting work is offered to one agent until a moment."""
+    _lawful(conversation, "offer", State.WAITING)
+    return replace(conversation, state=State.OFFERED, offered_to=agent, offer_until=until, updated_at=now)
+
+
+def take(conversation: Conversation, agent: str, now: datetime) -> Conversation:
+    """An agent accepts an offer made to them, or takes work that nobody holds."""
+    _lawful(conversation, "take", State.WAITING, State.OFFERED, State.SNOOZED)
+    if conversation.state is State.OFFERED and conversation.offered_to != agent:
+        raise UnlawfulMove("take", "offered to somebody else")
+    if conversation.state is State.SNOOZED and conversation.owner not in (None, agent):
+        raise UnlawfulMove("take", "snoozed by somebody else")
+    return _assigned(conversation, agent, now)
+
+
+def _assigned(conversation: Conversation, agent: str, now: datetime) -> Conversation:
+    """A person has it: nobody is called for it any more."""
+    calm = _without(conversation, PAGES, PAGED)
+    return replace(_unheld(conversation, State.ASSIGNED, now), owner=agent, passed=(), attributes=calm)
+
+
+def release(conversation: Conversation, now: datetime) -> Conversation:
+    """The holder gives it back, declines, or lets the offer run out; it keeps its place in the queue."""
+    _lawful(conversation, "release", State.OFFERED, State.ASSIGNED, State.SNOOZED)
+    gone = conversation.offered_to if conversation.state is State.OFFERED else None
+    passed = (*conversation.passed, gone) if gone else ()
+    since = conversation.waiting_since or now
+    again = conversation if gone else queued_again(conversation, now)
+    return replace(_unheld(again, State.WAITING, now), passed=passed, waiting_since=since)
+
+
+def transfer(conversation: Conversation, queue: str, now: datetime) -> Conversation:
+    """To another queue, where it waits with the place it had."""
+    _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
+    since = conversation.waiting_since or now
+    waiting = _unheld(queued_again(conversation, now), State.WAITING, now)
+    return replace(waiting, queue=queue, passed=(), waiting_since=since)
+
+
+def hand_to(conversation: Conversation, agent: str, now: datetime) -> Conversation:
+    """Straight to another agent, who becomes the owner."""
+    _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
+    return _assigned(conversation, agent, now)
+
+
+def snooze(conversation: Conversation, until: datetime, now: datetime) -> Conversation:
+    """Asleep until a moment; the owner stays in name and is offered it again first."""
+    _lawful(conversation, "snooze", State.WAITING, State.ASSIGNED, State.SNOOZED)
+    owner = conversation.owner
+    asleep = _unheld(conversation, State.SNOOZED, now)
+    return replace(asleep, owner=owner, snoozed_until=until)
+
+
+def wake(conversation: Conversation, now: datetime) -> Conversation:
+    """Its time has come, or the customer wrote: it waits again. What nobody took before is called for all the same."""
+    _lawful(conversation, "wake", State.SNOOZED)
+    attributes = _without(conversation, PAGED)
+    return replace(_unheld(conversation, State.WAITING, now), waiting_since=now, passed=(), attributes=attributes)
+
+
+def close(conversation: Conversation, now: datetime) -> Conversation:
+    """The matter is done. What was said automatically may be said again after a reopening."""
+    _lawful(conversation, "close", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
+    done = _unheld(conversation, State.CLOSED, now)
+    calm = _without(conversation, PAGES, PAGED)
+    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None, attributes=calm)
+
+
+def reopen(conversation: Conversation, now: datetime) -> Conversation:
+    """The matter is not done after all: it waits in its queue."""
+    _lawful(conversation, "reopen", State.CLOSED)
+    return replace(_unheld(conversation, State.WAITING, now), closed_at=None, waiting_since=now, passed=())

@@ -1,0 +1,33 @@
+"""The ports between rooms. A plug-in imports what it needs of a channel from here."""
+
+# fmt: off
+from conversation.ports.channel import (
+    AccountFiles,
+    Answer,
+    Blobs,
+    Can,
+    Channel,
+    ChannelState,
+    Clock,
+    Dialer,
+    Fetched,
+    FollowUp,
+    Http,
+    Inbox,
+    Listening,
+    Media,
+    Poster,
+    Proves,
+    Reply,
+    Request,
+    Signals,
+    Tools,
+    Webhook,
+)
+
+__all__ = [
+    "AccountFiles", "Answer", "Blobs", "Can", "Channel", "ChannelState", "Clock", "Dialer", "Fetched",
+    "FollowUp", "Http", "Inbox", "Listening", "Media", "Poster", "Proves", "Reply", "Request", "Signals",
+    "Tools", "Webhook",
+]
+# fmt: on

@@ -1,0 +1,235 @@
+"""The thin layer between typed handlers and HTTP: a table of routes, read both by the server and by the OpenAPI document.
+
+A handler is `async def name(call: Call[Body, Query]) -> Answer`; its annotations are the contract. `None` stands for no body and
+no query; the answer is a model, a `Said` (another status or headers), a ready response, or None for 204.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from aiohttp import hdrs, web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from channels import strict_json
+from conversation.model.people import Agent
+from desk.http.authentication import Caller, Who, admit
+from desk.http.problems import FieldFault, Problem
+from desk.http.services import Services
+
+PREFIX = "/api/v1"
+BodyT = TypeVar("BodyT")
+QueryT = TypeVar("QueryT")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+_LONGEST_ID = 100
+_LONGEST_KEY = 200
+
+
+class Input(BaseModel):
+    """What comes in: an unknown field is a fault, so that nothing is assigned by accident."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[BodyT, QueryT]):
+    """One request, checked."""
+
+    services: Services
+    request: web.Request
+    body: BodyT
+    query: QueryT
+    caller: Caller | None = None
+
+    @property
+    def agent(self) -> Agent:
+        """Who calls; there is one on every route that is not public."""
+        return self.who.agent
+
+    @property
+    def who(self) -> Caller:
+        """The agent and the token; there is one on every route that is not public."""
+        if self.caller is None:
+            raise Problem(401, "not_authenticated")
+        return self.caller
+
+    def path(self, name: str) -> str:
+        """A part of the path. An id that cannot be one is not found."""
+        value = self.request.match_info[name]
+        if len(value) > _LONGEST_ID or not value.isprintable():
+            raise Problem(404, "not_found")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[ModelT]):
+    """An answer with its own status or headers; each cookie is a header of its own."""
+
+    model: ModelT
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Said[Any] | web.StreamResponse | None]]
+HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[object]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One line of the table."""
+
+    method: str
+    path: str
+    who: Who
+    name: str
+    tag: str
+    summary: str
+    handler: Handler
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    answer: type[BaseModel] | None
+    status: int
+    also: tuple[int, ...] = ()
+    faults: tuple[int, ...] = ()
+    file: bool = False
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    if get_origin(annotation) is Said:
+        return _model(get_args(annotation)[0])
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+class Routes:
+    """The table of one group of handlers."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.routes: list[Route] = []
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        *,
+        who: Who,
+        status: int = 200,
+        also: tuple[int, ...] = (),
+        faults: tuple[int, ...] = (),
+        file: bool = False,
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Enter a handler. `who` has no default: a route nobody thought about cannot be written down. `file`: the body is one."""
+
+        def enter(handler: HandlerT) -> HandlerT:
+            hints = get_type_hints(handler)
+            body, query = get_args(hints["call"])
+            route = Route(
+                method=method,
+                path=path if path.startswith("/api/") else PREFIX + path,
+                who=Who(who),
+                name=getattr(handler, "__name__", path),
+                tag=self.tag,
+                summary=(handler.__doc__ or "").strip().partition("\n")[0],
+                handler=handler,  # type: ignore[arg-type]
+                body=_model(body),
+                query=_model(query),
+                answer=_model(hints["return"]),
+                status=204 if hints["return"] is NoneType else status,
+                also=also,
+                faults=faults,
+                file=file,
+            )
+            self.routes.append(route)
+            return handler
+
+        return enter
+
+
+# -- what comes in -----------------------------------------------------------------------------------------------------
+
+
+async def _json(request: web.Request) -> object:
+    raw = await request.read()
+    if not raw:
+        return {}
+    if request.content_type != "application/json":
+        raise Problem(415, "unsupported_media_type", "send application/json")
+    value: object = strict_json.loads(raw)
+    if b"\\u" in raw and json.loads(raw) != value:
+        raise Problem(422, "json_character", "NUL and lone surrogates are no characters")
+    return value
+
+
+def _checked(model: type[BaseModel] | None, value: object) -> tuple[Any, list[FieldFault]]:
+    if model is None:
+        return None, []
+    try:
+        return model.model_validate(value), []
+    except ValidationError as error:
+        return None, [FieldFault(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
+
+
+def _query_values(request: web.Request) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name in request.query:
+        found = request.query.getall(name)
+        if "\x00" in name or any("\x00" in value for value in found):
+            raise Problem(422, "invalid", errors=[FieldFault(name.replace("\x00", ""), "NUL is no character")])
+        values[name] = found[0] if len(found) == 1 else found
+    return values
+
+
+async def read_call(services: Services, request: web.Request, route: Route, caller: Caller | None) -> Call[Any, Any]:
+    """Body and query, checked; all faulty fields are told at once."""
+    body, faults = _checked(route.body, await _json(request) if route.body else None)
+    query, more = _checked(route.query, _query_values(request))
+    if faults or more:
+        raise Problem(422, "invalid", "these fields are at fault", errors=[*faults, *more])
+    return Call(services, request, body, query, caller)
+
+
+# -- what goes out -----------------------------------------------------------------------------------------------------
+
+
+def _response(route: Route, answer: object) -> web.StreamResponse:
+    if isinstance(answer, web.StreamResponse):
+        return answer
+    if answer is None:
+        return web.Response(status=204)
+    said = answer if isinstance(answer, Said) else None
+    model = said.model if said else answer
+    if not isinstance(model, BaseModel):
+        raise TypeError(f"{route.name} answered {type(model).__name__}")
+    status = (said.status if said else None) or route.status
+    response = web.Response(
+        status=status,
+        body=model.model_dump_json(exclude_unset=True).encode(),
+        content_type="application/json",
+        charset="utf-8",
+        headers=said.headers if said else None,
+    )
+    for cookie in said.cookies if said else ():
+        response.headers.add(hdrs.SET_COOKIE, cookie)
+    return response
+
+
+def serve(services: Services, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """The route as the web framework calls it."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        caller = await admit(services, request, route.who)
+        call = await read_call(services, request, route, caller)
+        return _response(route, await route.handler(call))
+
+    return handle
+
+
+def idempotency_key(request: web.Request) -> str | None:
+    """The `Idempotency-Key`, if one was sent."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isprintable()):
+        raise Problem(422, "invalid", errors=[FieldFault("Idempotency-Key", "1 to 200 printable characters")])
+    return key

@@ -1,0 +1,1 @@
+"""The events socket: the feed as frames, and queue lengths."""

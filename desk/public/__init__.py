@@ -1,0 +1,1 @@
+"""Endpoints without a login: health, webhooks of providers, public files."""

@@ -1,0 +1,1 @@
+"""What the API answers: schemas, and data classes as schemas."""

@@ -1,0 +1,63 @@
+"""For commands that work on the database beside a serving house: open it, wait up to five seconds, let it go."""
+
+import asyncio
+import getpass
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+
+from conversation.errors import HuntgroupError
+from ops.configuration.settings import Settings, load
+from ops.configuration.sources import SettingsFaults
+from ops.system_clock import SystemClock
+from storage.signals import open_signals
+from storage.store import Store, head_revision, open_storage, upgrade
+
+Doing = Callable[[Store, Settings], Awaitable[int]]
+
+
+class OldSchema(HuntgroupError):
+    """The database stands at another migration than this program needs."""
+
+
+def actor() -> str:
+    """Who stands in the record for what a command did."""
+    return f"{getpass.getuser()} (command line)"
+
+
+async def opened(settings: Settings, doing: Doing) -> int:
+    """Do it on the configured database. A SQLite file is migrated; an old PostgreSQL schema is refused."""
+    clock = SystemClock()
+    database = settings.service.database
+    if database.startswith("sqlite"):
+        await upgrade(database)
+    signals = open_signals(settings.service.signals, database=database, clock=clock)
+    await signals.start()
+    try:
+        async with open_storage(database, clock=clock, signals=signals) as store:
+            stands, newest = await store.schema_revision(), head_revision()
+            if stands != newest:
+                raise OldSchema(
+                    f"the schema is at {stands}, this program needs {newest}: run `huntgroup migrate` first"
+                )
+            return await doing(store, settings)
+    finally:
+        await signals.stop()
+
+
+def run_on_store(args: Namespace, doing: Doing, *, need_secrets: bool = False) -> int:
+    """Read the configuration, do it, and turn what people can mend into words; the exit code.
+
+    In an emergency no command is stopped by a secret that it does not use: another account's, missing from this shell.
+    """
+    try:
+        settings = load(args.config, os.environ, make_secrets=False, need_secrets=need_secrets)
+    except SettingsFaults as faults:
+        print(faults, file=sys.stderr)
+        return 2
+    try:
+        return asyncio.run(opened(settings, doing))
+    except HuntgroupError as error:
+        print(f"huntgroup: {error}", file=sys.stderr)
+        return 1

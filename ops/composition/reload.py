@@ -1,0 +1,176 @@
+"""Which rules are in force: activated from a file after its own tests, swapped between two messages, heard by every node."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from watchfiles import awatch
+
+from conversation.errors import StoreError
+from conversation.model.events import Hint, Topic
+from conversation.ports.channel import Clock, Signals
+from conversation.ports.storage import Storage
+from conversation.ports.storage.hours_overrides import Override
+from conversation.ports.storage.rulebooks import Revision
+from ops.composition.operator_webhooks import WebhookKeys
+from ops.configuration.settings import Settings, parse_rules
+from ops.observability.metrics import Meters
+from ops.rule_analysis.checking import check
+from ops.rule_analysis.with_overrides import under
+from router.flows.active_rules import RulesInForce
+from router.understanding.language_detector import Detector
+
+log = logging.getLogger(__name__)
+_HEAL = (
+    5.0  # seconds between looks at the store when no hint comes: an emergency told by another process waits no longer
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload did: the revision now in force, or the faults that kept the old one."""
+
+    revision: str
+    applied: bool
+    faults: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """For the API."""
+        return {"revision": self.revision, "applied": self.applied, "faults": list(self.faults)}
+
+
+async def first_rules(storage: Storage, settings: Settings, clock: Clock) -> RulesInForce:
+    """At a start: this file's rules if they were never seen, else the revision that is active."""
+    async with storage.begin("rules.start") as work:
+        revision = await work.rulebooks.activate(
+            digest=settings.digest, source=settings.source, author="start", now=clock.now(), only_if_new=True
+        )
+    if revision.digest != settings.digest:
+        log.warning(
+            "rules_kept",
+            extra={"active": revision.id, "reason": "this file was active before; reload it to go back to it"},
+        )
+    return RulesInForce(parse_rules(revision.source, settings.hints, revision=revision.id))
+
+
+class Reloader:
+    """Reads the file again on a signal, a file change or an operator's word; a fault keeps the old rules."""
+
+    def __init__(
+        self,
+        *,
+        path: Path,
+        environment: Mapping[str, str],
+        storage: Storage,
+        rules: RulesInForce,
+        settings: Settings,
+        signals: Signals,
+        clock: Clock,
+        meters: Meters,
+        detector: Detector,
+        keys: WebhookKeys,
+        try_channels: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._path = path
+        self._environment = environment
+        self._storage = storage
+        self._rules = rules
+        self._settings = settings
+        self._signals = signals
+        self._clock = clock
+        self._meters = meters
+        self._detector = detector
+        self._keys = keys
+        keys.warn_of(rules.rulebook)
+        self._try_channels = try_channels
+        self._one = asyncio.Lock()
+        self._written = rules.rulebook  # as in the file, without emergencies
+        self._emergencies: tuple[Override, ...] = ()
+        meters.reload_successful.set(1)  # those of the start
+        meters.reload_at.set(clock.now().timestamp())
+
+    async def reload(self, actor: str) -> Reloaded:
+        """Read whole, check, run its tests, activate; on any fault nothing is applied.
+
+        Whatever comes of it, accounts that wait after a refusal are tried at once: the fault may have been mended elsewhere.
+        """
+        self._try_channels()
+        async with self._one:
+            result = await asyncio.to_thread(check, self._path, self._environment, detector=self._detector)
+            self._meters.reload_successful.set(int(result.ok))
+            if not result.ok:
+                faults = tuple(str(fault) for fault in result.problems)
+                log.error(
+                    "rules_refused", extra={"actor": actor, "faults": len(faults), "first": faults[0] if faults else ""}
+                )
+                return Reloaded(self._rules.rulebook.revision, applied=False, faults=faults)
+            assert result.settings is not None  # noqa: S101 a result that is ok has them
+            revision = await self._activate(result.settings, actor)
+            await asyncio.to_thread(self._keys.read_again)
+            self._swap(revision)
+            return Reloaded(revision.id, applied=True)
+
+    async def _activate(self, settings: Settings, actor: str) -> Revision:
+        now = self._clock.now()
+        async with self._storage.begin("rules.reload") as work:
+            revision = await work.rulebooks.activate(
+                digest=settings.digest, source=settings.source, author=actor, now=now, only_if_new=False
+            )
+            await work.rulebooks.audit(
+                actor=actor, action="rules.activate", subject=revision.id, data={"digest": settings.digest}, now=now
+            )
+            work.hint(Hint(topic=Topic.RULES, keys=(revision.id,)))
+        return revision
+
+    def _swap(self, revision: Revision) -> None:
+        if revision.id == self._rules.rulebook.revision:
+            log.info("rules_unchanged", extra={"revision": revision.id})
+            return
+        self._written = parse_rules(revision.source, self._settings.hints, revision=revision.id)
+        self._rules.swap(under(self._written, self._emergencies))
+        self._keys.warn_of(self._written)
+        self._meters.reload_at.set(self._clock.now().timestamp())
+        log.info("rules_swapped", extra={"revision": revision.id})
+
+    async def follow(self) -> None:
+        """Swap whenever any node has activated another revision or overridden hours. Runs until cancelled."""
+        async with self._signals.subscribe(Topic.RULES) as listening:
+            while True:
+                await self._carefully(self._catch_up)
+                if await listening.wait(_HEAL):
+                    self._try_channels()  # another node was reloaded, and this one may be who reads the mailbox
+
+    async def _catch_up(self) -> None:
+        async with self._storage.read("rules.follow") as work:
+            revision = await work.rulebooks.active()
+            standing = tuple(await work.overrides.standing(self._clock.now()))
+        if revision is not None and revision.id != self._rules.rulebook.revision:
+            await asyncio.to_thread(self._keys.read_again)
+            self._swap(revision)
+        if standing != self._emergencies:
+            self._emergencies = standing
+            self._rules.swap(under(self._written, standing))
+            log.warning("hours_overridden", extra={"calendars": [one.calendar for one in standing]})
+
+    async def watch(self) -> None:
+        """Reload when the file changes on disk. Watches the folder: editors and mounts replace files. Runs until cancelled."""
+        async for changes in awatch(self._path.resolve().parent, recursive=False):
+            if any(path.endswith(".toml") for _, path in changes):
+                await self.try_reload("file")
+
+    async def try_reload(self, actor: str) -> None:
+        """Where nobody waits for the answer: whatever goes wrong stands in the log, and the old rules keep serving."""
+        await self._carefully(lambda: self.reload(actor))
+
+    async def _carefully(self, step: Callable[[], Awaitable[object]]) -> None:
+        """A lost database, or rules that do not fit this node, must not end the house."""
+        try:
+            await step()
+        except StoreError as error:
+            self._meters.reload_successful.set(0)
+            log.warning("rules_not_read", extra={"error": type(error).__name__})
+        except Exception:
+            self._meters.reload_successful.set(0)
+            log.exception("rules_not_applied")

@@ -1,0 +1,180 @@
+"""Shadow: a second rules file decides beside the one in force, after the commit and for nobody; what it would do otherwise is logged.
+
+It never delays a message: what it cannot keep up with is passed over and counted. A file with faults casts no shadow, and says so.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from conversation.errors import StoreError
+from conversation.model.decision import Decision, StoredDecision
+from conversation.ports.channel import Clock
+from conversation.ports.storage import Storage
+from ops.configuration.settings import Settings, load
+from ops.configuration.sources import SettingsFaults
+from ops.observability.metrics import Meters
+from ops.rule_analysis.replay import Rehearsal, differences
+from router.understanding.language import Detector
+
+log = logging.getLogger(__name__)
+_MOST_WAITING = 10_000
+_AT_ONCE = 50  # decisions between two turns of the loop
+_LOOK = 5.0  # seconds between looks at the file and at emergencies
+_TOLD = ("queue", "priority", "language", "issue", "open", "replies", "webhooks")
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What the shadow did since its file was read."""
+
+    file: str
+    decided: int = 0
+    differing: int = 0
+    passed_over: int = 0
+    fault: str | None = None
+
+
+class Shadow:
+    """Told of decisions by `decided`, which only puts them in line; `run` decides them again until cancelled."""
+
+    def __init__(
+        self,
+        path: Path,
+        environment: Mapping[str, str],
+        *,
+        settings: Settings,
+        storage: Storage,
+        detector: Detector,
+        clock: Clock,
+        meters: Meters,
+    ) -> None:
+        self._path = path
+        self._environment = environment
+        self._settings = settings
+        self._storage = storage
+        self._detector = detector
+        self._clock = clock
+        self._meters = meters
+        self._waiting: deque[StoredDecision] = deque()
+        self._came = asyncio.Event()
+        self._rehearsal: Rehearsal | None = None
+        self._read_at: tuple[int, int] | None = None
+        self.tally = Tally(file=str(path))
+
+    def decided(self, stored: Sequence[StoredDecision]) -> None:
+        """These were committed. Returns at once; beyond what can wait they are passed over."""
+        room = _MOST_WAITING - len(self._waiting)
+        self._waiting.extend(stored[:room])
+        if len(stored) > room:
+            self._count("passed_over", len(stored) - room)
+        self._came.set()
+
+    async def run(self) -> None:
+        """Decide what was put in line, a few at a time, until cancelled. No fault of it reaches anybody else."""
+        while True:
+            try:
+                await self._look()
+                await self._work()
+            except StoreError as error:
+                log.warning("shadow_waits", extra={"error": type(error).__name__})
+                await asyncio.sleep(_LOOK)
+            except Exception:
+                log.exception("shadow_failed")
+                self._waiting.clear()
+
+    async def _work(self) -> None:
+        """Until it is time to look at the file again."""
+        until = self._clock.monotonic() + _LOOK
+        while (left := until - self._clock.monotonic()) > 0:
+            await self._await_work(left)
+            await self.catch_up()
+
+    async def _await_work(self, left: float) -> None:
+        try:
+            async with asyncio.timeout(left):
+                await self._came.wait()
+        except TimeoutError:
+            return
+        self._came.clear()
+
+    async def catch_up(self) -> None:
+        """Decide everything that waits."""
+        while self._waiting:
+            for _ in range(min(_AT_ONCE, len(self._waiting))):
+                await self._decide(self._waiting.popleft())
+            await asyncio.sleep(0)
+
+    async def _decide(self, stored: StoredDecision) -> None:
+        rehearsal = self._rehearsal
+        if rehearsal is None:
+            self._count("passed_over", 1)
+            return
+        revision = stored.decision.revision
+        if not rehearsal.knows(revision):
+            async with self._storage.read("shadow.revision") as work:
+                kept = await work.rulebooks.get(revision)
+            rehearsal.tell(revision, None if kept is None else kept.source)
+        after = rehearsal.decide(stored)
+        self._count("decided", 1)
+        changed = differences(stored.decision, after)
+        if changed:
+            self._count("differing", 1)
+            log.info("shadow_differs", extra=_told(stored, after, changed))
+
+    def _count(self, what: str, amount: int) -> None:
+        setattr(self.tally, what, getattr(self.tally, what) + amount)
+        self._meters.count(f"shadow.{what}", amount)
+
+    # -- the file ------------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Read the file where it has changed, and the emergencies that stand."""
+        mark = await asyncio.to_thread(_mark, self._path)
+        now = self._clock.now()
+        async with self._storage.read("shadow.overrides") as work:
+            overrides = await work.overrides.since(now - timedelta(minutes=1))
+        if mark != self._read_at:
+            self._read_at = mark
+            await self.read()
+        if self._rehearsal is not None:
+            self._rehearsal.stand(overrides)
+
+    async def read(self) -> None:
+        """Begin anew with the file as it is; with a fault there is no shadow."""
+        self.tally = Tally(file=str(self._path))
+        try:
+            new = await asyncio.to_thread(load, self._path, self._environment, make_secrets=False)
+        except SettingsFaults as found:
+            self._rehearsal, self.tally.fault = None, str(found.faults[0])
+            log.warning("shadow_refused", extra={"file": str(self._path), "first": self.tally.fault})
+            return
+        self._rehearsal = Rehearsal(self._settings, new, self._detector)
+        log.info("shadow_cast", extra={"file": str(self._path), "digest": new.digest[:12]})
+
+
+def _mark(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - in a thread
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _told(stored: StoredDecision, after: Decision, changed: Sequence[str]) -> dict[str, object]:
+    """`{"queue": "general -> vip"}` for what is worth a line; the names of all that differs."""
+    before = stored.decision
+    pairs = {name: f"{_plain(before, name)} -> {_plain(after, name)}" for name in _TOLD if name in changed}
+    return {"conversation": stored.conversation, "decision": stored.id, "differs": list(changed), **pairs}
+
+
+def _plain(decision: Decision, name: str) -> object:
+    value = getattr(decision, name)
+    if name == "priority":
+        return decision.priority.label
+    return ", ".join(value) or "none" if isinstance(value, tuple) else value

@@ -1,0 +1,1 @@
+"""The configuration file: sources, secrets, settings, positions of faults."""

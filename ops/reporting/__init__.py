@@ -1,0 +1,1 @@
+"""Figures as tables and as a page with charts."""

@@ -1,0 +1,1 @@
+"""Rules tried before they serve: checks, explanations, tests, replays, mutations, warnings."""

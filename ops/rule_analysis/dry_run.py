@@ -1,0 +1,201 @@
+"""Trying the rules on a message that nobody sent: the same pure functions as the intake's, on a customer made up for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.decision import Decision, Facts
+from conversation.model.ids import new_id, reference_of
+from conversation.model.message import Direction, MessageReceived
+from conversation.model.people import Customer, Identity, WorkKind
+from conversation.ports.channel import Can
+from conversation.ports.storage.intake import Known
+from router.decision.classifier import Classifier
+from router.decision.decide import decide
+from router.decision.facts import gather, understand
+from router.policy.intake_plan import Batch
+from router.rules.faults import did_you_mean
+from router.rules.rulebook import RuleBook
+from router.understanding.language import Detector
+
+SOMEBODY = "somebody"
+_WORK = {"webchat": WorkKind.CHAT, "email": WorkKind.EMAIL, "callback": WorkKind.CALLBACK}
+_MESSAGE_FACTS = ("language", "locale", "issue", "machine")
+_FACTS = (*_MESSAGE_FACTS, "verified", "staffed", "customer", "conversation")
+_OF_CUSTOMER = ("name", "language", "verified")
+_OF_CONVERSATION = ("state", "queue", "issue", "language", "priority", "owner", "labels", "said")
+
+
+class BadTrial(ValueError):
+    """What is to be tried makes no sense; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What somebody says. `given` are facts set by hand: `{"customer": {"vip": True}, "verified": True}`."""
+
+    channel: str
+    text: str
+    at: datetime
+    sender: str = SOMEBODY
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one message led to. `spoken` are the texts of the replies said."""
+
+    facts: Facts
+    decision: Decision
+    spoken: tuple[str, ...]
+    conversation: Conversation
+
+
+class Trial:
+    """Tries messages under one rule book."""
+
+    def __init__(self, rulebook: RuleBook, detector: Detector, classifier: Classifier | None = None) -> None:
+        self._rulebook = rulebook
+        self._detector = detector
+        self._classifier = classifier
+        self._cans = {
+            name: Can(work=_WORK.get(hints.kind, WorkKind.MESSAGE)) for name, hints in rulebook.channels.items()
+        }
+        self._numbers = count(1)
+
+    @property
+    def rulebook(self) -> RuleBook:
+        """The rules tried."""
+        return self._rulebook
+
+    def decide(self, said: Said) -> tuple[Facts, Decision]:
+        """One message by itself; nothing is made of the decision. Raises `BadTrial`."""
+        event = self._event(said)
+        customer = _customer(said)
+        seeded = _conversation(said, customer, self._rulebook)
+        facts = gather(
+            event,
+            customer=customer,
+            conversations=[seeded] if seeded else [],
+            understood=understand(said.text, self._rulebook, self._detector, self._classifier),
+            rulebook=self._rulebook,
+            now=said.at,
+            on_duty=self._on_duty(said),
+        )
+        return facts, decide(facts, self._rulebook)
+
+    def hold(self, messages: Sequence[Said]) -> list[Turn]:
+        """A whole conversation, message by message: each sees what the earlier ones did. Raises `BadTrial`."""
+        customer = _customer(messages[0])
+        seeded = _conversation(messages[0], customer, self._rulebook)
+        conversations = {seeded.id: seeded} if seeded else {}
+        turns = []
+        for said in messages:
+            turn, customer = self._turn(said, customer, conversations)
+            turns.append(turn)
+        return turns
+
+    def _turn(self, said: Said, customer: Customer, conversations: dict[str, Conversation]) -> tuple[Turn, Customer]:
+        event = self._event(said)
+        batch = Batch(self._rulebook, cans=self._cans, now=said.at, on_duty=self._on_duty(said))
+        newest = sorted(conversations.values(), key=lambda c: c.last_inbound_at or c.updated_at, reverse=True)
+        sender = replace(event.sender, id=f"identity-{said.sender}", customer=customer.id)
+        known = Known(identity=sender, customer=customer, conversations=tuple(newest))
+        batch.admit(event, known, understand(said.text, self._rulebook, self._detector, self._classifier))
+        writes = batch.writes()
+        conversations.update({c.id: c for c in (*writes.created, *writes.changed)})
+        (stored,) = writes.decisions
+        turn = Turn(
+            facts=stored.facts,
+            decision=stored.decision,
+            spoken=tuple(m.text for m in writes.messages if m.direction is Direction.OUT),
+            conversation=conversations[stored.conversation],
+        )
+        return turn, writes.customers[-1] if writes.customers else customer
+
+    def _event(self, said: Said) -> MessageReceived:
+        if said.channel not in self._rulebook.channels:
+            meant = did_you_mean(said.channel, self._rulebook.channels)
+            raise BadTrial(f"there is no channel '{said.channel}'{meant}")
+        for name in said.given:
+            if name not in _FACTS:
+                raise BadTrial(f"'{name}' is no fact that can be set{did_you_mean(name, _FACTS)}")
+        number = next(self._numbers)
+        verified = said.given.get("verified") is True
+        chosen = {name: said.given[name] for name in _MESSAGE_FACTS if said.given.get(name)}
+        return MessageReceived(
+            channel=said.channel,
+            external_id=f"trial-{number}",
+            sender=Identity(channel=said.channel, address=said.sender, verified=verified),
+            text=said.text,
+            received_at=said.at,
+            **chosen,
+        )
+
+    def _on_duty(self, said: Said) -> frozenset[tuple[str, str]] | None:
+        """`staffed` lists the queues that somebody could serve now, in any language."""
+        staffed = said.given.get("staffed")
+        if staffed is None:
+            return None
+        names = [staffed] if isinstance(staffed, str) else list(staffed)
+        return frozenset((name, language) for name in names for language in self._rulebook.languages)
+
+
+def _customer(said: Said) -> Customer:
+    given = _table(said, "customer")
+    language = given.get("language")
+    return Customer(
+        id=f"customer-{said.sender}",
+        name=given.get("name"),
+        language=language,
+        language_source="agent" if language else None,
+        verified=given.get("verified") is True,
+        attributes={key: value for key, value in given.items() if key not in _OF_CUSTOMER},
+    )
+
+
+def _conversation(said: Said, customer: Customer, rulebook: RuleBook) -> Conversation | None:
+    """`set` of `conversation.*` means that the customer has one open already."""
+    given = _table(said, "conversation")
+    if not given:
+        return None
+    identifier = new_id()
+    state, priority = _standing(given)
+    return Conversation(
+        id=identifier,
+        reference=reference_of(identifier),
+        customer=customer.id,
+        identity=f"identity-{said.sender}",
+        state=state,
+        queue=str(given.get("queue", rulebook.fallback)),
+        kind=WorkKind.MESSAGE,
+        channel=said.channel,
+        created_at=said.at,
+        updated_at=said.at,
+        owner=given.get("owner"),
+        language=given.get("language"),
+        issue=given.get("issue"),
+        priority=priority,
+        labels=tuple(given.get("labels", ())),
+        said=tuple(given.get("said", ())),
+        closed_at=said.at if state is State.CLOSED else None,
+        attributes={key: value for key, value in given.items() if key not in _OF_CONVERSATION},
+    )
+
+
+def _standing(given: Mapping[str, Any]) -> tuple[State, Priority]:
+    try:
+        state = State(given.get("state", "assigned" if "owner" in given else "waiting"))
+        return state, Priority.of(str(given.get("priority", "normal")))
+    except (ValueError, KeyError) as error:
+        raise BadTrial(f"conversation: {error} is neither a state nor a priority") from error
+
+
+def _table(said: Said, name: str) -> Mapping[str, Any]:
+    given = said.given.get(name, {})
+    if not isinstance(given, Mapping):
+        raise BadTrial(f"'{name}' needs an attribute: {name}.NAME")
+    return given

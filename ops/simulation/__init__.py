@@ -1,0 +1,1 @@
+"""Staffing simulation and the people of the demo."""

@@ -1,0 +1,104 @@
+"""A stored decision decided again under other rules: the facts as they were kept, understood anew only where that may differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from conversation.model.conversation import State
+from conversation.model.decision import Decision, Facts, Matter
+from router.decision.classifier import may_ask
+from router.decision.conversation_matching import THANKS
+from router.decision.decide import decide
+from router.decision.facts import CHANNEL_CONFIDENCE, STATUS, rivals_in
+from router.rules.document import Document, IntentPart, IssuePart
+from router.rules.model import ChannelHints
+from router.rules.rulebook import RuleBook
+from router.understanding.classifier_blend import Ranking
+from router.understanding.language import Detector, blend, scores_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Afresh:
+    """What of a text has to be understood again, because its configuration is not the one the facts were gathered under."""
+
+    words: bool = True
+    languages: bool = True
+
+
+def afresh(old: Document, new: Document) -> Afresh:
+    """What differs between two rules files as far as understanding a text goes."""
+    same_words = _words(old.issues) == _words(new.issues) and _words(old.intents) == _words(new.intents)
+    same_words = same_words and old.question == new.question
+    return Afresh(words=not same_words, languages=old.languages != new.languages)
+
+
+def decide_again(
+    facts: Facts, rulebook: RuleBook, needed: Afresh, detector: Detector, *, hints: ChannelHints | None = None
+) -> Decision:
+    """The decision under these rules. `hints` are the channel's own where the new file changes them; the text may be gone."""
+    if hints is not None:
+        facts = replace(facts, kind=hints.kind, brand=hints.brand)
+    if needed.words and facts.text:
+        facts = _understood(facts, rulebook)
+    if needed.languages and facts.text:
+        facts = _spoken(facts, rulebook, detector)
+    return decide(facts, rulebook)
+
+
+def _words(parts: Mapping[str, IssuePart] | Mapping[str, IntentPart]) -> list[tuple[str, object, object]]:
+    return [(name, part.words, part.unless) for name, part in parts.items()]
+
+
+def _understood(facts: Facts, rulebook: RuleBook) -> Facts:
+    """The issue and the intents by the new words; what the sender or a model said stays where it is still known."""
+    intents = tuple(rulebook.intent_words.scores(facts.text))
+    words = rulebook.issue_words.ranked(facts.text)
+    issue, confidence, source = told = _issue(facts, rulebook, words)
+    named = issue is not None and source != "channel"
+    says = named or any(name not in (THANKS, STATUS) for name in intents)
+    claims = facts.first_message or says or (facts.claims and facts.language_source == "detected")
+    return replace(
+        facts,
+        intents=intents,
+        issue=issue,
+        issue_confidence=confidence,
+        issue_source=source,
+        claims=claims,
+        rivals=rivals_in(told, words, rulebook),
+    )
+
+
+def _issue(facts: Facts, rulebook: RuleBook, words: Ranking) -> tuple[str | None, float, str]:
+    kept = (facts.issue, facts.issue_confidence, facts.issue_source)
+    known = facts.issue in rulebook.issues
+    if known and facts.issue_source == "chosen":
+        return kept
+    if known and facts.issue_source == "model" and may_ask(facts.text, words, rulebook):
+        return kept
+    if words:
+        return *words[0], "words"
+    hints = rulebook.channels.get(facts.channel)
+    if hints is not None and hints.issue in rulebook.issues:
+        return hints.issue, CHANNEL_CONFIDENCE, "channel"
+    return None, 0.0, "unknown"
+
+
+def _spoken(facts: Facts, rulebook: RuleBook, detector: Detector) -> Facts:
+    """The language among those offered now; a choice and a contact's history stay what they were."""
+    if facts.language_source in ("chosen", "agent") or (facts.language_source == "contact" and not facts.claims):
+        return facts
+    hints = rulebook.channels.get(facts.channel)
+    spoken = blend(
+        scores_of(facts.text, detector, rulebook.offered),
+        prior=facts.language if facts.language_source == "contact" else _held(facts.matters),
+        hint=facts.language if facts.language_source == "channel" else hints.language if hints else None,
+        default=rulebook.default_language,
+    )
+    return replace(
+        facts, language=spoken.language, language_confidence=spoken.confidence, language_source=spoken.source
+    )
+
+
+def _held(matters: tuple[Matter, ...]) -> str | None:
+    standing = [matter for matter in matters if matter.state is not State.CLOSED]
+    newest = max(standing, key=lambda matter: matter.last_activity, default=None)
+    return newest.language if newest else None

@@ -1,0 +1,1 @@
+"""What may wait and write: everything else in the router is pure."""

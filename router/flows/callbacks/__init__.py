@@ -1,0 +1,1 @@
+"""Phone callbacks: booking, verification codes, attempts, timers, cancellation, the do-not-call list."""

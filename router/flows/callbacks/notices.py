@@ -1,0 +1,84 @@
+"""What is written about calls: notes for agents in the conversation, and messages to the customer over the medium they wrote on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+
+from conversation.model.callback import Callback
+from conversation.model.conversation import Conversation
+from conversation.model.ids import new_id
+from conversation.model.message import Author, AuthorKind, Direction, Message, Status
+from conversation.model.people import Agent
+from conversation.ports.storage import Work
+from router.flows.delivery.reachability import written_from
+from router.policy import auto_reply as automatic
+from router.policy import notifications as announce
+from router.policy.callback_plan import Cans
+from router.rules.rulebook import RuleBook
+from router.wording.callback_messages import said_of, time_of
+
+
+async def note(work: Work, conversation: Conversation, text: str, *, agent: Agent | None, now: datetime) -> None:
+    """A note in the conversation; under its lock."""
+    author = Author(kind=AuthorKind.AGENT, id=agent.id, name=agent.name) if agent else Author(kind=AuthorKind.SYSTEM)
+    draft = Message(
+        id=new_id(),
+        conversation=conversation.id,
+        seq=0,
+        direction=Direction.NOTE,
+        author=author,
+        text=text,
+        created_at=now,
+        status=Status.SENT,
+    )
+    message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=False)
+    await work.events.add([announce.said(message, conversation, agent=agent.id if agent else None)], now=now)
+
+
+async def tell(
+    work: Work,
+    conversation: Conversation,
+    callback: Callback,
+    name: str,
+    *,
+    rulebook: RuleBook,
+    cans: Cans,
+    now: datetime,
+) -> bool:
+    """A message to the customer about their call, where they wrote over a medium that can answer. Under the lock."""
+    plan = cans[callback.channel].calls if callback.channel in cans else None
+    tongue = conversation.language or rulebook.default_language
+    link = None
+    if plan is not None:
+        link = plan.change(callback.id) if callback.open else plan.link(conversation.id)
+    values = {
+        "time": time_of(rulebook, callback, now, tongue),
+        "number": callback.number,
+        "link": link or "",
+        "reference": conversation.reference,
+    }
+    return await say(work, conversation, name, values, rulebook=rulebook, cans=cans, now=now)
+
+
+async def say(
+    work: Work,
+    conversation: Conversation,
+    name: str,
+    values: Mapping[str, str],
+    *,
+    rulebook: RuleBook,
+    cans: Cans,
+    now: datetime,
+) -> bool:
+    """One of the house's sentences to the customer; whether there is a medium that can answer them. Under the lock."""
+    to = await written_from(work, conversation, cans)
+    if to is None:
+        return False
+    text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
+    draft = automatic.system_message(text, conversation, channel=to.channel, identity=to.id, now=now)
+    feed = cans[to.channel].feed
+    message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=feed)
+    await work.events.add([announce.said(message, conversation)], now=now)
+    await work.outbox.add(automatic.row_for(message, conversation, to, now=now), at=now)
+    work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
+    return True

@@ -1,0 +1,166 @@
+"""A request to be called waits until a one-time code came back: sent to its number, or said where its customer wrote."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from conversation.errors import NotFound
+from conversation.model import verification_code as call_codes
+from conversation.model.callback import CallRefused, Plan
+from conversation.model.conversation import Conversation
+from conversation.model.ids import new_id
+from conversation.model.message import CallbackRequested
+from conversation.model.outbound import Effect, OutboundMessage, OutboxRow
+from conversation.model.people import Identity
+from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, WITHIN, CodeSent, PendingCall, digest
+from conversation.ports.channel import Clock
+from conversation.ports.storage import Storage, Work
+from router.flows.active_rules import RulesInForce
+from router.flows.callbacks.notices import say
+from router.policy import notifications as announce
+from router.policy.callback_plan import Cans
+from router.wording.callback_messages import CODE, said_of
+
+
+def draw() -> str:
+    """A code that nobody can foresee."""
+    return f"{secrets.randbelow(10**call_codes.DIGITS):0{call_codes.DIGITS}}"
+
+
+class CallCodes:
+    """What is asked for is kept beside the conversations until its code came back, and is forgotten if it does not."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        rules: RulesInForce,
+        clock: Clock,
+        *,
+        cans: Callable[[], Cans],
+        draw: Callable[[], str] = draw,
+    ) -> None:
+        self._storage = storage
+        self._rules = rules
+        self._clock = clock
+        self._cans = cans
+        self._draw = draw
+
+    async def is_needed(self, work: Work, asked: CallbackRequested, plan: Plan) -> bool:
+        """Where the account asks for one, unless this conversation came from that very number."""
+        if plan.code is None:
+            return False
+        if asked.token is None or plan.code == IN_CONVERSATION:
+            return True
+        conversation = (await work.conversations.find([asked.token])).get(asked.token)
+        known = await work.customers.identities(conversation.customer) if conversation is not None else ()
+        return not any((one.channel, one.address) == (plan.code, asked.number) for one in known)
+
+    async def send(self, work: Work, asked: CallbackRequested, plan: Plan) -> CodeSent:
+        """Keep the request and send its code, together. Sent again it gets no second code; what it asks for last counts."""
+        now, code = self._clock.now(), self._draw()
+        pending = PendingCall(
+            asked=asked,
+            carrier=None if plan.code == IN_CONVERSATION else plan.code,
+            digest=digest(asked.external_id, code),
+            sent_at=now,
+            until=now + LIFE,
+        )
+        where = await self._alone(work, pending)
+        if await work.call_codes.add(pending, now=now):
+            await self._leave(work, pending, plan, code, where)
+            return pending.told
+        known = await work.call_codes.find(asked.external_id)
+        if known is None:
+            raise CallRefused("code_over")
+        changed = replace(known, asked=asked)
+        await work.call_codes.change(changed)
+        return changed.told
+
+    async def again(self, work: Work, request: str, plan_of: Callable[[str], Plan]) -> PendingCall:
+        """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
+        now, code = self._clock.now(), self._draw()
+        found = await work.call_codes.find(request)
+        where = await self._alone(work, found) if found is not None else None
+        found = await work.call_codes.lock(request)
+        if found is None or found.callback is not None or found.until <= now or found.tries >= call_codes.TRIES:
+            raise CallRefused("code_over")
+        if found.sent_at + PAUSE > now:
+            raise CallRefused("code_soon")
+        other = replace(found, digest=digest(request, code), sent_at=now, until=now + LIFE, sendings=found.sendings + 1)
+        await work.call_codes.change(other)
+        await self._leave(work, other, plan_of(other.asked.channel), code, where)
+        return other
+
+    async def pending(self, request: str) -> CodeSent:
+        """Where its code went. Raises `NotFound`."""
+        async with self._storage.read("call_code") as work:
+            found = await work.call_codes.find(request)
+        if found is None:
+            raise NotFound("no code is awaited for this request")
+        return found.told
+
+    async def came_back(self, request: str, typed: str) -> PendingCall:
+        """The request whose code this is. Raises `CallRefused` "code_wrong", "code_over"; every try counts."""
+        async with self._storage.begin("call_code") as work:
+            found = await work.call_codes.tried(request, now=self._clock.now())
+        if found is None:
+            raise CallRefused("code_over")
+        if not call_codes.fits(found, typed):
+            raise CallRefused("code_wrong")
+        return found
+
+    async def settled(self, request: str, callback: str) -> None:
+        """So that the same code, typed again, tells how the call stands."""
+        async with self._storage.begin("call_code") as work:
+            await work.call_codes.settled(request, callback)
+
+    # -- leaving -------------------------------------------------------------------------------------------------------
+
+    async def _alone(self, work: Work, pending: PendingCall) -> Conversation | None:
+        """In the order in which everybody locks: the number, whose codes are counted, then the conversation in which one is said."""
+        await work.call_codes.alone(pending.asked.number)
+        if pending.carrier is not None:
+            return None
+        try:
+            return await work.conversations.lock(pending.asked.token or "")
+        except NotFound:
+            raise CallRefused("code_no_way") from None
+
+    async def _leave(self, work: Work, pending: PendingCall, plan: Plan, code: str, where: Conversation | None) -> None:
+        """By the outbox; bounded by number, because texts cost money and telephones ring."""
+        asked, now = pending.asked, self._clock.now()
+        if await work.call_codes.sent_to(asked.number, since=now - WITHIN) > plan.codes:  # this one is counted
+            raise CallRefused("too_many")
+        if pending.carrier is not None:
+            await self._text(work, pending, pending.carrier, code, now)
+            return
+        values, rulebook, cans = {"code": code, "number": asked.number}, self._rules.rulebook, self._cans()
+        if where is None or not await say(work, where, CODE, values, rulebook=rulebook, cans=cans, now=now):
+            raise CallRefused("code_no_way")
+
+    async def _text(self, work: Work, pending: PendingCall, carrier: str, code: str, now: datetime) -> None:
+        asked, rulebook = pending.asked, self._rules.rulebook
+        language = asked.language or asked.locale
+        text = said_of(rulebook, CODE, language, rulebook.kind_of(carrier), {"code": code, "number": asked.number})
+        message = OutboundMessage(
+            id=new_id(),
+            conversation="",
+            reference="",
+            channel=carrier,
+            to=Identity(channel=carrier, address=asked.number),
+            text=text,
+            language=language,
+            created_at=now,
+            automatic=True,
+        )
+        row = OutboxRow(
+            id=new_id(),
+            effect=Effect.MESSAGE,
+            target=carrier,
+            created_at=now,
+            message=message,
+            give_up_at=pending.until,
+        )
+        await work.outbox.add(row, at=now)
+        work.hint(*announce.hints(targets=[carrier]))

@@ -1,0 +1,1 @@
+"""The outbox: rows claimed and sent, attachments downloaded, follow-ups by mail."""

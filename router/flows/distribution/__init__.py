@@ -1,0 +1,1 @@
+"""Waiting conversations and free agents: offers, and what time alone causes."""

@@ -1,0 +1,1 @@
+"""Inbound events: sanitized, batched, decided and stored in one transaction, then acknowledged."""

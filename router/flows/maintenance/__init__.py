@@ -1,0 +1,1 @@
+"""Activation of rulebooks, overrides of hours, erasure, retention."""

@@ -1,0 +1,212 @@
+"""What the house says by itself: the words of an automatic reply, and the rows that carry words out. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TypedDict, Unpack
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from conversation.model.choices import with_choices
+from conversation.model.conversation import Conversation
+from conversation.model.decision import Decision
+from conversation.model.ids import new_id
+from conversation.model.message import Author, AuthorKind, Direction, Message, Status
+from conversation.model.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow
+from conversation.model.people import Customer, Identity
+from router.decision.clarifying_questions import asked_for
+from router.decision.facts import SCRIPT
+from router.rules.rulebook import RuleBook
+from router.understanding.language_request import OWN_NAMES
+from router.wording.conversation_status import say_standing
+from router.wording.next_opening import say_opening
+
+GIVE_UP_AFTER = timedelta(days=3)
+TIMEZONE = "timezone"  # attribute of a customer
+_LONGEST_ZONE = 60
+SUBJECT = "subject"  # of the conversation, as its first message had it
+LAST_SUBJECT = "last_subject"  # of its newest mail, where that is another one
+
+
+def words(
+    name: str,
+    *,
+    decision: Decision,
+    conversation: Conversation,
+    customer: Customer,
+    rulebook: RuleBook,
+    now: datetime,
+    called: str = "",
+    position: int | None = None,
+) -> str:
+    """The text of this reply in the customer's language, its placeholders filled; under a question its choices.
+
+    `called` is the name that may be said; `position` the conversation's place in its queue, where somebody has looked.
+    """
+    language = _language_of(conversation, customer, rulebook)
+    script = _script_of(conversation) if language == "zh" else None
+    tongues = rulebook.tongues(language, script)
+    values = {
+        "name": called,
+        **_values(decision, conversation, customer, rulebook, tongues=tongues, now=now, position=position),
+    }
+    kind = rulebook.kind_of(conversation.channel)
+    said = rulebook.reply_text(name, language=language, kind=kind, values=values, script=script)
+    choices = _choices(name, decision, rulebook, tongues)
+    return with_choices(said, choices) if choices else said
+
+
+def _values(
+    decision: Decision,
+    conversation: Conversation,
+    customer: Customer,
+    rulebook: RuleBook,
+    *,
+    tongues: Sequence[str],
+    now: datetime,
+    position: int | None,
+) -> dict[str, str]:
+    """What stands for the placeholders."""
+    language, due = _language_of(conversation, customer, rulebook), conversation.due
+    queue = rulebook.queues.get(conversation.queue) or rulebook.queues[rulebook.fallback]
+    zone = zone_of(customer) or rulebook.calendars.zone(queue.hours, language)
+    title = title_of(queue.title, tongues, queue.name)
+    return {
+        "next_opening": say_opening(decision.opens, now, zone, tongues[0]),
+        "queue": title,
+        "reference": conversation.reference,
+        "missing": asked_for(decision.ask, rulebook.asked, tongues),
+        "state": say_standing(conversation.state, title, position, language),
+        "position": "" if position is None else str(position),
+        "due": say_opening(due, now, zone, tongues[0]) if due else "",
+    }
+
+
+def _choices(name: str, decision: Decision, rulebook: RuleBook, tongues: Sequence[str]) -> list[str]:
+    """What stands under this reply to choose from: issues by their titles, languages as their speakers write them."""
+    if name == rulebook.language_question:
+        return [OWN_NAMES.get(one, one) for one in decision.languages]
+    if rulebook.question is not None and name == rulebook.question.reply:
+        return [title_of(rulebook.issues[one].title, tongues, one) for one in decision.choices]
+    return []
+
+
+def zone_of(customer: Customer) -> ZoneInfo | None:
+    """The customer's own zone, where an application or their browser has told it."""
+    named = customer.attributes.get(TIMEZONE)
+    return _zone(named) if isinstance(named, str) else None
+
+
+@lru_cache(1_000)
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name[:_LONGEST_ZONE])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _language_of(conversation: Conversation, customer: Customer, rulebook: RuleBook) -> str:
+    return conversation.language or customer.language or rulebook.default_language
+
+
+def _script_of(conversation: Conversation) -> str | None:
+    script = conversation.attributes.get(SCRIPT)
+    return script if isinstance(script, str) else None
+
+
+def title_of(title: Mapping[str, str], tongues: Sequence[str], name: str) -> str:
+    """A title in the first of these languages that it has, else in any, else the bare name."""
+    return next((title[one] for one in tongues if one in title), "") or next(iter(title.values()), name)
+
+
+def system_message(text: str, conversation: Conversation, *, channel: str, identity: str, now: datetime) -> Message:
+    """A message said by the house, numbered as the last of its conversation."""
+    return Message(
+        id=new_id(),
+        conversation=conversation.id,
+        seq=conversation.last_seq,
+        direction=Direction.OUT,
+        author=Author(kind=AuthorKind.SYSTEM),
+        text=text,
+        created_at=now,
+        channel=channel,
+        identity=identity,
+        status=Status.QUEUED,
+    )
+
+
+class Answered(TypedDict, total=False):
+    """What a message answers, and by which token; `parameters` fill its template."""
+
+    reply_to: str | None
+    references: tuple[str, ...]
+    reply_token: str | None
+    parameters: tuple[str, ...]
+
+
+def row_for(
+    message: Message, conversation: Conversation, to: Identity, *, now: datetime, **answered: Unpack[Answered]
+) -> OutboxRow:
+    """The outbox row that carries a message out."""
+    outbound = OutboundMessage(
+        id=message.id,
+        conversation=conversation.id,
+        reference=conversation.reference,
+        channel=to.channel,
+        to=to,
+        text=message.text,
+        author_name=message.author.name,
+        language=conversation.language,
+        subject=_subject_of(conversation),
+        attachments=message.attachments,
+        created_at=now,
+        automatic=message.author.kind is AuthorKind.SYSTEM,
+        reply_until=to.reply_until,
+        template=message.template,
+        **answered,
+    )
+    return OutboxRow(
+        id=new_id(),
+        effect=Effect.MESSAGE,
+        target=to.channel,
+        created_at=now,
+        conversation=conversation.id,
+        message=outbound,
+        give_up_at=now + GIVE_UP_AFTER,
+    )
+
+
+def _subject_of(conversation: Conversation) -> str | None:
+    """The newest one: mail programs show an answer in the thread of the mail whose subject it has."""
+    subject = conversation.attributes.get(LAST_SUBJECT) or conversation.attributes.get(SUBJECT)
+    return subject if isinstance(subject, str) else None
+
+
+def with_subject(attributes: Mapping[str, object], subject: str | None) -> Mapping[str, object]:
+    """What a conversation remembers of the subject of a mail that joins it."""
+    if not subject or subject == (attributes.get(LAST_SUBJECT) or attributes.get(SUBJECT)):
+        return attributes
+    return {**attributes, LAST_SUBJECT: subject}
+
+
+def webhook_row(name: str, kind: str, conversation: Conversation, *, now: datetime, **data: object) -> OutboxRow:
+    """A signed call to an operator's own address."""
+    payload = {
+        "type": kind,
+        "at": now.isoformat(),
+        "conversation": conversation.id,
+        "reference": conversation.reference,
+        "queue": conversation.queue,
+        "priority": conversation.priority.label,
+        "language": conversation.language,
+        "issue": conversation.issue,
+        **data,
+    }
+    return OutboxRow(
+        id=new_id(),
+        effect=Effect.WEBHOOK,
+        target=name,
+        created_at=now,
+        conversation=conversation.id,
+        payload=payload,
+        give_up_at=now + CALL_EXPIRES,
+    )

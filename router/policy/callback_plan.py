@@ -1,0 +1,71 @@
+"""What a request to be called goes by: the account's plan, the hours of its queue, and who could call. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+from conversation.model.callback import Hands, Plan
+from conversation.model.conversation import Conversation
+from conversation.model.people import Agent, WorkKind
+from conversation.ports.channel import Can
+from router.policy.callback_times import CallTimes
+from router.policy.permissions import serves
+from router.rules.model import Queue
+from router.rules.rulebook import RuleBook
+
+Cans = Mapping[str, Can]
+
+
+def plan_of(cans: Cans, channel: str) -> Plan | None:
+    """The account's own plan; for a request that came over another medium that of the first account that calls back."""
+    own = cans[channel].calls if channel in cans else None
+    return own or next((can.calls for can in cans.values() if can.calls is not None), None)
+
+
+def offered_plan(cans: Cans, queue: str) -> Plan | None:
+    """Where a call in a conversation of this queue is offered: the account of the queue, else one without a queue of its own.
+
+    Else the first that calls back; None where no account does.
+    """
+    plans = [can.calls for can in cans.values() if can.calls is not None]
+    return min(plans, key=lambda plan: (plan.queue != queue, plan.queue is not None), default=None)
+
+
+def queue_of(rulebook: RuleBook, name: str) -> Queue:
+    """The queue of that name, or the fallback where the rules know it no more."""
+    return rulebook.queues.get(name) or rulebook.queues[rulebook.fallback]
+
+
+def times_of(rulebook: RuleBook, plan: Plan, *, queue: str, language: str | None, zones: tuple[str, ...]) -> CallTimes:
+    """When somebody with this language, there, may be called by this queue."""
+    return CallTimes(
+        calendars=rulebook.calendars,
+        hours=queue_of(rulebook, queue).hours,
+        language=rulebook.served(language),
+        plan=plan,
+        zones=zones,
+    )
+
+
+def tongue(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
+    """The language by which places are counted: "" where the queue does not ask for one."""
+    if queue.languages is not None:
+        return ""
+    return (rulebook.served(language) or "").partition("-")[0]
+
+
+def team(agents: Iterable[Agent], queue: Queue) -> list[Hands]:
+    """Who could make a call for this queue, and how many at a time."""
+    found = []
+    for agent in agents:
+        calls = agent.capacity.get(WorkKind.CALLBACK, 0)
+        spoken = frozenset(language.partition("-")[0] for language in agent.languages)
+        if agent.disabled or not calls or not serves(agent, queue):
+            continue
+        if queue.languages and not spoken & {language.partition("-")[0] for language in queue.languages}:
+            continue
+        found.append(Hands(languages=spoken if queue.languages is None else None, calls=calls))
+    return found
+
+
+def is_held(conversation: Conversation) -> bool:
+    """Whether an agent works on it for something else than the call."""
+    return conversation.owner is not None and conversation.kind is not WorkKind.CALLBACK

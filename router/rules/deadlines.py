@@ -1,0 +1,30 @@
+"""Due times, counted in the opening hours of the queue."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from router.hours.calendars import Calendars
+from router.rules.model import Queue
+
+# The work that a kind of channel makes; any other kind makes messages.
+WORK_OF: Mapping[str, str] = {"webchat": "chat", "email": "email", "callback": "callback"}
+
+
+def promised(queue: Queue, kind: str) -> timedelta | None:
+    """Within which open time a first answer is due: by kind of channel, by kind of work, else the default."""
+    table = queue.first_response
+    for name in (kind, WORK_OF.get(kind, "message"), "default"):
+        if name in table:
+            return table[name]
+    return None
+
+
+def due(queue: Queue, kind: str, language: str | None, now: datetime, calendars: Calendars) -> datetime | None:
+    """The instant by which a first answer is due; None where nothing is promised or it never opens."""
+    span = promised(queue, kind)
+    return None if span is None else calendars.add_open_time(queue.hours, now, span, language)
+
+
+def sooner(promised_by: datetime | None, window_ends: datetime | None) -> datetime | None:
+    """When an answer is due: by what was promised, and while the medium lets us answer at all."""
+    return min(filter(None, (promised_by, window_ends)), default=None)

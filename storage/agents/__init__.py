@@ -1,0 +1,1 @@
+"""Agents, their load and their presence."""

@@ -1,0 +1,1 @@
+"""Phone callbacks, their slots and verification codes."""

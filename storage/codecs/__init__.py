@@ -1,0 +1,1 @@
+"""Rows to data classes and back."""

@@ -1,0 +1,1 @@
+"""Conversations, their lists, and the decisions about them."""

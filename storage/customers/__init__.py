@@ -1,0 +1,1 @@
+"""Customers and identities: aliases, contact changes, reply windows, sessions, export and erasure."""

@@ -1,0 +1,1 @@
+"""Engines, transactions, and SQL that differs between PostgreSQL and SQLite."""

@@ -1,0 +1,107 @@
+"""A look at a database that changes nothing: whether it answers, where its schema stands, how it keeps what was committed."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from conversation.errors import StoreUnavailable
+from conversation.ports.channel import Clock
+from storage.database import postgresql
+from storage.database.driver_errors import translated
+from storage.database.sqlite import BUSY
+
+_ASKED = 3  # times that the server's clock is asked; the quickest answer tells best
+_HALF = 2
+_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding", "server_version")
+_SERVER = text("SELECT pg_is_in_recovery(), " + ", ".join(f"current_setting('{name}')" for name in _SETTINGS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """What a PostgreSQL says of itself, and the migration that this database stands at, None before the first.
+
+    `ahead` is how far its clock is before ours, as far as the way there lets us tell.
+    """
+
+    revision: str | None
+    version: str
+    encoding: str
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: str
+    read_only: bool
+    ahead: timedelta
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of a `sqlite:///` address."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def file_revision(path: Path) -> str | None:
+    """The migration that a SQLite file stands at, None before the first. Raises `StoreUnavailable`, in words."""
+    # where nobody has it open there is no WAL, and then nothing is made beside it for this look either
+    how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=BUSY / 1000)) as connection:
+            named = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if named else None
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from error
+    return str(found[0]) if found else None
+
+
+async def server_at(url: str, clock: Clock) -> Server:
+    """What answers at a `postgresql://` address. Raises `StoreUnavailable`, in words."""
+    engine = postgresql.make_engine(url, pooled=False)
+    try:
+        with translated():
+            async with engine.execution_options(postgresql_readonly=True).connect() as connection:
+                return await _server(connection, clock)
+    finally:
+        await engine.dispose()
+
+
+async def _revision(connection: AsyncConnection) -> str | None:
+    if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)
+
+
+async def _server(connection: AsyncConnection, clock: Clock) -> Server:
+    recovering, *values = (await connection.execute(_SERVER)).one()
+    told = dict(zip(_SETTINGS, map(str, values), strict=True))
+    return Server(
+        revision=await _revision(connection),
+        version=told["server_version"],
+        encoding=told["server_encoding"],
+        fsync=told["fsync"] == "on",
+        full_page_writes=told["full_page_writes"] == "on",
+        synchronous_commit=told["synchronous_commit"],
+        read_only=bool(recovering),
+        ahead=await _ahead(connection, clock),
+    )
+
+
+async def _ahead(connection: AsyncConnection, clock: Clock) -> timedelta:
+    asked = [await _once(connection, clock) for _ in range(_ASKED)]
+    way, server, middle = min(asked, key=lambda one: one[0])
+    apart = server - middle
+    return apart if abs(apart) > way / _HALF else timedelta(0)
+
+
+async def _once(connection: AsyncConnection, clock: Clock) -> tuple[timedelta, datetime, datetime]:
+    """How long it took, the server's time, and ours in the middle of it."""
+    before = clock.now()
+    server = await connection.scalar(text("SELECT clock_timestamp()"))
+    way = clock.now() - before
+    if not isinstance(server, datetime):
+        raise StoreUnavailable("the server does not tell the time")
+    return way, server, before + way / _HALF

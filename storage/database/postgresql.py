@@ -1,0 +1,129 @@
+"""PostgreSQL: asyncpg under SQLAlchemy's greenlet, a pool, and time-outs on everything."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from storage.database.bulk_sql import from_json
+from storage.database.driver_errors import is_read_only, translated
+from storage.database.run import Run
+from storage.database.transactions import WRITE_PROBE, Last, to_the_end
+
+T = TypeVar("T")
+POOL = 8  # more connections than this gained nothing where it was measured
+_WAIT_FOR_CONNECTION = 5.0
+_COMMAND = 20.0
+_SETTINGS = {
+    "application_name": "huntgroup",
+    "statement_timeout": "15s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    # a plan made while the tables were small is kept for long: one that reads a whole table must not be among them
+    "enable_seqscan": "off",
+    "random_page_cost": "1.1",
+    "jit": "off",  # short statements only: compiling them costs more than it saves
+    "client_min_messages": "warning",
+}
+
+
+def asyncpg_url(url: str) -> URL:
+    """The same address for SQLAlchemy's asyncpg; a socket folder in `?host=` wins over the host."""
+    made = make_url(url).set(drivername="postgresql+asyncpg")
+    return made.set(host=None) if "host" in made.query else made
+
+
+def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> AsyncEngine:
+    """An engine with a pool of `POOL`, or without one."""
+    settings = _SETTINGS if durable else {**_SETTINGS, "synchronous_commit": "off"}
+    arguments = {"server_settings": settings, "command_timeout": _COMMAND, "timeout": 10.0}
+    if not pooled:
+        return create_async_engine(
+            asyncpg_url(url), poolclass=NullPool, connect_args=arguments, json_deserializer=from_json
+        )
+    engine = create_async_engine(
+        asyncpg_url(url),
+        pool_size=POOL,
+        max_overflow=4,
+        pool_timeout=_WAIT_FOR_CONNECTION,
+        pool_use_lifo=True,
+        json_deserializer=from_json,
+        connect_args={**arguments, "prepared_statement_cache_size": 500},
+    )
+    event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_server)
+    return engine
+
+
+def _leave_a_read_only_server(context: ExceptionContext) -> None:
+    # after a failover an old connection stays with the old server, or with the setting it began with: it would refuse writes for ever
+    if is_read_only(context.original_exception):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False  # the others find out for themselves; readers may go on
+
+
+class _OnConnection:
+    """A transaction on one connection."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @property
+    def run(self) -> Run:
+        return self._run
+
+    async def _run(self, call: Callable[[Connection], T], /) -> T:
+        with translated():
+            return await self._connection.run_sync(call)
+
+    async def commit(self, last: Last | None) -> None:
+        with translated():
+            if last is not None:
+                await self._connection.run_sync(last)
+            await self._connection.commit()
+
+
+class PostgresDatabase:
+    """A server shared by any number of nodes."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: str, *, durable: bool) -> None:
+        self._engine = make_engine(url, durable=durable)
+        self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[_OnConnection]:
+        """READ COMMITTED: row locks and constraints do the work."""
+        async with self._on(self._engine) as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[_OnConnection]:
+        """One snapshot for all statements, as on SQLite."""
+        async with self._on(self._reader) as transaction:
+            yield transaction
+
+    async def check_writable(self) -> None:
+        """One statement that commits itself: a node that freezes half-way holds no lock that the others' checks wait for."""
+        with translated():
+            async with self._single.connect() as connection:
+                await connection.execute(WRITE_PROBE)
+
+    @asynccontextmanager
+    async def _on(self, engine: AsyncEngine) -> AsyncIterator[_OnConnection]:
+        with translated():
+            connection = await engine.connect()
+        try:
+            yield _OnConnection(connection)
+        finally:
+            with translated():  # the connection may have been lost meanwhile
+                await to_the_end(connection.close())  # rolls back what was not committed
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await to_the_end(self._engine.dispose())

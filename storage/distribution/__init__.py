@@ -1,0 +1,1 @@
+"""Waiting conversations, candidates and offers."""

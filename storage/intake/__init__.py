@@ -1,0 +1,1 @@
+"""One batch of inbound messages, cursors of mailboxes and pollers, quarantine."""

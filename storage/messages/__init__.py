@@ -1,0 +1,1 @@
+"""Messages and what belongs to them: attachments, downloads, edits, reactions, echoes, delivery reports."""

@@ -1,0 +1,1 @@
+"""The outbox: rows that must leave, and the calls of webhooks among them."""

@@ -1,0 +1,1 @@
+"""Revisions of the rulebook, overrides of hours, issue classifiers."""
