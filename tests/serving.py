@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import DEFAULT_CAPACITY, Agent, Role
 from desk.http.passwords import hash_password
 from desk.http.tokens import new_token

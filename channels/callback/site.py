@@ -19,8 +19,8 @@ from channels.callback.request_fields import fields_of, is_form, link_fields_of,
 from channels.client_address import remote_of
 from channels.rate_limits import Buckets
 from conversation.errors import MalformedPayload, NotFound, StoreError
+from conversation.id_generator import new_id
 from conversation.model.callback import CallRefused, CallWish, Standing
-from conversation.model.ids import new_id
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import Doors

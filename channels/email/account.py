@@ -27,8 +27,8 @@ from conversation.errors import (
     StoreError,
     TransientFailure,
 )
+from conversation.id_generator import new_id
 from conversation.model.email_address import folded
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind

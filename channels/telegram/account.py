@@ -25,7 +25,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Identity, WorkKind

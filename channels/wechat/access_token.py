@@ -14,7 +14,7 @@ from channels.http_client import refuse_for_now
 from channels.wechat.errors import error_of
 from channels.wechat.settings import Settings
 from conversation.errors import ChannelMisconfigured, TransientFailure, Unknown
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.ports.channel import Tools
 
 EARLY = timedelta(minutes=5)

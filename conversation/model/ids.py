@@ -1,17 +1,10 @@
-"""Ids: UUIDv7 as text, so that they sort by the time they were made; and references that a person can read out."""
+"""What ids say: the time they were made, and a reference that a person can read out. `conversation.id_generator` makes them."""
 
 from datetime import UTC, datetime, timedelta
-
-from uuid_utils import uuid7
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-
-
-def new_id() -> str:
-    """A new id."""
-    return str(uuid7())
 
 
 def first_id(at: datetime) -> str:

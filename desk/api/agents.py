@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model.events import EventType, Hint, NewEvent, Topic
-from conversation.model.ids import new_id
 from conversation.model.people import DEFAULT_CAPACITY, Agent, Presence, Role, WorkKind
 from conversation.ports.storage import Work
 from desk.http.authentication import Who

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import Hint, Topic
-from conversation.model.ids import new_id
 from conversation.ports.storage.conversations import ConversationFilter
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import Message
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem

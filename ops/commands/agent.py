@@ -8,7 +8,7 @@ from dataclasses import replace
 from getpass import getpass
 
 from conversation.errors import HuntgroupError, NotFound
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import DEFAULT_CAPACITY, Agent, Role
 from desk.http.passwords import hash_password
 from desk.http.tokens import new_token

@@ -7,7 +7,7 @@ import sys
 from datetime import timedelta
 
 from conversation.errors import Conflict
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import MessageReceived
 from conversation.model.people import DEFAULT_CAPACITY, Agent, Identity, Role, WorkKind
 from conversation.ports.storage import Storage

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
-from conversation.model.ids import new_id
 from conversation.ports.storage.classifiers import StoredModel
 from ops.cli.database_session import run_on_store
 from ops.configuration.settings import Settings, parse_rules

@@ -6,9 +6,10 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.decision import Decision, Facts
-from conversation.model.ids import new_id, reference_of
+from conversation.model.ids import reference_of
 from conversation.model.message import Direction, MessageReceived
 from conversation.model.people import Customer, Identity, WorkKind
 from conversation.ports.channel import Can
@@ -100,7 +101,7 @@ class Trial:
 
     def _turn(self, said: Said, customer: Customer, conversations: dict[str, Conversation]) -> tuple[Turn, Customer]:
         event = self._event(said)
-        batch = Batch(self._rulebook, cans=self._cans, now=said.at, on_duty=self._on_duty(said))
+        batch = Batch(self._rulebook, cans=self._cans, now=said.at, new_id=new_id, on_duty=self._on_duty(said))
         newest = sorted(conversations.values(), key=lambda c: c.last_inbound_at or c.updated_at, reverse=True)
         sender = replace(event.sender, id=f"identity-{said.sender}", customer=customer.id)
         known = Known(identity=sender, customer=customer, conversations=tuple(newest))

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from conversation.model.choices import with_choices
 from conversation.model.conversation import Conversation
 from conversation.model.decision import Decision
-from conversation.model.ids import new_id
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow
 from conversation.model.people import Customer, Identity
@@ -118,10 +117,12 @@ def title_of(title: Mapping[str, str], tongues: Sequence[str], name: str) -> str
     return next((title[one] for one in tongues if one in title), "") or next(iter(title.values()), name)
 
 
-def system_message(text: str, conversation: Conversation, *, channel: str, identity: str, now: datetime) -> Message:
+def system_message(
+    text: str, conversation: Conversation, *, identifier: str, channel: str, identity: str, now: datetime
+) -> Message:
     """A message said by the house, numbered as the last of its conversation."""
     return Message(
-        id=new_id(),
+        id=identifier,
         conversation=conversation.id,
         seq=conversation.last_seq,
         direction=Direction.OUT,
@@ -144,7 +145,13 @@ class Answered(TypedDict, total=False):
 
 
 def row_for(
-    message: Message, conversation: Conversation, to: Identity, *, now: datetime, **answered: Unpack[Answered]
+    message: Message,
+    conversation: Conversation,
+    to: Identity,
+    *,
+    identifier: str,
+    now: datetime,
+    **answered: Unpack[Answered],
 ) -> OutboxRow:
     """The outbox row that carries a message out."""
     outbound = OutboundMessage(
@@ -165,7 +172,7 @@ def row_for(
         **answered,
     )
     return OutboxRow(
-        id=new_id(),
+        id=identifier,
         effect=Effect.MESSAGE,
         target=to.channel,
         created_at=now,
@@ -188,7 +195,9 @@ def with_subject(attributes: Mapping[str, object], subject: str | None) -> Mappi
     return {**attributes, LAST_SUBJECT: subject}
 
 
-def webhook_row(name: str, kind: str, conversation: Conversation, *, now: datetime, **data: object) -> OutboxRow:
+def webhook_row(
+    name: str, kind: str, conversation: Conversation, *, identifier: str, now: datetime, **data: object
+) -> OutboxRow:
     """A signed call to an operator's own address."""
     payload = {
         "type": kind,
@@ -202,7 +211,7 @@ def webhook_row(name: str, kind: str, conversation: Conversation, *, now: dateti
         **data,
     }
     return OutboxRow(
-        id=new_id(),
+        id=identifier,
         effect=Effect.WEBHOOK,
         target=name,
         created_at=now,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from conversation.model.conversation import Conversation, State
-from conversation.model.ids import new_id, reference_of
+from conversation.model.ids import reference_of
 from conversation.model.message import Author, AuthorKind, Direction, Message, MessageEchoed, Status
 from conversation.model.people import WorkKind
 from conversation.ports.storage.intake import Known
@@ -21,9 +21,10 @@ def answered(conversations: Sequence[Conversation], event: MessageEchoed, now: d
     return replace(before, owner_wrote_at=at, due=None, updated_at=now, last_seq=before.last_seq + 1)
 
 
-def opened(event: MessageEchoed, known: Known, *, queue: str, work: WorkKind, now: datetime) -> Conversation:
+def opened(
+    event: MessageEchoed, known: Known, *, identifier: str, queue: str, work: WorkKind, now: datetime
+) -> Conversation:
     """A conversation that somebody began elsewhere: nobody waits in it, so that it is closed until the customer answers."""
-    identifier = new_id()
     return Conversation(
         id=identifier,
         reference=reference_of(identifier),
@@ -42,10 +43,10 @@ def opened(event: MessageEchoed, known: Known, *, queue: str, work: WorkKind, no
     )
 
 
-def said(event: MessageEchoed, known: Known, conversation: Conversation, now: datetime) -> Message:
+def said(event: MessageEchoed, known: Known, conversation: Conversation, *, identifier: str, now: datetime) -> Message:
     """An outbound message of an agent who is none of ours."""
     return Message(
-        id=new_id(),
+        id=identifier,
         conversation=conversation.id,
         seq=conversation.last_seq,
         direction=Direction.OUT,

@@ -1,6 +1,6 @@
 """One batch while it is decided: later arrivals see what earlier ones did. Pure; the intake reads before and writes after."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from conversation.model.conversation import PAGE, Conversation, State
 from conversation.model.decision import Decision, Facts, Joining, StoredDecision, Understood
 from conversation.model.edits_and_reactions import files_come_late
 from conversation.model.events import EventType
-from conversation.model.ids import new_id, reference_of
+from conversation.model.ids import reference_of
 from conversation.model.message import (
     Attachment,
     Author,
@@ -55,7 +55,8 @@ class Admitted:
 class Batch:
     """Collects what is to be written. `cans` says what each channel account can do; one that is not named cannot send.
 
-    `left` says how many automatic answers may still go to unproven senders, by kind of channel, where that is known.
+    `left` says how many automatic answers may still go to unproven senders, by kind of channel, where that is known. `new_id` gives an id
+    that was never given before.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Batch:
         *,
         cans: Mapping[str, Can],
         now: datetime,
+        new_id: Callable[[], str],
         on_duty: frozenset[tuple[str, str]] | None = None,
         positions: Mapping[str, int | None] | None = None,
         left: Mapping[str, int] | None = None,
@@ -72,6 +74,7 @@ class Batch:
         self._rulebook = rulebook
         self._cans = cans
         self._now = now
+        self._new_id = new_id
         self._on_duty = on_duty
         self._stored: dict[tuple[str, str], Message] = {}
         self._customers: dict[str, Customer] = {}  # changed or new, as they are now
@@ -181,13 +184,13 @@ class Batch:
         conversation = echo.answered(conversations, event, self._now)
         if conversation is None:
             queue, work = self._rulebook.fallback, self._work(event.channel)
-            conversation = echo.opened(event, known, queue=queue, work=work, now=self._now)
+            conversation = echo.opened(event, known, identifier=self._new_id(), queue=queue, work=work, now=self._now)
             self._put(conversation, before=None)
             self._writes.events.append(announce.told(EventType.CREATED, conversation))
         else:
             before = next(one for one in conversations if one.id == conversation.id)
             self._put(conversation, before=before)
-        message = echo.said(event, known, conversation, self._now)
+        message = echo.said(event, known, conversation, identifier=self._new_id(), now=self._now)
         self._stored[(event.channel, event.external_id)] = message
         self._add(message)
         return Admitted(message=message, duplicate=False, queue=conversation.queue)
@@ -228,7 +231,7 @@ class Batch:
         return self._join(found, event, known, decision)
 
     def _open(self, event: MessageReceived, known: Known, decision: Decision) -> Conversation:
-        identifier = new_id()
+        identifier = self._new_id()
         conversation = Conversation(
             id=identifier,
             reference=reference_of(identifier),
@@ -328,7 +331,7 @@ class Batch:
 
     def _append(self, event: MessageReceived, identity: Identity, conversation: Conversation) -> Message:
         message = Message(
-            id=new_id(),
+            id=self._new_id(),
             conversation=conversation.id,
             seq=conversation.last_seq,
             direction=Direction.IN,
@@ -408,7 +411,9 @@ class Batch:
     ) -> Conversation:
         latest = replace(conversation, last_seq=conversation.last_seq + 1, said=_with(conversation.said, name))
         self._latest[conversation.id] = latest
-        message = automatic.system_message(text, latest, channel=event.channel, identity=to.id, now=self._now)
+        message = automatic.system_message(
+            text, latest, identifier=self._new_id(), channel=event.channel, identity=to.id, now=self._now
+        )
         if (why := self._why_held(event)) is not None:
             self._held += 1
             self._add(replace(message, status=Status.SUPPRESSED, error=why))
@@ -419,6 +424,7 @@ class Batch:
             message,
             latest,
             to,
+            identifier=self._new_id(),
             now=self._now,
             reply_to=event.external_id,
             references=event.references,
@@ -442,7 +448,7 @@ class Batch:
     def _keep_decision(self, facts: Facts, decision: Decision, message: Message) -> None:
         conversation = self._latest[message.conversation]
         stored = StoredDecision(
-            id=new_id(),
+            id=self._new_id(),
             conversation=message.conversation,
             message=message.id,
             at=self._now,
@@ -452,7 +458,13 @@ class Batch:
         self._writes.decisions.append(stored)
         for name in decision.webhooks:
             row = automatic.webhook_row(
-                name, "rule.matched", conversation, now=self._now, message=message.id, rules=list(decision.rules)
+                name,
+                "rule.matched",
+                conversation,
+                identifier=self._new_id(),
+                now=self._now,
+                message=message.id,
+                rules=list(decision.rules),
             )
             self._writes.outbox.append(row)
 

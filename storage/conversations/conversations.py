@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from conversation.errors import Conflict, NotFound
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.ports.storage.conversations import ConversationFilter
 from storage.agents.load import holding, remember_turns, shift
 from storage.codecs.rows import Values, conversation_of, conversation_values

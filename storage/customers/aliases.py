@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, case, func, insert, select, update
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import Identity
 from storage.database.bulk_sql import STATEMENTS, Insert, pairs
 from storage.schema.tables import audit, conversations, customers, identities, identity_aliases

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.model.people import Customer, Identity
 from storage.codecs.rows import customer_of, customer_values, identity_of, identity_values
 from storage.customers.reply_windows import closing

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection, update
 
 from conversation.errors import Conflict, Refused
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
 from conversation.model.edits_and_reactions import Afterwards
-from conversation.model.ids import new_id
 from conversation.model.message import (
     ContactChanged,
     DeliveryReported,

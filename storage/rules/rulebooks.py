@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, select, text, update
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.ports.storage.rulebooks import Revision
 from storage.codecs.rows import revision_of
 from storage.database.run import Run

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
-from conversation.model.ids import new_id
 from storage.signals.mailbox import Mailbox, Mailboxes
 
 log = logging.getLogger(__name__)

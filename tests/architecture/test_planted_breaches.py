@@ -22,6 +22,7 @@ PLANTED = [
     ("router/wording/next_opening.py", "import asyncio", PURE),
     ("router/decision/decide.py", "import asyncio", PURE),
     ("router/policy/echoes.py", "import asyncio", PURE),
+    ("router/policy/permissions.py", "from conversation.id_generator import new_id", PURE),
     ("router/policy/overflow.py", "from router.flows.transaction_retry import retried", PURE),
     ("router/decision/facts.py", "from router.flows.active_rules import RulesInForce", ROUTER),
     ("router/rules/conditions.py", "from router.policy.overflow import Wait", ROUTER),

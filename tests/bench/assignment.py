@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from conversation.errors import Conflict, StoreUnavailable
+from conversation.id_generator import new_id
 from conversation.model import conversation as thread
-from conversation.model.ids import new_id
 from conversation.model.people import Agent, Presence, Role, WorkKind
 from conversation.ports.storage.distribution import Asked, Offer
 from ops.system_clock import SystemClock

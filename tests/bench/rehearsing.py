@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import insert, select
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from ops.commands.rehearse import rehearse
 from ops.configuration.settings import Settings, load
 from ops.system_clock import SystemClock

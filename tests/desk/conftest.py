@@ -12,9 +12,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.supervisor import AccountHealth, Health
 from conversation.errors import MalformedPayload, SignatureRejected
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
 from conversation.model.decision import StoredDecision
-from conversation.model.ids import new_id
 from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Agent, Identity, WorkKind

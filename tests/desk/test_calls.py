@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from conversation.id_generator import new_id
 from conversation.model.callback import Callback, CallState, Plan
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.model.people import Agent, WorkKind
 from tests.desk.conftest import Account, House
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import FAILED_CALLS
-from conversation.model.ids import new_id
 from conversation.model.outbound import Effect, OutboxRow
 from conversation.model.people import Role
 from router.policy import auto_reply as automatic
@@ -39,7 +39,9 @@ async def test_leads_see_which_calls_nobody_has_acknowledged(house: House) -> No
 async def test_a_call_that_expired_is_listed_and_stands_on_its_conversation(house: House) -> None:
     lead, conversation = await house.hire("Lead", role=Role.LEAD), await house.talk()
     now = house.clock.now()
-    row = automatic.webhook_row("duty", "rule.matched", conversation, now=now - timedelta(minutes=20))
+    row = automatic.webhook_row(
+        "duty", "rule.matched", conversation, identifier=new_id(), now=now - timedelta(minutes=20)
+    )
     async with house.store.begin("test") as work:
         await work.outbox.add(row, at=now)
         (call,) = await work.outbox.expired_calls(now, 10)

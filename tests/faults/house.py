@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from ops.commands.serve import Options, serve
 from ops.composition.application import Parts

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from conversation.id_generator import new_id
 from conversation.model.callback import Plan
 from conversation.model.conversation import Conversation
 from conversation.model.events import Event, EventType
-from conversation.model.ids import new_id
 from conversation.model.message import Accepted, Message, MessageReceived
 from conversation.model.outbound import OutboundMessage, OutboxRow, Receipt
 from conversation.model.people import Agent, Identity, Presence, Role, WorkKind

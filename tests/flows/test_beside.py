@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import State
 from conversation.model.events import EventType
-from conversation.model.ids import new_id
 from conversation.model.message import (
     AuthorKind,
     ContactChanged,

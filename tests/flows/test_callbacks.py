@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from conversation.errors import Conflict
+from conversation.id_generator import new_id
 from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.model.conversation import Priority, State
-from conversation.model.ids import new_id
 from conversation.model.message import CallbackRequested, Direction
 from conversation.model.people import Agent, Identity, WorkKind
 from router.flows.callbacks.customer_service import CustomerCalls

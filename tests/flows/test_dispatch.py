@@ -15,8 +15,8 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
+from conversation.id_generator import new_id
 from conversation.model.events import EventType
-from conversation.model.ids import new_id
 from conversation.model.message import DeliveryReported, Message, Status
 from conversation.model.outbound import Effect, OutboxRow
 from conversation.model.people import Agent, WorkKind

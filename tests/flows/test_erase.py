@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, insert, select
 
 from conversation.errors import Conflict, NotFound
+from conversation.id_generator import new_id
 from conversation.model.callback import CallRefused, CallState, CallWish, Outcome, Standing
 from conversation.model.conversation import State
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
 from conversation.model.people import Identity
 from conversation.model.verification_code import CodeSent

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import PermanentFailure, TransientFailure
+from conversation.id_generator import new_id
 from conversation.model.conversation import FAILED_CALLS
 from conversation.model.events import EventType
 from router.policy import auto_reply as automatic
@@ -20,7 +21,7 @@ async def page(stage: Stage) -> str:
     accepted = await stage.write(TEXT)
     conversation = await stage.conversation(accepted.conversation)
     async with stage.storage.begin("test") as work:
-        row = automatic.webhook_row("duty", "rule.matched", conversation, now=stage.clock.now())
+        row = automatic.webhook_row("duty", "rule.matched", conversation, identifier=new_id(), now=stage.clock.now())
         await work.outbox.add(row, at=stage.clock.now())
     return conversation.id
 

@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from conversation.errors import PermanentFailure, RateLimited, TransientFailure
+from conversation.id_generator import new_id
 from conversation.model.events import EventType
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment, MessageRetracted
 from conversation.model.people import Identity
 from conversation.ports.channel import Channel, Fetched, Http

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from conversation.errors import TransientFailure
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import MessageReceived
 from conversation.model.outbound import Effect, OutboxRow, OutboxState
 from router.flows.intake.sanitize import KEY_LIMIT, TEXT_LIMIT, clean, clean_key, clean_text

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from conversation.errors import Conflict
+from conversation.id_generator import new_id
 from conversation.model.events import EventType
-from conversation.model.ids import new_id
 from conversation.model.message import Accepted, ContactChanged, Message, Status
 from conversation.model.people import Agent, WorkKind
 from conversation.ports.channel import Can

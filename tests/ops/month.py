@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import State
 from conversation.model.message import MessageReceived
 from conversation.model.people import Identity
@@ -90,7 +91,7 @@ class Month:
         duty = frozenset({("safety", "en"), ("general", "zh")}) if number % 3 else None
         async with store.begin("month") as work:
             known = await work.intake.load(events, reopen_since=now - rulebook.reopen_within, now=now)
-            batch = Batch(rulebook, cans={}, now=now, on_duty=duty)
+            batch = Batch(rulebook, cans={}, now=now, new_id=new_id, on_duty=duty)
             for event, who in zip(events, known, strict=True):
                 batch.admit(event, who, understand(event.text, rulebook, self.detector))
             writes = batch.writes()

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import Agent, Presence
 from ops.rule_analysis.candidates import candidates
 from ops.rule_analysis.dry_run import Trial

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model.message import MessageReceived
 from conversation.model.people import Identity
 from ops.configuration.settings import Settings, load, parse_rules
@@ -33,7 +34,7 @@ async def arrived(store: Store, clock: FakeClock, settings: Settings, text: str)
         )
         rulebook = parse_rules(settings.source, settings.hints, revision=revision.id)
         (known,) = await work.intake.load([event], reopen_since=clock.now() - timedelta(days=3), now=clock.now())
-        batch = Batch(rulebook, cans={}, now=clock.now())
+        batch = Batch(rulebook, cans={}, now=clock.now(), new_id=new_id)
         batch.admit(event, known, understand(text, rulebook, load_detector(rulebook.languages)))
         writes = batch.writes()
         await work.intake.store(writes, now=clock.now())

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from conversation.errors import StoreUnavailable
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import Attachment
 from conversation.model.people import Identity
 from conversation.ports.storage.attachments import StoredAttachment

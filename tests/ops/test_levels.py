@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from channels.supervisor import AccountHealth, Health
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import Agent, Presence
 from ops.observability.gauges import LATE, Levels
 from ops.observability.metrics import Meters

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.outbound import Effect, OutboxRow
 from ops.__main__ import main
 from storage.signals.local import LocalSignals

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import CallbackRequested
 from conversation.model.people import Identity
 from conversation.model.verification_code import LIFE, TRIES, PendingCall, digest

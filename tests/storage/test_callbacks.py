@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from conversation.errors import Conflict, NotFound
+from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model.callback import Attempt, Callback, CallState, Hands, Outcome
-from conversation.model.ids import new_id
 from storage.store import Store
 from tests.storage.makers import NOW
 

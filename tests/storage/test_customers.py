@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from conversation.errors import NotFound
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.people import Customer, Identity
 from storage.store import Store
 from tests.storage.makers import NOW, meet

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import insert, update
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.decision import Decision, Facts, Joining, Matter, StoredDecision
-from conversation.model.ids import new_id
 from conversation.model.message import Message
 from storage.codecs.decisions import decision_values
 from storage.schema.tables import decisions, messages

@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from conversation.id_generator import new_id
 from conversation.model.callback import CallState
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType, NewEvent
-from conversation.model.ids import first_id, new_id
+from conversation.model.ids import first_id
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import WorkKind
 from conversation.ports.storage.figures import Counts, Window

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from conversation.errors import NotFound
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.message import Direction
 from conversation.ports.storage.classifiers import Relabel, StoredModel
 from storage.codecs.rows import message_values

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from conversation.model.ids import new_id
+from conversation.id_generator import new_id
 from conversation.model.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow, OutboxState, Quoted
 from conversation.model.people import Identity
 from storage.store import Store

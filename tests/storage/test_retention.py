@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
 from conversation.errors import NotFound, Refused
+from conversation.id_generator import new_id
 from conversation.model.events import EventType, NewEvent
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment, DeliveryReported, MessageRetracted, Status
 from conversation.model.outbound import Effect, OutboxRow, OutboxState
 from conversation.model.people import Agent, Role

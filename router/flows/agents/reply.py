@@ -7,10 +7,10 @@ from datetime import timedelta
 from hashlib import sha256
 
 from conversation.errors import AttachmentGone, Conflict, NotFound
+from conversation.id_generator import new_id
 from conversation.model import conversation as thread
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType, Hint, Topic
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment, Author, AuthorKind, Direction, Message, Status
 from conversation.model.outbound import OutboxState
 from conversation.model.people import Agent, Identity
@@ -222,6 +222,7 @@ class Replies(Moves):
             message,
             conversation,
             to,
+            identifier=new_id(),
             now=now,
             reply_to=reply_to,
             references=before,

@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from conversation.errors import Conflict, NotFound
+from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Attempt, Callback, CallRefused, Outcome, Slot
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
-from conversation.model.ids import new_id
 from conversation.model.people import Agent
 from conversation.ports.channel import Can, Clock, Signals
 from conversation.ports.storage import Storage, Work

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import LIFE, CodeSent
 from conversation.ports.channel import Clock, Inbox

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 
+from conversation.id_generator import new_id
 from conversation.model.callback import Callback
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import Agent
 from conversation.ports.storage import Work
@@ -75,10 +75,12 @@ async def say(
     if to is None:
         return False
     text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
-    draft = automatic.system_message(text, conversation, channel=to.channel, identity=to.id, now=now)
+    draft = automatic.system_message(
+        text, conversation, identifier=new_id(), channel=to.channel, identity=to.id, now=now
+    )
     feed = cans[to.channel].feed
     message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=feed)
     await work.events.add([announce.said(message, conversation)], now=now)
-    await work.outbox.add(automatic.row_for(message, conversation, to, now=now), at=now)
+    await work.outbox.add(automatic.row_for(message, conversation, to, identifier=new_id(), now=now), at=now)
     work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
     return True

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model import verification_code as call_codes
 from conversation.model.callback import CallRefused, Plan
 from conversation.model.conversation import Conversation
-from conversation.model.ids import new_id
 from conversation.model.message import CallbackRequested
 from conversation.model.outbound import Effect, OutboundMessage, OutboxRow
 from conversation.model.people import Identity

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from conversation.errors import NotFound, Refused
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import Hint, Topic
-from conversation.model.ids import new_id
 from conversation.model.message import Attachment, Message
 from conversation.model.people import Customer, Identity
 from conversation.ports.channel import Blobs, Can, Clock, Signals

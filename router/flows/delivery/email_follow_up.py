@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from conversation.errors import NotFound, StoreError, StoreUnavailable
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
 from conversation.model.email_address import folded
-from conversation.model.ids import new_id
 from conversation.model.message import Direction, Message, Status
 from conversation.model.outbound import Quoted
 from conversation.model.people import Customer, Identity, public_name
@@ -144,7 +144,7 @@ class FollowUps:
         draft = _mail_of(said, to, now)
         message, _ = await work.messages.add(draft, body_hash=draft.id, feed=False)
         quoted = await _quoted(work, said[0], visitor) if visitor.verified else ()
-        row = automatic.row_for(message, conversation, to, now=now)
+        row = automatic.row_for(message, conversation, to, identifier=new_id(), now=now)
         outbound = replace(row.message, missed=True, quoted=quoted) if row.message is not None else None
         await work.outbox.add(replace(row, message=outbound), at=now)
         await work.events.add([announce.said(message, conversation)], now=now)

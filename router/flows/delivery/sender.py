@@ -9,9 +9,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from conversation.errors import Conflict, StoreError, StoreUnavailable, Unknown
+from conversation.id_generator import new_id
 from conversation.model.credential_retry import pause_after
 from conversation.model.events import Topic
-from conversation.model.ids import new_id
 from conversation.model.message import Message, Status
 from conversation.model.outbound import Effect, OutboxRow, OutboxState
 from conversation.model.people import public_name

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from conversation.errors import StoreError
+from conversation.id_generator import new_id
 from conversation.model import conversation as thread
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType, NewEvent
@@ -197,7 +198,7 @@ class Ticker:
     async def _page(self, work: Work, conversation: Conversation, webhooks: Sequence[str], now: datetime) -> None:
         """A signed call for each, once for each wait; the outbox retries it until acknowledged."""
         for webhook in webhooks:
-            row = automatic.webhook_row(webhook, "conversation.unanswered", conversation, now=now)
+            row = automatic.webhook_row(webhook, "conversation.unanswered", conversation, identifier=new_id(), now=now)
             await work.outbox.add(row, at=now)
             told = {"conversation": conversation.id, "queue": conversation.queue, "webhook": webhook}
             log.warning("paged", extra=told)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from conversation.errors import AttachmentGone, Conflict, Overloaded, Refused, StoreUnavailable
+from conversation.id_generator import new_id
 from conversation.model.decision import StoredDecision
-from conversation.model.ids import new_id
 from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from conversation.model.people import Identity
 from conversation.ports.channel import Can, Clock

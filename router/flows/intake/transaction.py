@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from conversation.id_generator import new_id
 from conversation.model.conversation import State
 from conversation.model.decision import StoredDecision, Understood
 from conversation.model.events import Hint, Topic
@@ -167,8 +168,15 @@ class Flush:
         positions = await self._positions(work, known, understood) if STATUS_REPLY in rulebook.replies else None
 
         def decided(left: Mapping[str, int]) -> tuple[Batch, list[Admitted]]:
-            cans = self._context.cans
-            batch = Batch(rulebook, cans=cans, now=self._now, on_duty=on_duty, positions=positions, left=left)
+            batch = Batch(
+                rulebook,
+                cans=self._context.cans,
+                now=self._now,
+                new_id=new_id,
+                on_duty=on_duty,
+                positions=positions,
+                left=left,
+            )
             together = zip(messages, known, understood, strict=True)
             return batch, [self._admit(batch, *told, sender, meaning) for told, sender, meaning in together]
 

@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from conversation.errors import NotFound
+from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
-from conversation.model.ids import new_id
 from conversation.ports.storage import Work
 from conversation.ports.storage.hours_overrides import Override
 from router.hours.calendars import Calendars

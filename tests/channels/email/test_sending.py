@@ -12,6 +12,7 @@ from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.credentials import Password
 from channels.email.smtp import Mailer, Patience
+from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation
 from conversation.model.message import Message, Status
 from conversation.model.outbound import OutboxRow, OutboxState
@@ -76,7 +77,7 @@ class Sending:
 
 
 def _row(said: Message, where: Conversation, to: Identity, clock: FakeClock) -> OutboxRow:
-    return automatic.row_for(said, where, to, now=clock.now())
+    return automatic.row_for(said, where, to, identifier=new_id(), now=clock.now())
 
 
 def ids(server: ScriptedSmtp) -> set[str]:
