@@ -1,1 +1,1 @@
-"""Alembic migrations, numbered; they see `storage.schema.tables` only."""
+"""Alembic migrations, numbered; they see `storage.schema` only."""

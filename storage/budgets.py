@@ -7,7 +7,7 @@ from sqlalchemy import Connection, case, update
 
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import counters
+from storage.schema.events import counters
 
 _PREFIX = "budget:"
 _A_DAY = 10**9  # above any budget: the digits below it count, those above it are the day

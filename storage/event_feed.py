@@ -8,7 +8,8 @@ from sqlalchemy import Connection, RowMapping, TextClause, select, text
 from conversation.model.events import Event, EventType, NewEvent
 from storage.database.bulk_sql import to_json
 from storage.database.run import Run
-from storage.schema.tables import counters, events, to_micros
+from storage.schema.events import counters, events
+from storage.schema.types import to_micros
 
 _BUMP = text("UPDATE counters SET value = value + :n WHERE name = 'feed' RETURNING value")
 _INSERT_SQLITE = (

@@ -6,7 +6,8 @@ from sqlalchemy import Connection, and_, case, or_, update
 
 from storage.database.run import Run
 from storage.database.upsert import Now, insert_into, instant, span_micros
-from storage.schema.tables import EPOCH, leases
+from storage.schema.events import leases
+from storage.schema.types import EPOCH
 
 
 def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str, span: timedelta) -> int | None:

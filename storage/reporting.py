@@ -22,17 +22,12 @@ from conversation.model.ids import first_id
 from conversation.ports.storage.figures import Calls, Corrected, Counts, Lived, Seen, Unanswered, Waiting, Window
 from storage.codecs.decisions import decision_from_text
 from storage.database.run import Run
-from storage.schema.tables import (
-    callback_attempts,
-    callbacks,
-    conversations,
-    decisions,
-    events,
-    messages,
-    outbox,
-    quarantine,
-    relabels,
-)
+from storage.schema.callbacks import callback_attempts, callbacks
+from storage.schema.conversations import conversations, decisions, relabels
+from storage.schema.delivery import outbox
+from storage.schema.events import events
+from storage.schema.intake import quarantine
+from storage.schema.messages import messages
 
 _SLACK = timedelta(hours=1)  # an id is made a little before the instant that is written beside it
 _LOST = ("failed", "uncertain", "suppressed")

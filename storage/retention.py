@@ -8,7 +8,7 @@ from sqlalchemy import Connection, TextClause, text
 from conversation.model.ids import first_id
 from conversation.ports.storage.retention import Keep
 from storage.database.run import Run
-from storage.schema.tables import to_micros
+from storage.schema.types import to_micros
 
 EARLY_REPORTS = timedelta(days=7)
 _TOKENS = timedelta(days=1)

@@ -13,7 +13,7 @@ from storage.agents.presence import duty, lapse, on_duty, set_presence
 from storage.codecs.rows import Values, agent_of
 from storage.database.run import Run
 from storage.database.upsert import Now, ask_instant, insert_into
-from storage.schema.tables import (
+from storage.schema.agents import (
     agent_languages,
     agent_load,
     agent_presence,
@@ -21,8 +21,8 @@ from storage.schema.tables import (
     agent_skills,
     agent_tokens,
     agents,
-    counters,
 )
+from storage.schema.events import counters
 
 Rows = dict[str, list[tuple[str, int]]]
 _REVISION = select(counters.c.value).where(counters.c.name == "agents")

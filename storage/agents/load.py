@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, update
 from conversation.errors import Conflict, Refused
 from conversation.model.conversation import Conversation, State
 from conversation.model.people import WorkKind
-from storage.schema.tables import agent_load, agents
+from storage.schema.agents import agent_load, agents
 
 Holding = tuple[str, WorkKind]
 

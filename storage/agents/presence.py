@@ -9,7 +9,7 @@ from conversation.model.people import Agent, Presence
 from conversation.ports.storage.agents import OnDuty, QueueNeeds
 from storage.codecs.rows import on_duty_of
 from storage.database.upsert import insert_into
-from storage.schema.tables import agent_presence
+from storage.schema.agents import agent_presence
 
 
 def set_presence(

@@ -13,7 +13,8 @@ from conversation.ports.storage.callbacks import BlockedNumber
 from storage.callbacks import slots as callback_slots
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import callback_attempts, callbacks, conversations, do_not_call
+from storage.schema.callbacks import callback_attempts, callbacks, do_not_call
+from storage.schema.conversations import conversations
 
 _row = callbacks.c
 _try = callback_attempts.c

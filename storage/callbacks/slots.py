@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or
 from conversation.model.callback import Hands, fits
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import callback_bookings, callback_slots
+from storage.schema.callbacks import callback_bookings, callback_slots
 
 _slot = callback_slots.c
 _booked = callback_bookings.c

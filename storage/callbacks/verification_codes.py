@@ -12,7 +12,7 @@ from conversation.model.verification_code import TRIES, WITHIN, PendingCall
 from storage.database.bulk_sql import POSTGRESQL
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import call_codes
+from storage.schema.callbacks import call_codes
 
 _row = call_codes.c
 _INSTANTS = ("received_at", "slot")

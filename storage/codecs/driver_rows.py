@@ -9,7 +9,7 @@ from typing import Any
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.people import Customer, Identity, WorkKind
 from storage.database.bulk_sql import from_json
-from storage.schema.tables import from_micros
+from storage.schema.types import from_micros
 
 _STATES = {state.value: state for state in State}
 _KINDS = {kind.value: kind for kind in WorkKind}

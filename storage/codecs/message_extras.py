@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from conversation.model.message import Message, Reaction
-from storage.schema.tables import from_micros, to_micros
+from storage.schema.types import from_micros, to_micros
 
 Values = dict[str, Any]
 _TEXTS = ("reply_to", "album", "unsupported", "raw", "doubt", "template", "first_text")

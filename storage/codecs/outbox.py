@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 from conversation.model.outbound import Effect, OutboundMessage, OutboxRow, Quoted
 from conversation.model.people import Identity
 from storage.codecs.rows import Values, attachment_from, attachment_to
-from storage.schema.tables import from_micros, to_micros
+from storage.schema.types import from_micros, to_micros
 
 _MADE = (
     "to",

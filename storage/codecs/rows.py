@@ -18,7 +18,7 @@ from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.rulebooks import Revision
 from conversation.ports.storage.visitor_sessions import StoredSession
 from storage.codecs.message_extras import marks_of, with_marks
-from storage.schema.tables import to_micros
+from storage.schema.types import to_micros
 
 Fields = RowMapping | Mapping[str, Any]
 Values = dict[str, Any]

@@ -14,7 +14,9 @@ from storage.codecs.rows import Values, conversation_of, conversation_values
 from storage.conversations import listing
 from storage.database.run import Run
 from storage.database.upsert import insert_into, later_of
-from storage.schema.tables import conversation_reads, conversations, customers, messages, relabels
+from storage.schema.conversations import conversation_reads, conversations, relabels
+from storage.schema.customers import customers
+from storage.schema.messages import messages
 
 # numbers are given by the store, an id and a birth do not change
 _NEVER_MOVED = frozenset({"id", "reference", "created_at", "last_seq"})

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, func, select
 from conversation.model.decision import StoredDecision
 from storage.codecs.decisions import decision_of
 from storage.database.run import Run
-from storage.schema.tables import decisions, messages
+from storage.schema.conversations import decisions
+from storage.schema.messages import messages
 
 _ROW = decisions.c
 # outer: a decision outlives its message's text

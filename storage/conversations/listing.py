@@ -11,7 +11,10 @@ from conversation.errors import Conflict
 from conversation.model.conversation import Conversation
 from conversation.ports.storage.conversations import ConversationFilter
 from storage.codecs.rows import conversation_of
-from storage.schema.tables import conversations, customers, from_micros, identities, messages, to_micros
+from storage.schema.conversations import conversations
+from storage.schema.customers import customers, identities
+from storage.schema.messages import messages
+from storage.schema.types import from_micros, to_micros
 
 _ROW = conversations.c
 _LONGEST_SEARCH = 200

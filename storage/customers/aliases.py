@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Select, case, func, insert, select, update
 from conversation.id_generator import new_id
 from conversation.model.people import Identity
 from storage.database.bulk_sql import STATEMENTS, Insert, pairs
-from storage.schema.tables import audit, conversations, customers, identities, identity_aliases
+from storage.schema.conversations import conversations
+from storage.schema.customers import customers, identities, identity_aliases
+from storage.schema.events import audit
 
 Key = tuple[str, str]  # (channel, address)
 _insert = Insert(identity_aliases, conflict="(channel, address) DO NOTHING")

@@ -11,7 +11,10 @@ from conversation.ports.storage.intake import NewsOfContacts
 from storage.codecs.outbox import outbox_row_of
 from storage.codecs.rows import conversation_of, message_of
 from storage.customers import aliases
-from storage.schema.tables import conversations, customers, identities, identity_aliases, messages, outbox
+from storage.schema.conversations import conversations
+from storage.schema.customers import customers, identities, identity_aliases
+from storage.schema.delivery import outbox
+from storage.schema.messages import messages
 
 BLOCKED = "blocked: the customer has blocked us"
 

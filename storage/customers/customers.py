@@ -14,7 +14,7 @@ from storage.codecs.rows import customer_of, customer_values, identity_of, ident
 from storage.customers.reply_windows import closing
 from storage.database.run import Run
 from storage.database.upsert import Now, ask_instant, insert_into
-from storage.schema.tables import customers, identities
+from storage.schema.customers import customers, identities
 
 
 def _find(c: Connection, ids: Sequence[str]) -> dict[str, Customer]:

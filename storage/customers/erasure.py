@@ -24,26 +24,12 @@ from sqlalchemy import (
 from conversation.errors import NotFound
 from conversation.ports.storage.erasure import Erased
 from storage.database.run import Run
-from storage.schema.tables import (
-    attachments,
-    call_codes,
-    callback_attempts,
-    callbacks,
-    conversations,
-    customers,
-    decisions,
-    early_marks,
-    fetches,
-    follow_ups,
-    identities,
-    identity_aliases,
-    messages,
-    outbox,
-    quarantine,
-    relabels,
-    visitor_sessions,
-    watermarks,
-)
+from storage.schema.callbacks import call_codes, callback_attempts, callbacks
+from storage.schema.conversations import conversations, decisions, relabels
+from storage.schema.customers import customers, identities, identity_aliases, visitor_sessions
+from storage.schema.delivery import follow_ups, outbox
+from storage.schema.intake import quarantine
+from storage.schema.messages import attachments, early_marks, fetches, messages, watermarks
 
 ERASED = "erased"  # why a message that had not left yet failed
 _SHORTEST = 5  # letters of an address that is looked for in what could not be read

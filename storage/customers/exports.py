@@ -8,21 +8,11 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Table, bindpara
 
 from conversation.ports.storage.exports import Record
 from storage.database.run import Run
-from storage.schema.tables import (
-    attachments,
-    callback_attempts,
-    callbacks,
-    conversations,
-    customers,
-    decisions,
-    do_not_call,
-    follow_ups,
-    identities,
-    identity_aliases,
-    messages,
-    relabels,
-    visitor_sessions,
-)
+from storage.schema.callbacks import callback_attempts, callbacks, do_not_call
+from storage.schema.conversations import conversations, decisions, relabels
+from storage.schema.customers import customers, identities, identity_aliases, visitor_sessions
+from storage.schema.delivery import follow_ups
+from storage.schema.messages import attachments, messages
 
 _CUSTOMER: BindParameter[str] = bindparam("customer")
 _ADDRESSES = select(identities.c.id).where(identities.c.customer_id == _CUSTOMER)

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, or_, select, update
 
 from conversation.model.conversation import Conversation
 from storage.codecs.rows import conversation_of
-from storage.schema.tables import conversations, identities
+from storage.schema.conversations import conversations
+from storage.schema.customers import identities
 
 
 def closing(c: Connection, now: datetime, until: datetime, limit: int) -> Sequence[Conversation]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, select
 from conversation.ports.storage.visitor_sessions import StoredSession
 from storage.codecs.rows import session_of
 from storage.database.run import Run
-from storage.schema.tables import visitor_sessions
+from storage.schema.customers import visitor_sessions
 
 
 def _add(c: Connection, session: StoredSession, digest: str, now: datetime) -> None:

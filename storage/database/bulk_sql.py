@@ -29,7 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import TextualSelect
 
 from conversation.errors import Refused
-from storage.schema.tables import Instant, Json, conversations, identities, messages, to_micros
+from storage.schema.conversations import conversations
+from storage.schema.customers import identities
+from storage.schema.messages import messages
+from storage.schema.types import Instant, Json, to_micros
 
 POSTGRESQL = "postgresql"
 Values = Mapping[str, Any]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import BigInteger, ColumnElement, Connection, Table, case, literal, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.schema.tables import Instant, from_micros, to_micros
+from storage.schema.types import Instant, from_micros, to_micros
 
 Now = Callable[[], datetime]
 _DATABASE_NOW = {

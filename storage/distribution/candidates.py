@@ -10,7 +10,7 @@ from conversation.model.people import Presence
 from conversation.ports.storage.distribution import Asked, Candidate
 from storage.agents.presence import primary
 from storage.database.bulk_sql import POSTGRESQL, Given
-from storage.schema.tables import from_micros, to_micros
+from storage.schema.types import from_micros, to_micros
 
 _MOST = 50  # more than a distributor's batch: one batch cannot fill all of them
 

@@ -13,7 +13,8 @@ from conversation.model.conversation import Conversation
 from conversation.ports.storage.distribution import Asked, Candidate, Offer
 from storage.database.bulk_sql import POSTGRESQL, Given, ids, to_json
 from storage.distribution import candidates
-from storage.schema.tables import agent_load, to_micros
+from storage.schema.agents import agent_load
+from storage.schema.types import to_micros
 
 _Load = tuple[str, str]  # agent, kind of work
 _NO_ROOM = (0, 0)

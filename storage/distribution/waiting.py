@@ -11,7 +11,9 @@ from conversation.ports.storage.distribution import Asked, Candidate, Need, Offe
 from storage.codecs.rows import conversation_of
 from storage.database.run import Run
 from storage.distribution import candidates, offers
-from storage.schema.tables import agent_presence, agents, conversations, from_micros
+from storage.schema.agents import agent_presence, agents
+from storage.schema.conversations import conversations
+from storage.schema.types import from_micros
 
 _ROW = conversations.c
 

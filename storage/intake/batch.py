@@ -34,7 +34,11 @@ from storage.messages import delivery_reports as reports
 from storage.messages import echoes
 from storage.messages import edits_and_reactions as afterwards
 from storage.messages.downloads import fetch_values
-from storage.schema.tables import conversations, customers, decisions, fetches, identities, messages, outbox, to_micros
+from storage.schema.conversations import conversations, decisions
+from storage.schema.customers import customers, identities
+from storage.schema.delivery import outbox
+from storage.schema.messages import fetches, messages
+from storage.schema.types import to_micros
 
 _Key = tuple[str, str]  # (channel, address) or (channel, external id)
 _People = dict[_Key, tuple[Identity, Customer]]

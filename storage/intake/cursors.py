@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from conversation.ports.channel import Clock
 from storage.database.bulk_sql import Insert
 from storage.database.run import Run
-from storage.schema.tables import cursors
+from storage.schema.intake import cursors
 
 _upsert = Insert(cursors, conflict="(channel) DO UPDATE SET cursor = excluded.cursor, at = excluded.at")
 

@@ -8,7 +8,7 @@ from conversation.errors import NotFound
 from conversation.ports.storage.quarantine import Quarantined
 from storage.database.bulk_sql import Insert
 from storage.database.run import Run
-from storage.schema.tables import quarantine
+from storage.schema.intake import quarantine
 
 _insert = Insert(
     quarantine,

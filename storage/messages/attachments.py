@@ -10,7 +10,7 @@ from conversation.ports.storage.attachments import StoredAttachment
 from storage.codecs.rows import Values, stored_attachment_of
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import attachments
+from storage.schema.messages import attachments
 
 
 def _values(stored: StoredAttachment) -> Values:

@@ -11,7 +11,8 @@ from storage.database.bulk_sql import STATEMENTS, Insert, Update, ids, pairs
 from storage.messages import read_up_to as watermark
 from storage.messages import split_messages as parts
 from storage.messages.edits_and_reactions import Key
-from storage.schema.tables import early_reports, messages, to_micros
+from storage.schema.messages import early_reports, messages
+from storage.schema.types import to_micros
 
 _update = Update(messages, ["status", "error"])
 # `failed` over `delivered` would lose the better news, `sent` over `failed` the worse

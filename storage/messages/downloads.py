@@ -11,7 +11,7 @@ from conversation.ports.storage.downloads import Fetch, in_message
 from storage.codecs.rows import Values, message_of, message_values
 from storage.database.run import Run
 from storage.messages.attachments import add_new
-from storage.schema.tables import fetches, messages
+from storage.schema.messages import fetches, messages
 
 
 def fetch_values(fetch: Fetch, *, now: datetime) -> Values:

@@ -11,7 +11,8 @@ from storage.codecs.outbox import message_from_json
 from storage.codecs.rows import message_of, message_values
 from storage.database.bulk_sql import Insert
 from storage.messages.edits_and_reactions import Key, named
-from storage.schema.tables import message_parts, messages, outbox
+from storage.schema.delivery import outbox
+from storage.schema.messages import message_parts, messages
 
 _insert_parts = Insert(message_parts, conflict="(channel, external_id) DO NOTHING")
 

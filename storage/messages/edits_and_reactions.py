@@ -11,7 +11,8 @@ from conversation.model.message import Message, MessageEdited, MessageReacted, M
 from conversation.model.people import Identity
 from storage.codecs.rows import message_of, message_values
 from storage.database.bulk_sql import STATEMENTS, Insert, Update, pairs
-from storage.schema.tables import attachments, early_marks, fetches, messages, quarantine
+from storage.schema.intake import quarantine
+from storage.schema.messages import attachments, early_marks, fetches, messages
 
 Key = tuple[str, str]  # (channel, external id)
 _update = Update(messages, ["text", "html", "attachments", "marks"])

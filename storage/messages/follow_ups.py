@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select, up
 from conversation.ports.storage.follow_ups import Awaited
 from storage.database.run import Run
 from storage.database.upsert import insert_into
-from storage.schema.tables import follow_ups
+from storage.schema.delivery import follow_ups
 
 _row = follow_ups.c
 

@@ -14,7 +14,9 @@ from storage.database.upsert import later_of
 from storage.messages import split_messages as parts
 from storage.messages.echoes import add_parts, disown
 from storage.messages.edits_and_reactions import named
-from storage.schema.tables import conversations, early_reports, identities, messages, watermarks
+from storage.schema.conversations import conversations
+from storage.schema.customers import identities
+from storage.schema.messages import early_reports, messages, watermarks
 
 _SEQ_MAX = 2**31 - 1  # what the column holds; a client may ask for anything
 

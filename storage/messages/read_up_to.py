@@ -9,7 +9,7 @@ from conversation.model.message import DeliveryReported, Message, Status, advanc
 from storage.codecs.rows import message_of, message_values
 from storage.customers import aliases
 from storage.database.bulk_sql import Insert, Update
-from storage.schema.tables import messages, watermarks
+from storage.schema.messages import messages, watermarks
 
 _update = Update(messages, ["status", "error"])
 _keep = Insert(

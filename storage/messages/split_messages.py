@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import Connection, select
 
 from conversation.model.message import LADDER, Message, Status
-from storage.schema.tables import early_reports, message_parts
+from storage.schema.messages import early_reports, message_parts
 
 _REPORTED = (Status.SENT, Status.DELIVERED, Status.READ)
 

@@ -18,7 +18,8 @@ from storage.database.bulk_sql import POSTGRESQL, Insert
 from storage.database.run import Run
 from storage.outbox import webhook_calls
 from storage.outbox.webhook_calls import NOT_EXPIRED
-from storage.schema.tables import from_micros, outbox, to_micros
+from storage.schema.delivery import outbox
+from storage.schema.types import from_micros, to_micros
 
 _UNSETTLED = ("queued", "sending", "uncertain", "parked")
 _COLUMNS = ", ".join(f"outbox.{column.name}" for column in outbox.columns)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tex
 
 from conversation.model.ids import first_id
 from conversation.model.outbound import CALL_EXPIRES, Effect, OutboxState, WebhookCall
-from storage.schema.tables import outbox
+from storage.schema.delivery import outbox
 
 _ROW = outbox.c
 _UNSETTLED = text("state IN ('queued', 'sending', 'uncertain', 'parked')")  # spelled as in the partial index

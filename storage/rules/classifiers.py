@@ -8,7 +8,9 @@ from conversation.errors import NotFound
 from conversation.ports.storage.classifiers import Relabel, StoredModel
 from storage.codecs.rows import Fields
 from storage.database.run import Run
-from storage.schema.tables import conversations, messages, models, relabels
+from storage.schema.conversations import conversations, relabels
+from storage.schema.messages import messages
+from storage.schema.rules import models
 
 _ROW = models.c
 _TOLD = (_ROW.id, _ROW.trained_at, _ROW.author, _ROW.labels, _ROW.own, _ROW.card, _ROW.active, _ROW.before_id)

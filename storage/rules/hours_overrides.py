@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from conversation.ports.storage.hours_overrides import Override
 from storage.database.run import Run
-from storage.schema.tables import overrides
+from storage.schema.rules import overrides
 
 _ROW = overrides.c
 

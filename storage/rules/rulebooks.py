@@ -10,7 +10,8 @@ from conversation.id_generator import new_id
 from conversation.ports.storage.rulebooks import Revision
 from storage.codecs.rows import revision_of
 from storage.database.run import Run
-from storage.schema.tables import audit, rulebooks
+from storage.schema.events import audit
+from storage.schema.rules import rulebooks
 
 
 def _one(c: Connection, condition: ColumnElement[bool]) -> Revision | None:

@@ -11,7 +11,7 @@ from ops.commands.rehearse import rehearse
 from ops.configuration.settings import Settings, load
 from ops.system_clock import SystemClock
 from router.understanding.language_detector import load_detector
-from storage.schema.tables import decisions
+from storage.schema.conversations import decisions
 from storage.signals import open_signals
 from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results, Row

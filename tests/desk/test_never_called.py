@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from conversation.model.people import Role
-from storage.schema.tables import audit
+from storage.schema.events import audit
 from tests.desk.conftest import House
 
 ADDRESS = "/api/v1/do-not-call"

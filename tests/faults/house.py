@@ -21,7 +21,7 @@ from ops.system_clock import SystemClock
 from router.flows.delivery import sender as dispatch
 from router.flows.intake.inbox import IntakeFlow, Limits
 from storage.database import bulk_sql as dialect
-from storage.schema import tables
+from storage.schema.conversations import conversations
 
 
 def crash_at(spec: str | None) -> Callable[[str], None]:
@@ -77,7 +77,7 @@ def without_customer_lock() -> None:
     living = dialect._LIVING[dialect.POSTGRESQL].replace(" FOR UPDATE", "")
     statements = cast("dict[str, dialect.Statements]", dialect.STATEMENTS)
     statements[dialect.POSTGRESQL] = replace(
-        locking, locked=dialect._locked(dialect.POSTGRESQL, ""), living=dialect._raw(tables.conversations, "c", living)
+        locking, locked=dialect._locked(dialect.POSTGRESQL, ""), living=dialect._raw(conversations, "c", living)
     )
 
 

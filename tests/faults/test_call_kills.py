@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from conversation.model.callback import FINAL, Outcome
-from storage.schema.tables import callback_attempts, callbacks
+from storage.schema.callbacks import callback_attempts, callbacks
 from storage.signals import open_signals
 from storage.store import open_storage, upgrade
 from tests.fakes import FakeClock

@@ -20,7 +20,10 @@ from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.visitor_sessions import StoredSession
 from router.flows.maintenance.erasure import Eraser
 from storage.messages.blobs import FolderBlobs
-from storage.schema.tables import audit, do_not_call, fetches, metadata
+from storage.schema import metadata
+from storage.schema.callbacks import do_not_call
+from storage.schema.events import audit
+from storage.schema.messages import fetches
 from storage.store import Store
 from tests.flows.stage import Stage, received
 from tests.flows.test_call_codes import BY_TEXT, door

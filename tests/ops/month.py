@@ -16,7 +16,7 @@ from router.decision.facts import understand
 from router.policy.intake_plan import Batch
 from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
-from storage.schema.tables import conversations
+from storage.schema.conversations import conversations
 from storage.store import Store
 from tests.storage.makers import execute
 

@@ -16,7 +16,10 @@ from conversation.model.people import Identity
 from conversation.ports.storage.attachments import StoredAttachment
 from ops.__main__ import main
 from storage.messages.blobs import FolderBlobs
-from storage.schema.tables import audit, callbacks, decisions, identities, identity_aliases
+from storage.schema.callbacks import callbacks
+from storage.schema.conversations import decisions
+from storage.schema.customers import identities, identity_aliases
+from storage.schema.events import audit
 from storage.signals import open_signals
 from storage.store import Store, open_storage
 from tests.fakes import FakeClock

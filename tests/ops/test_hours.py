@@ -18,7 +18,7 @@ from ops.rule_analysis.with_overrides import under
 from router.flows.maintenance.hours_override import BadOverride, declare, withdraw
 from router.hours.overrides import Emergency, with_emergencies
 from router.rules.rulebook import RuleBook
-from storage.schema.tables import audit
+from storage.schema.events import audit
 from storage.store import Store
 from tests.ops.month import Month
 

@@ -16,7 +16,7 @@ from ops.configuration.settings import Settings, load
 from ops.rule_analysis.replay import Rehearsal, differences
 from router.understanding.language import Detector
 from router.understanding.language_detector import load_detector
-from storage.schema.tables import messages
+from storage.schema.messages import messages
 from storage.store import Store
 from tests.ops.month import Month
 from tests.storage.makers import execute

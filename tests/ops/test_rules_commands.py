@@ -13,7 +13,7 @@ from ops.commands.rules import difference
 from ops.configuration.settings import Settings, load
 from router.flows.maintenance.rulebook_activation import activate, found
 from router.rules.rulebook import ChannelHints, RuleFaults
-from storage.schema.tables import audit
+from storage.schema.events import audit
 from storage.store import Store
 from tests.fakes import FakeClock
 

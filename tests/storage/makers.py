@@ -13,7 +13,8 @@ from conversation.model.ids import reference_of
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import Agent, Customer, Identity, Presence, WorkKind
 from storage.codecs.rows import conversation_values, message_values
-from storage.schema.tables import conversations, messages
+from storage.schema.conversations import conversations
+from storage.schema.messages import messages
 from storage.store import Store
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

@@ -25,7 +25,8 @@ from conversation.model.message import Direction
 from conversation.model.people import WorkKind
 from conversation.ports.storage.conversations import ConversationFilter
 from storage.conversations.listing import read_cursor, write_cursor
-from storage.schema.tables import agents, relabels
+from storage.schema.agents import agents
+from storage.schema.conversations import relabels
 from storage.store import Store
 from tests.storage.makers import NOW, conversation, held, hire, meet, message, put, say
 

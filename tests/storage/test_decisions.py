@@ -9,7 +9,8 @@ from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.decision import Decision, Facts, Joining, Matter, StoredDecision
 from conversation.model.message import Message
 from storage.codecs.decisions import decision_values
-from storage.schema.tables import decisions, messages
+from storage.schema.conversations import decisions
+from storage.schema.messages import messages
 from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, put, say
 

@@ -15,7 +15,7 @@ from conversation.ports.storage.agents import QueueNeeds
 from conversation.ports.storage.distribution import Asked, Candidate, Offer
 from router.rules.strategies import Hands
 from storage.distribution.waiting import _NEXT, _heads
-from storage.schema.tables import agent_load, agents
+from storage.schema.agents import agent_load, agents
 from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, held, hire, put
 

@@ -16,7 +16,11 @@ from conversation.ports.storage.figures import Counts, Window
 from router.policy import notifications as announce
 from storage.codecs.decisions import decision_values
 from storage.codecs.rows import message_values
-from storage.schema.tables import callback_attempts, callbacks, decisions, messages, outbox, quarantine, relabels
+from storage.schema.callbacks import callback_attempts, callbacks
+from storage.schema.conversations import decisions, relabels
+from storage.schema.delivery import outbox
+from storage.schema.intake import quarantine
+from storage.schema.messages import messages
 from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, message, put
 from tests.storage.test_decisions import decided

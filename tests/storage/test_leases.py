@@ -6,7 +6,8 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from storage.leases import Leases
-from storage.schema.tables import EPOCH, leases
+from storage.schema.events import leases
+from storage.schema.types import EPOCH
 from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import execute

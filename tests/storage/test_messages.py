@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from conversation.errors import Conflict, NotFound
 from conversation.model.conversation import Conversation
 from conversation.model.message import Attachment, DeliveryReported, Direction, Message, Status
-from storage.schema.tables import early_reports
+from storage.schema.messages import early_reports
 from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import NOW, conversation, execute, meet, message, put, say

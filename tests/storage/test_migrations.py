@@ -13,7 +13,8 @@ from sqlalchemy import Connection, insert, select, text
 
 import migrations
 from conversation.model.conversation import Priority
-from storage.schema.tables import metadata, relabels
+from storage.schema import metadata
+from storage.schema.conversations import relabels
 from storage.signals import open_signals
 from storage.store import head_revision, open_storage, upgrade
 from tests.fakes import FakeClock

@@ -10,7 +10,7 @@ from conversation.id_generator import new_id
 from conversation.model.message import Direction
 from conversation.ports.storage.classifiers import Relabel, StoredModel
 from storage.codecs.rows import message_values
-from storage.schema.tables import messages
+from storage.schema.messages import messages
 from storage.store import Store
 from tests.storage.makers import NOW, conversation, execute, message, put
 

@@ -20,19 +20,14 @@ from conversation.ports.storage.retention import Keep
 from conversation.ports.storage.visitor_sessions import StoredSession
 from router.flows.maintenance.retention import Housekeeper
 from storage.messages.blobs import FolderBlobs
-from storage.schema.tables import (
-    agent_tokens,
-    audit,
-    call_codes,
-    decisions,
-    early_marks,
-    early_reports,
-    events,
-    fetches,
-    outbox,
-    quarantine,
-    visitor_sessions,
-)
+from storage.schema.agents import agent_tokens
+from storage.schema.callbacks import call_codes
+from storage.schema.conversations import decisions
+from storage.schema.customers import visitor_sessions
+from storage.schema.delivery import outbox
+from storage.schema.events import audit, events
+from storage.schema.intake import quarantine
+from storage.schema.messages import early_marks, early_reports, fetches
 from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import hire, meet

@@ -5,7 +5,8 @@ import asyncio
 from sqlalchemy import select
 
 from conversation.ports.storage.rulebooks import Revision
-from storage.schema.tables import audit, rulebooks
+from storage.schema.events import audit
+from storage.schema.rules import rulebooks
 from storage.store import Store
 from tests.storage.makers import NOW
 
