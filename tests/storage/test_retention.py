@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select, update
 
-from conversation.errors import NotFound, Refused
+from conversation.errors import AttachmentGone, NotFound
 from conversation.id_generator import new_id
 from conversation.model.events import EventType, NewEvent
 from conversation.model.message import Attachment, DeliveryReported, MessageRetracted, Status
@@ -195,7 +195,7 @@ async def test_an_upload_that_is_named_while_it_is_removed_is_whole_or_gone(
     keeper = Housekeeper(store, blobs, clock, Keep())
     fates = await asyncio.gather(*binding[:4], keeper.uploads(), *binding[4:], return_exceptions=True)
     bound = [fate is None for place, fate in enumerate(fates) if place != 4]
-    assert {type(fate) for fate in fates} <= {type(None), bool, Refused}
+    assert {type(fate) for fate in fates} <= {type(None), bool, AttachmentGone}
     assert [await _there(blobs, one.key) for one in uploads] == bound
 
 
