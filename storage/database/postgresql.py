@@ -1,5 +1,6 @@
 """PostgreSQL: asyncpg under SQLAlchemy's greenlet, a pool, and time-outs on everything."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -18,6 +19,7 @@ T = TypeVar("T")
 POOL = 8  # more connections than this gained nothing where it was measured
 _WAIT_FOR_CONNECTION = 5.0
 _COMMAND = 20.0
+_LEAVE_ALL_EVERY = 1.0  # seconds
 _SETTINGS = {
     "application_name": "huntgroup",
     "statement_timeout": "15s",
@@ -54,15 +56,25 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
         json_deserializer=from_json,
         connect_args={**arguments, "prepared_statement_cache_size": 500},
     )
-    event.listen(engine.sync_engine, "handle_error", _leave_a_read_only_server)
+    event.listen(engine.sync_engine, "handle_error", _LeavesReadOnlyServers())
     return engine
 
 
-def _leave_a_read_only_server(context: ExceptionContext) -> None:
-    # after a failover an old connection stays with the old server, or with the setting it began with: it would refuse writes for ever
-    if is_read_only(context.original_exception):
+class _LeavesReadOnlyServers:
+    """After a failover an old connection stays with the old server, or with the setting it began with: it would refuse writes for ever."""
+
+    def __init__(self) -> None:
+        self._left_all_at = -_LEAVE_ALL_EVERY
+
+    def __call__(self, context: ExceptionContext) -> None:
+        """Let go of the connection, and now and then of all: the others are as old. Not always, for readers go on meanwhile."""
+        if not is_read_only(context.original_exception):
+            return
+        now = time.monotonic()
         context.is_disconnect = True
-        context.invalidate_pool_on_disconnect = False  # the others find out for themselves; readers may go on
+        context.invalidate_pool_on_disconnect = now - self._left_all_at >= _LEAVE_ALL_EVERY
+        if context.invalidate_pool_on_disconnect:
+            self._left_all_at = now
 
 
 class _OnConnection:

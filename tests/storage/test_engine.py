@@ -326,3 +326,37 @@ async def test_an_outage_is_one_line_in_the_log_for_each_reason(
         ("read-only", "write", 1),
         ("disk full", "write", 1),
     ]
+
+
+async def test_a_server_that_writes_again_is_written_to_at_once_whatever_connections_were_kept(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    name = postgres_url.partition("@/")[2].partition("?")[0] or postgres_url.rsplit("/", 1)[1]
+    together = 5
+
+    async def write(store: Store, meet: asyncio.Barrier) -> None:
+        async with store.begin("write") as work:
+            await work._run(lambda c: c.execute(text("SELECT 1")))
+            await meet.wait()  # each on a connection of its own
+            await work._run(lambda c: c.execute(text("INSERT INTO counters SELECT 'kept', 1 WHERE false")))
+
+    async def outcomes(store: Store) -> list[object]:
+        meet = asyncio.Barrier(together)
+        return await asyncio.gather(*(write(store, meet) for _ in range(together)), return_exceptions=True)
+
+    await asyncio.to_thread(postgres.run, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    async with opened(postgres_url) as store:
+        meet = asyncio.Barrier(together)
+
+        async def look() -> None:
+            async with store.read("look") as work:
+                await work._run(lambda c: c.execute(text("SELECT 1")))
+                await meet.wait()
+
+        await asyncio.gather(*(look() for _ in range(together)))
+        await asyncio.to_thread(postgres.run, f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        with pytest.raises(StoreUnavailable) as caught:
+            async with store.begin("write") as work:
+                await work._run(put("refused"))
+        assert caught.value.reason == "read-only"
+        assert await outcomes(store) == [None] * together
