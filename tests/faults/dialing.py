@@ -22,7 +22,7 @@ from typing import Any
 from conversation.errors import HuntgroupError
 from conversation.model.callback import ENDS_AS, CallReport, CallState, Outcome, PhoneCall, Plan
 from conversation.model.people import Agent
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from storage.signals import open_signals
 from storage.store import open_storage
 from tests.flows.stage import CANS, Stage, rulebook

@@ -20,7 +20,7 @@ from router.flows.active_rules import RulesInForce
 from router.flows.agents.reply import Replies
 from router.flows.callbacks.agent_actions import AgentCalls
 from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.timers import CallDuties
 from router.flows.delivery.sender import Dispatcher
 from router.flows.distribution.distributor import Distributor

@@ -10,7 +10,7 @@ import pytest
 
 from conversation.errors import Conflict, Overloaded, StoreUnavailable
 from conversation.model.callback import CallRefused, CallWish, Plan
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from storage.signals import open_signals
 from storage.store import open_storage
 from tests.fakes import FakeClock

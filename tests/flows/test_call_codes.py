@@ -15,7 +15,7 @@ from conversation.model.callback import CallRefused, CallState, CallWish, Standi
 from conversation.model.conversation import State
 from conversation.model.people import Identity
 from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from tests.flows.stage import CANS, PLAN, Stage
 from tests.flows.test_callbacks import HALF, PARIS, asked, monday
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.site import routes
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from tests.channels.callback.doors import FakeCalls, account, doors
 from tests.flows import test_call_codes
 from tests.flows.stage import Stage

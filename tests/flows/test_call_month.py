@@ -20,7 +20,7 @@ from conversation.errors import Conflict
 from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome
 from conversation.model.conversation import State
 from conversation.model.people import Agent
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.timers import CallDuties
 from storage.database import sqlite
 from storage.signals import open_signals

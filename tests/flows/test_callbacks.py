@@ -14,7 +14,7 @@ from conversation.model.callback import Callback, CallRefused, CallState, CallWi
 from conversation.model.conversation import Priority, State
 from conversation.model.message import CallbackRequested, Direction
 from conversation.model.people import Agent, Identity, WorkKind
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from tests.flows.stage import CANS, RULES, Stage, rulebook
 
 PARIS = ("Europe/Paris",)

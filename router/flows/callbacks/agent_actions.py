@@ -17,7 +17,7 @@ from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_actions import Moves
 from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.customer_service import CustomerCalls
+from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.notices import note
 from router.policy import notifications as announce
 from router.policy import permissions as access
