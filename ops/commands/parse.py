@@ -210,9 +210,9 @@ def _reader(args: argparse.Namespace) -> Reader:
 
 
 def _bare(kind: str) -> Reader:
-    """The kind's `telling.told` or `normalize.events`, which are pure: no account is needed."""
+    """The kind's `parse_output.told` or `normalize.events`, which are pure: no account is needed."""
     room = kinds.create_of(kind).__module__
-    tell = _found(f"{room}.telling", "told")
+    tell = _found(f"{room}.parse_output", "told")
     if tell is not None:
         return Reader(channel=kind, normalize=lambda _: (), tell=tell)
     read = _found(f"{room}.normalize", "events")
