@@ -51,7 +51,7 @@ def _strangers(owners: Mapping[str, Sequence[str]]) -> list[tuple[str, list[str]
 
 def _strays(places: Mapping[str, Path | None]) -> list[str]:
     """Rooms that lie elsewhere than this one does."""
-    home = Path(__file__).resolve().parents[1]
+    home = _place(__name__.partition(".")[0])  # not by the number of folders above this file: it moves
     return [
         f"'{room}' is not installed" if place is None else f"'{room}' is read from {place}"
         for room, place in places.items()
