@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from conversation.errors import PermanentFailure
+from conversation.model.capabilities import Can
 from conversation.model.outbound import OutboundMessage
-from conversation.ports.channel import Can
 from conversation.reply_window import Open, lawful, window
 
 

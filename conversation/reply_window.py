@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from conversation.ports.channel import Can
+from conversation.model.capabilities import Can
 
 
 class Open(StrEnum):

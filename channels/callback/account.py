@@ -12,10 +12,11 @@ from channels.callback.settings import Settings
 from channels.callback.signed_links import Links
 from conversation.errors import ChannelError, PermanentFailure
 from conversation.model.callback import CallReport, PhoneCall, Plan
+from conversation.model.capabilities import Can
 from conversation.model.message import CallbackRequested
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Inbox, Request, Tools
+from conversation.ports.channel import Inbox, Request, Tools
 
 ASK = "ask"  # a link for a conversation
 ARRANGE = "arrange"  # the same for an agent, who vouches for whoever is to be called

@@ -28,11 +28,12 @@ from conversation.errors import (
     TransientFailure,
 )
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.email_address import folded
 from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Inbox, Tools
+from conversation.ports.channel import Inbox, Tools
 
 log = logging.getLogger(__name__)
 

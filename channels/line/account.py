@@ -21,10 +21,11 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Answer, Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Answer, Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-line-signature"
 TIMEOUT = 15.0

@@ -22,10 +22,11 @@ from conversation.errors import (
     StoreError,
     Unknown,
 )
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Identity, WorkKind
-from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-hub-signature-256"
 

@@ -14,10 +14,11 @@ from channels.sms import normalize, render
 from channels.sms.errors import success_of
 from channels.sms.settings import Settings
 from conversation.errors import PermanentFailure
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
 
 TIMEOUT = 15.0
 FETCH_TIMEOUT = 60.0

@@ -26,10 +26,11 @@ from conversation.errors import (
     Unknown,
 )
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Identity, WorkKind
-from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
 
 PATIENCE = 10.0  # seconds that Telegram holds a question for updates: well within the lease
 HEADER = "x-telegram-bot-api-secret-token"

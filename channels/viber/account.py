@@ -13,10 +13,11 @@ from channels.viber import normalize, render
 from channels.viber.errors import status_of
 from channels.viber.settings import Settings
 from conversation.errors import PermanentFailure, SignatureRejected
+from conversation.model.capabilities import Can
 from conversation.model.message import Accepted, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Inbox, Reply, Request, Tools
 
 HEADER = "x-viber-content-signature"
 TIMEOUT = 15.0

@@ -3,9 +3,10 @@
 import asyncio
 
 from channels.webchat.settings import Settings
+from conversation.model.capabilities import Can, FollowUp
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, FollowUp, Inbox, Tools
+from conversation.ports.channel import Inbox, Tools
 
 
 class Webchat:

@@ -9,10 +9,11 @@ from channels.rate_limits import Pace
 from channels.webhook import normalize, render
 from channels.webhook.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
+from conversation.model.capabilities import Can
 from conversation.model.message import Accepted, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Inbox, Reply, Request, Tools
 
 TIMEOUT = 15.0
 

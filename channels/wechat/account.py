@@ -21,10 +21,11 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
 
 TOLERANCE = timedelta(minutes=5)
 UPLOAD_TIMEOUT = 30.0

@@ -17,10 +17,11 @@ from channels.x import normalize, oauth, render
 from channels.x.errors import body_of
 from channels.x.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, SignatureRejected
+from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
 
 HEADER = "x-twitter-webhooks-signature"
 TIMEOUT = 15.0

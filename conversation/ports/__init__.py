@@ -1,17 +1,16 @@
 """The ports between rooms. A plug-in imports what it needs of a channel from here."""
 
 # fmt: off
+from conversation.model.capabilities import Can, FollowUp
 from conversation.ports.channel import (
     AccountFiles,
     Answer,
     Blobs,
-    Can,
     Channel,
     ChannelState,
     Clock,
     Dialer,
     Fetched,
-    FollowUp,
     Http,
     Inbox,
     Listening,

@@ -16,8 +16,9 @@ from channels import file_types as media
 from channels import registry as kinds
 from channels.http_client import OutgoingHttp
 from channels.supervisor import Supervisor
+from conversation.model.capabilities import Can
 from conversation.model.decision import StoredDecision
-from conversation.ports.channel import Can, Channel, Clock, Dialer, Signals, Tools
+from conversation.ports.channel import Channel, Clock, Dialer, Signals, Tools
 from conversation.ports.customer_pages import Doors
 from desk.app import make_app
 from desk.http.services import Services

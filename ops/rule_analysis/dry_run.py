@@ -7,12 +7,12 @@ from itertools import count
 from typing import Any
 
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.decision import Decision, Facts
 from conversation.model.ids import reference_of
 from conversation.model.message import Direction, MessageReceived
 from conversation.model.people import Customer, Identity, WorkKind
-from conversation.ports.channel import Can
 from conversation.ports.storage.intake import Known
 from router.decision.classifier import Classifier
 from router.decision.decide import decide

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from conversation.model.callback import Hands, Plan
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, WorkKind
-from conversation.ports.channel import Can
 from router.policy.callback_times import CallTimes
 from router.policy.permissions import serves
 from router.rules.model import Queue

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from conversation.model import conversation as thread
+from conversation.model.capabilities import Can
 from conversation.model.conversation import PAGE, Conversation, State
 from conversation.model.decision import Decision, Facts, Joining, StoredDecision, Understood
 from conversation.model.edits_and_reactions import files_come_late
@@ -21,7 +22,6 @@ from conversation.model.message import (
     Status,
 )
 from conversation.model.people import Customer, Identity, WorkKind
-from conversation.ports.channel import Can
 from conversation.ports.storage.downloads import Fetch
 from conversation.ports.storage.intake import IntakeWrites, Known
 from conversation.reply_window import lawful

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from conversation.model.capabilities import Can
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, WorkKind
-from conversation.ports.channel import Can
 
 FORGED = "the sender is forged or cannot be read"
 UNPROVEN = "no trusted server says that this message is from its sender"

@@ -16,8 +16,8 @@ from typing import Any
 import asyncpg
 import tomlkit
 
+from conversation.model.capabilities import Can
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can
 from ops.commands.serve import settle_memory
 from ops.observability import logs
 from ops.observability.metrics import Meters

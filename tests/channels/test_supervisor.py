@@ -8,9 +8,10 @@ import pytest
 
 from channels.supervisor import FIRST_PAUSE, LONGEST_PAUSE, Health, Supervisor, back_off
 from conversation.errors import ChannelMisconfigured, RateLimited, TransientFailure
+from conversation.model.capabilities import Can
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can, Inbox
+from conversation.ports.channel import Inbox
 from tests.fakes import FakeClock, FakeInbox
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ import pytest
 
 from channels.reply_window import must_be_lawful, must_tag
 from conversation.errors import PermanentFailure
+from conversation.model.capabilities import Can
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Identity, WorkKind
-from conversation.ports.channel import Can
 from conversation.reply_window import Open, lawful, window
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)

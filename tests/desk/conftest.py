@@ -13,12 +13,13 @@ from aiohttp.test_utils import TestClient, TestServer
 from channels.supervisor import AccountHealth, Health
 from conversation.errors import MalformedPayload, SignatureRejected
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.decision import StoredDecision
 from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Agent, Identity, WorkKind
-from conversation.ports.channel import Can, Channel, Inbox, Reply, Request
+from conversation.ports.channel import Channel, Inbox, Reply, Request
 from desk.app import make_app
 from desk.http.routing import Route
 from desk.http.services import Ready, Services

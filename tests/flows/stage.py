@@ -10,12 +10,13 @@ from typing import Any
 
 from conversation.id_generator import new_id
 from conversation.model.callback import Plan
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.events import Event, EventType
 from conversation.model.message import Accepted, Message, MessageReceived
 from conversation.model.outbound import OutboundMessage, OutboxRow, Receipt
 from conversation.model.people import Agent, Identity, Presence, Role, WorkKind
-from conversation.ports.channel import Can, Inbox, Signals
+from conversation.ports.channel import Inbox, Signals
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.reply import Replies
 from router.flows.callbacks.agent_actions import AgentCalls

@@ -16,11 +16,11 @@ from conversation.errors import (
     Unknown,
 )
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.events import EventType
 from conversation.model.message import DeliveryReported, Message, Status
 from conversation.model.outbound import Effect, OutboxRow
 from conversation.model.people import Agent, WorkKind
-from conversation.ports.channel import Can
 from router.flows.delivery.sender import Dispatcher
 from storage.unit_of_work import StoreWork
 from tests.flows.stage import FakeChannel, Stage, eventually, running

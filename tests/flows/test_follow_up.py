@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from conversation.model.capabilities import Can, FollowUp
 from conversation.model.conversation import State
 from conversation.model.message import DeliveryReported, Direction, Message, Status
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Agent, Identity, WorkKind
-from conversation.ports.channel import Can, FollowUp
 from router.flows.agents.reply import Replies
 from router.flows.customers.visitor_feed import Feed, VisitorDoor
 from router.flows.delivery.email_follow_up import FollowUps

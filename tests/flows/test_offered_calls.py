@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from conversation.model.capabilities import Can
 from conversation.model.message import Direction
-from conversation.ports.channel import Can
 from tests.flows.stage import CANS, PLAN, RULES, Stage, rulebook
 
 CLOSED = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)  # six in the morning in Shanghai

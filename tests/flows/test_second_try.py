@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from conversation.errors import Unknown
+from conversation.model.capabilities import Can
 from conversation.model.message import Status
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Can
 from tests.flows.stage import Stage
 from tests.flows.test_dispatch import answering
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from conversation.model.capabilities import Can
 from conversation.model.events import EventType
 from conversation.model.message import Direction, Message, MessageReceived, Status
 from conversation.model.people import Identity, WorkKind
-from conversation.ports.channel import Can
 from router.flows.intake.auto_reply_budget import UnprovenBudget
 from router.policy.unproven_senders import FORGED, UNPROVEN, USED_UP
 from router.rules.rulebook import ChannelHints

@@ -7,10 +7,10 @@ import pytest
 
 from conversation.errors import Conflict
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.events import EventType
 from conversation.model.message import Accepted, ContactChanged, Message, Status
 from conversation.model.people import Agent, WorkKind
-from conversation.ports.channel import Can
 from router.flows.agents.reply import Template
 from tests.flows.stage import Stage, received
 

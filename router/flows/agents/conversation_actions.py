@@ -7,10 +7,11 @@ from datetime import datetime
 
 from conversation.errors import Conflict, NotFound, UnlawfulMove
 from conversation.model import conversation as thread
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
-from conversation.ports.channel import Can, Clock, Signals
+from conversation.ports.channel import Clock, Signals
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.policy import escalation

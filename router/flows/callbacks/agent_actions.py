@@ -9,10 +9,11 @@ from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Attempt, Callback, CallRefused, Outcome, Slot
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
-from conversation.ports.channel import Can, Clock, Signals
+from conversation.ports.channel import Clock, Signals
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_actions import Moves

@@ -8,11 +8,12 @@ from datetime import timedelta
 
 from conversation.errors import NotFound, Refused
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment, Message
 from conversation.model.people import Customer, Identity
-from conversation.ports.channel import Blobs, Can, Clock, Signals
+from conversation.ports.channel import Blobs, Clock, Signals
 from conversation.ports.customer_pages import Visitor
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.attachments import StoredAttachment

@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 
 from conversation.errors import NotFound, StoreError, StoreUnavailable
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can, FollowUp
 from conversation.model.conversation import Conversation
 from conversation.model.email_address import folded
 from conversation.model.message import Direction, Message, Status
 from conversation.model.outbound import Quoted
 from conversation.model.people import Customer, Identity, public_name
-from conversation.ports.channel import Can, Clock, FollowUp
+from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.follow_ups import Awaited
 from router.flows.intake.sanitize import clean_key

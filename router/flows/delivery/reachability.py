@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from conversation.errors import Conflict, NotFound, PermanentFailure
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Identity
-from conversation.ports.channel import Can
 from conversation.ports.storage import Storage, Work
 from conversation.reply_window import Open, lawful, window
 

@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from conversation.errors import AttachmentGone, Conflict, Overloaded, Refused, StoreUnavailable
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.decision import StoredDecision
 from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from conversation.model.people import Identity
-from conversation.ports.channel import Can, Clock
+from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage
 from conversation.ports.storage.quarantine import Quarantined
 from router.decision.facts import understand

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from conversation.id_generator import new_id
+from conversation.model.capabilities import Can
 from conversation.model.conversation import State
 from conversation.model.decision import StoredDecision, Understood
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, DeliveryReported, Malformed, Message, MessageEchoed, MessageReceived
-from conversation.ports.channel import Can, Clock
+from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.intake import Known
 from conversation.ports.storage.quarantine import Quarantined
