@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,15 @@ class Reloaded:
     def as_json(self) -> dict[str, object]:
         """For the API."""
         return {"revision": self.revision, "applied": self.applied, "faults": list(self.faults)}
+
+
+def _folders_of(settings: Settings) -> tuple[Path, ...]:
+    """Where the files of a configuration stand, each folder once."""
+    return tuple(dict.fromkeys(file.resolve().parent for file in settings.files))
+
+
+def _present(folders: Sequence[Path]) -> list[Path]:
+    return [folder for folder in folders if folder.is_dir()]
 
 
 async def first_rules(storage: Storage, settings: Settings, clock: Clock) -> RulesInForce:
@@ -88,6 +98,7 @@ class Reloader:
         self._one = asyncio.Lock()
         self._written = rules.rulebook  # as in the file, without emergencies
         self._emergencies: tuple[Override, ...] = ()
+        self._folders = _folders_of(settings)
         meters.reload_successful.set(1)  # those of the start
         meters.reload_at.set(clock.now().timestamp())
 
@@ -100,6 +111,7 @@ class Reloader:
         async with self._one:
             result = await asyncio.to_thread(check, self._path, self._environment, detector=self._detector)
             self._meters.reload_successful.set(int(result.ok))
+            self._folders = self._folders if result.settings is None else _folders_of(result.settings)
             if not result.ok:
                 faults = tuple(str(fault) for fault in result.problems)
                 log.error(
@@ -155,10 +167,20 @@ class Reloader:
             log.warning("hours_overridden", extra={"calendars": [one.calendar for one in standing]})
 
     async def watch(self) -> None:
-        """Reload when the file changes on disk. Watches the folder: editors and mounts replace files. Runs until cancelled."""
-        async for changes in awatch(self._path.resolve().parent, recursive=False):
-            if any(path.endswith(".toml") for _, path in changes):
+        """Reload when a file changes on disk, included ones too. Watches folders: editors and mounts replace files. Runs until cancelled."""
+        while watched := await asyncio.to_thread(_present, self._folders):
+            with suppress(FileNotFoundError):  # a folder went away just now
+                await self._watch(watched)
+
+    async def _watch(self, watched: Sequence[Path]) -> None:
+        """Until the files stand in other folders, or one of the folders is another one of the same name."""
+        async for changes in awatch(*watched, recursive=False):
+            changed = [Path(path) for _, path in changes]
+            replaced = any(path in watched for path in changed)
+            if replaced or any(path.suffix == ".toml" for path in changed):
                 await self.try_reload("file")
+            if replaced or tuple(watched) != self._folders:
+                return
 
     async def try_reload(self, actor: str) -> None:
         """Where nobody waits for the answer: whatever goes wrong stands in the log, and the old rules keep serving."""

@@ -22,6 +22,8 @@ from ops.observability.metrics import Meters
 from ops.rule_analysis.replay import Rehearsal, differences
 from router.understanding.language import Detector
 
+_Marks = Mapping[Path, tuple[int, int] | None]  # when each file was written, and its size
+
 log = logging.getLogger(__name__)
 _MOST_WAITING = 10_000
 _AT_ONCE = 50  # decisions between two turns of the loop
@@ -64,7 +66,8 @@ class Shadow:
         self._waiting: deque[StoredDecision] = deque()
         self._came = asyncio.Event()
         self._rehearsal: Rehearsal | None = None
-        self._read_at: tuple[int, int] | None = None
+        self._files: tuple[Path, ...] = (path,)
+        self._read_at: _Marks = {}
         self.tally = Tally(file=str(path))
 
     def decided(self, stored: Sequence[StoredDecision]) -> None:
@@ -134,14 +137,15 @@ class Shadow:
     # -- the file ------------------------------------------------------------------------------------------------------
 
     async def _look(self) -> None:
-        """Read the file where it has changed, and the emergencies that stand."""
-        mark = await asyncio.to_thread(_mark, self._path)
+        """Read the file where it or one that it includes has changed, and the emergencies that stand."""
+        marks = await asyncio.to_thread(_marks, self._files)
         now = self._clock.now()
         async with self._storage.read("shadow.overrides") as work:
             overrides = await work.overrides.since(now - timedelta(minutes=1))
-        if mark != self._read_at:
-            self._read_at = mark
+        if marks != self._read_at:
             await self.read()
+            found = await asyncio.to_thread(_marks, self._files)
+            self._read_at = {**found, **{file: mark for file, mark in marks.items() if file in found}}
         if self._rehearsal is not None:
             self._rehearsal.stand(overrides)
 
@@ -152,10 +156,16 @@ class Shadow:
             new = await asyncio.to_thread(load, self._path, self._environment, make_secrets=False)
         except SettingsFaults as found:
             self._rehearsal, self.tally.fault = None, str(found.faults[0])
+            self._files = tuple({*self._files, *(Path(fault.file) for fault in found.faults if fault.line)})
             log.warning("shadow_refused", extra={"file": str(self._path), "first": self.tally.fault})
             return
+        self._files = new.files
         self._rehearsal = Rehearsal(self._settings, new, self._detector)
         log.info("shadow_cast", extra={"file": str(self._path), "digest": new.digest[:12]})
+
+
+def _marks(files: Sequence[Path]) -> _Marks:
+    return {file: _mark(file) for file in files}
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

@@ -172,7 +172,7 @@ class Service(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """A configuration without a fault. `source` is what a revision in the database keeps: the rules, includes resolved, no secret."""
+    """A configuration without a fault. `source` is what a revision in the database keeps: the rules, includes resolved, no secret. `files`: all that were read."""
 
     service: Service
     channels: Mapping[str, Mapping[str, object]] = field(repr=False)
@@ -183,6 +183,7 @@ class Settings:
     vault: Vault = field(repr=False)
     webhook_secrets: Mapping[str, Secret] = field(repr=False)
     located: Callable[[Path, str], Located] = field(repr=False)
+    files: tuple[File, ...]
 
 
 def load(
@@ -220,6 +221,7 @@ def load(
         vault=vault,
         webhook_secrets=secrets,
         located=source.located,
+        files=tuple(source.files),
     )
 
 

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from glob import glob, has_magic
 from pathlib import Path as File
 from typing import Any
 
@@ -50,6 +51,8 @@ class Source:
     data: dict[str, Any] = field(default_factory=dict)
     places: dict[Path, Place] = field(default_factory=dict)
     faults: list[Located] = field(default_factory=list)
+    files: dict[File, Place] = field(default_factory=dict)
+    """Every file that was read, and the place that includes it."""
 
     def fault(self, path: Path, message: str) -> None:
         """Note a fault at the place of the path, or of the nearest thing around it."""
@@ -63,7 +66,7 @@ class Source:
 
 def read(path: File, env: Mapping[str, str], flags: Mapping[str, object]) -> Source:
     """The file, what it includes, then the environment, then flags. Raises `SettingsFaults` where a file cannot be read."""
-    source = Source(path)
+    source = Source(path, files={path: Place(str(path), 1)})
     _include(source, path, stack=())
     for name, value in sorted(env.items()):
         if name.startswith(PREFIX) and "__" in name:
@@ -125,25 +128,42 @@ def _include(source: Source, path: File, *, stack: tuple[File, ...]) -> None:
         return
     for index, name in enumerate(included):
         at = places.get(("include", index)) or places[("include",)]
-        _include_one(source, path.parent / name, at, stack=(*stack, path.resolve()))
+        for file in _matching(source, path.parent, name, at):
+            _include_one(source, file, at, stack=(*stack, path.resolve()))
+
+
+def _matching(source: Source, folder: File, name: str, at: Place) -> list[File]:
+    """The file of that name, or those that a pattern matches: sorted, so that every node reads them in one order."""
+    if not has_magic(name) or (folder / name).is_file():
+        return [folder / name]
+    found = sorted(glob(name, root_dir=folder))  # noqa: PTH207 - leaves out hidden files, as shells do: editors lock with them
+    if not found:
+        source.faults.append(Located(file=at.file, line=at.line, message=f"no file matches {folder / name}"))
+    return [folder / file for file in found]
 
 
 def _include_one(source: Source, path: File, at: Place, *, stack: tuple[File, ...]) -> None:
-    resolved = path.resolve()
-    wrong = None
-    if resolved in stack:
-        wrong = f"{path.name} includes itself in a circle"
-    elif not resolved.is_relative_to(source.first.resolve().parent):
-        wrong = f"{path} lies outside the folder of {source.first.name}"
-    elif not resolved.is_file():
-        wrong = f"there is no file {path}"
+    wrong = _not_includable(source, path, stack)
     if wrong:
         source.faults.append(Located(file=at.file, line=at.line, message=wrong))
         return
+    source.files[path] = at
     try:
         _include(source, path, stack=stack)
     except SettingsFaults as faults:
         source.faults.extend(faults.faults)
+
+
+def _not_includable(source: Source, path: File, stack: tuple[File, ...]) -> str | None:
+    resolved = path.resolve()
+    if resolved in stack:
+        return f"{path.name} includes itself in a circle"
+    if not resolved.is_relative_to(source.first.resolve().parent):
+        return f"{path} lies outside the folder of {source.first.name}"
+    if not resolved.is_file():
+        return f"there is no file {path}"
+    before = next((place for file, place in source.files.items() if file.resolve() == resolved), None)
+    return f"{path} is included in {before.file}:{before.line} already" if before else None
 
 
 def _merge(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import tomllib
 from contextlib import suppress
 from datetime import timedelta
@@ -110,6 +111,40 @@ async def test_what_was_read_is_in_force_at_once(stage: Stage) -> None:
     stage.path.write_text(OTHER)
     assert (await reloader.reload("test")).applied
     assert "cash" in reloader._rules.rulebook.queues
+
+
+def split(stage: Stage, folder: str, text: str) -> Path:
+    """The file with its queues in a folder of their own."""
+    head, mark, rest = text.partition("[queues.payments]")
+    assert mark
+    (stage.path.parent / folder).mkdir(exist_ok=True)
+    part = stage.path.parent / folder / "queues.toml"
+    part.write_text(mark + rest)
+    stage.path.write_text(f'include = ["{folder}/*.toml"]\n' + head)
+    return part
+
+
+async def written_until(stage: Stage, part: Path, text: str, queue: str) -> None:
+    """Written again and again: when a watch begins is not seen from outside."""
+    while queue not in stage.rules.rulebook.queues:
+        part.write_text(text)
+        await asyncio.sleep(0.2)
+
+
+async def test_an_included_file_that_changes_is_read_wherever_it_stands(stage: Stage) -> None:
+    part = split(stage, "first", GOOD)
+    reloader = await stage.reloader()
+    watching = asyncio.create_task(reloader.watch())
+    async with asyncio.timeout(60):
+        await written_until(stage, part, part.read_text() + "[queues.cash]\n", "cash")
+        other = split(stage, "second", GOOD)  # the files stand in another folder now
+        await written_until(stage, other, other.read_text() + "[queues.cheques]\n", "cheques")
+        shutil.rmtree(other.parent)  # and in another one of the same name
+        other = split(stage, "second", GOOD)
+        await written_until(stage, other, other.read_text() + "[queues.cards]\n", "cards")
+    watching.cancel()
+    with suppress(asyncio.CancelledError):
+        await watching
 
 
 async def test_a_lost_database_does_not_end_whoever_reloads_or_follows(stage: Stage) -> None:

@@ -266,6 +266,54 @@ def test_an_include_that_cannot_be_is_told_at_its_line(tmp_path: Path, name: str
     assert words in found[0][1]
 
 
+WORDS = "[issues.topup.words]\n\n%s\n"
+TOPUP = 'words = { en = ["top up"] }'
+
+
+def test_the_words_of_one_issue_are_spread_over_a_file_for_each_language(tmp_path: Path) -> None:
+    assert TOPUP in GOOD
+    for name, line in (("de", 'de = ["auflad*"]'), ("en", 'en = ["top up"]')):
+        write(tmp_path, WORDS % line, f"words.{name}.toml")
+    settings = load(write(tmp_path, 'include = ["words.*.toml"]\n' + GOOD.replace(TOPUP, "")), {})
+    assert settings.document.issues["topup"].words == {"de": ["auflad*"], "en": ["top up"]}
+    assert [one.name for one in settings.files] == ["config.toml", "words.de.toml", "words.en.toml"]
+
+
+def test_a_language_that_two_files_give_an_issue_is_a_fault_at_the_second(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, WORDS % 'en = ["top up"]', f"words.{name}.toml")
+    with pytest.raises(SettingsFaults) as caught:
+        load(write(tmp_path, 'include = ["words.*.toml"]\n' + GOOD.replace(TOPUP, "")), {})
+    (fault,) = caught.value.faults
+    first, second = tmp_path / "words.a.toml", tmp_path / "words.b.toml"
+    assert str(fault) == f"{second}:3: 'issues.topup.words.en' is set in {first}:3 already"
+
+
+def test_a_word_that_cannot_be_is_told_at_its_line_of_the_file_that_has_it(tmp_path: Path) -> None:
+    write(tmp_path, WORDS % 'en = [\n  "top up",\n  7,\n]', "words.en.toml")
+    with pytest.raises(SettingsFaults) as caught:
+        load(write(tmp_path, 'include = ["words.*.toml"]\n' + GOOD.replace(TOPUP, "")), {})
+    assert {(one.file, one.line) for one in caught.value.faults} == {(str(tmp_path / "words.en.toml"), 5)}
+
+
+def test_a_pattern_that_matches_no_file_is_a_fault_at_its_line(tmp_path: Path) -> None:
+    write(tmp_path, "not TOML, and hidden", ".words.en.toml")
+    found = faults_in(write(tmp_path, 'include = [\n  "*words.*.toml",\n]\n' + GOOD))
+    assert found == [(2, f"no file matches {tmp_path / '*words.*.toml'}")]
+
+
+def test_a_file_that_is_included_twice_is_one_fault(tmp_path: Path) -> None:
+    write(tmp_path, WORDS % 'en = ["top up"]', "words.en.toml")
+    config = write(tmp_path, 'include = [\n  "words.en.toml",\n  "words.*.toml",\n]\n' + GOOD.replace(TOPUP, ""))
+    assert faults_in(config) == [(3, f"{tmp_path / 'words.en.toml'} is included in {config}:2 already")]
+
+
+def test_a_name_with_brackets_is_a_file_where_there_is_one(tmp_path: Path) -> None:
+    write(tmp_path, '[issues.card]\nqueue = "general"\nwords = ["card"]\n', "issues[1].toml")
+    settings = load(write(tmp_path, 'include = ["issues[1].toml"]\n' + GOOD), {})
+    assert set(settings.document.issues) == {"topup", "card"}
+
+
 # -- environment and flags ---------------------------------------------------------------------------------------------
 
 

@@ -124,3 +124,22 @@ async def test_it_reads_the_file_by_itself_and_decides_what_comes(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_an_included_file_that_changed_is_read_again_and_one_that_did_not_is_not(
+    store: Store, settings: Settings, tmp_path: Path
+) -> None:
+    part = tmp_path / "queues.toml"
+    part.write_text("[queues.payments\n")
+    shadow = shadow_of('include = ["queues.toml"]\n' + FILE, store, settings, tmp_path)
+    await shadow._look()
+    assert "queues.toml:1: not TOML" in (shadow.tally.fault or "")
+    part.write_text("[queues.payments]\n")
+    await shadow._look()
+    assert shadow.tally.fault is None
+    tally = shadow.tally
+    await shadow._look()
+    assert shadow.tally is tally
+    part.write_text("[queues.cash]\n# and more\n")
+    await shadow._look()
+    assert shadow.tally is not tally
