@@ -81,8 +81,8 @@ def test_a_slip_of_the_hand_changes_nothing(config: Path, answers: tuple[str, st
 
 def test_a_password_from_a_pipe_is_read_as_one_line(config: Path) -> None:
     done = subprocess.run(
-        command(config, *ADD), cwd=config.parent, env=environment(), input="correct horse 7\n",
+        command(config, *ADD, "--name", "Ada Ops"), cwd=config.parent, env=environment(), input="correct horse 7\n",
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
-    assert done.stdout == "added ada@example.com <ada@example.com>, admin\n"
+    assert done.stdout == "added Ada Ops <ada@example.com>, admin\n"
     assert done.stderr == ""

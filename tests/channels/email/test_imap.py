@@ -24,7 +24,7 @@ from channels.email.normalize import letter
 from channels.email.parser_process import Reader
 from channels.email.settings import Server, Tls
 from channels.supervisor import Supervisor
-from conversation.errors import ChannelMisconfigured, RateLimited, StoreUnavailable, TransientFailure
+from conversation.errors import ChannelMisconfigured, StoreUnavailable, TransientFailure
 from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from tests.channels.email.scripted import Dropped, ScriptedImap, Session, scripted_imap
 from tests.channels.email.test_account import SETTINGS
@@ -588,7 +588,7 @@ async def test_a_wrong_password_stops_the_account() -> None:
     assert "wrong" not in str(caught.value)
 
 
-async def test_a_mailbox_that_was_read_before_is_asked_again_slowly(server: ScriptedImap) -> None:
+async def test_a_mailbox_that_was_read_before_names_refused_credentials_as_such(server: ScriptedImap) -> None:
     refuse = False
 
     def fault(session: Session, command: str) -> None:
@@ -602,9 +602,9 @@ async def test_a_mailbox_that_was_read_before_is_asked_again_slowly(server: Scri
     await account.start()
     await account.stop()
     refuse = True
-    with pytest.raises(RateLimited) as caught:
+    with pytest.raises(ChannelMisconfigured) as caught:
         await account.start()
-    assert caught.value.retry_after == timedelta(minutes=15)
+    assert caught.value.credentials  # the supervisor tries it again, soon and then more slowly
     await account.stop()
 
 
