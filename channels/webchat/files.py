@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 from channels.quotas import QuotaExceeded, Reservation, reserved
 from channels.webchat.admission import Guards, Place
 from channels.webchat.responses import Problem, answer, checked, file_part, too_large
+from channels.webchat.upload_pace import UploadPace
 from conversation.errors import Refused
 from conversation.ports.customer_pages import Doors, Visitor
 
@@ -44,10 +45,15 @@ class ChatFiles:
     async def _store(
         self, request: web.Request, place: Place, visitor: Visitor, room: Reservation
     ) -> Mapping[str, object]:
-        limit = place.settings.attachment_bytes
-        part = await file_part(request)
+        limit, pace = place.settings.attachment_bytes, UploadPace()
+
+        def use(size: int) -> None:
+            room.use(size)
+            pace.arrived(size)
+
+        part = await pace.wait(file_part(request))
         stored = await self._doors.uploads.add(
-            checked(part, limit=limit, types=place.settings.attachment_types, use=room.use),
+            checked(part, limit=limit, types=place.settings.attachment_types, use=use, wait=pace.wait),
             name=part.filename or "",
             declared=part.headers.get(hdrs.CONTENT_TYPE, ""),
             owner=visitor.identity.id,

@@ -1,7 +1,7 @@
 """Reading customers' requests with limits, and answering them: JSON, files, problem documents."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
@@ -148,11 +148,19 @@ async def file_part(request: web.Request) -> BodyPartReader:
 
 
 async def checked(
-    part: BodyPartReader, *, limit: int, types: Collection[str], use: Callable[[int], None]
+    part: BodyPartReader,
+    *,
+    limit: int,
+    types: Collection[str],
+    use: Callable[[int], None],
+    wait: Callable[[Awaitable[bytes]], Awaitable[bytes]],
 ) -> AsyncIterator[bytes]:
-    """The bytes, unless there are too many or they are of a type that is not taken here. `use` is called before each chunk goes on."""
+    """The bytes, unless there are too many or they are of a type that is not taken here. `use` is called before each chunk goes on.
+
+    `wait` waits for each chunk, as long as it may take.
+    """
     size = 0
-    while chunk := await _next_chunk(part):
+    while chunk := await wait(_next_chunk(part)):
         if not size and media.type_of(chunk) not in types:
             raise Problem(status=415, code="file_refused", detail="files of this type are not taken here")
         size += len(chunk)

@@ -15,7 +15,7 @@ from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.registry import settings_faults
-from channels.webchat import create
+from channels.webchat import create, upload_pace
 from channels.webchat.settings import Settings
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
@@ -383,6 +383,36 @@ async def test_a_body_without_a_length_is_stopped_at_the_quota_and_nothing_of_it
         assert (await problem(stopped, 429))["code"] == "upload_quota"
         assert (await upload(client, bearer, 49_000)).status == 200
         assert [len(body) for _, body, _ in cards.files.values()] == [49_000, 49_000]
+
+
+async def test_an_upload_that_stalls_is_ended_and_gives_its_room_back(
+    cards: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload_pace, "PATIENCE", 0.05)
+    never = asyncio.Event()
+
+    async def stalls() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PICTURE
+        await never.wait()
+
+    async with chat(cards, attachment_bytes=100_000, visitor_bytes=100_000) as client:
+        bearer, _ = await session(client)
+        whole = {**bearer, "Content-Type": "multipart/form-data; boundary=x", "Content-Length": "100000"}
+        async with asyncio.timeout(20):
+            ended = await client.post("/chat/site/attachments", data=stalls(), headers=whole)
+        assert (await problem(ended, 408))["code"] == "too_slow"
+        monkeypatch.undo()
+        assert (await upload(client, bearer, 90_000)).status == 200
+        assert [len(body) for _, body, _ in cards.files.values()] == [90_000]
+
+
+async def test_only_waiting_for_bytes_counts_and_each_byte_gives_time() -> None:
+    pace = upload_pace.UploadPace()
+    before = pace.left
+    pace.arrived(10 * upload_pace.SLOWEST)
+    assert pace.left == before + 10
+    assert await pace.wait(asyncio.sleep(0, "bytes")) == "bytes"
+    assert before < pace.left < before + 10
 
 
 async def test_where_the_disk_is_nearly_full_files_are_refused_and_words_are_taken(cards: Cards) -> None:
