@@ -46,9 +46,11 @@ export function accept(id) {
   return move(id, "take");
 }
 
+/** Undone, it is with whoever closed it again, if they held it: reopened alone it would wait, and go to others. */
 export async function close(it) {
+  const held = store.mine(it);
   if (!(await move(it.id, "close"))) return;
-  const undo = () => move(it.id, "reopen");
+  const undo = async () => (await move(it.id, "reopen")) && held && move(it.id, "take");
   store.toast(say("closed_toast", { reference: it.reference }), { undo, label: say("undo") });
 }
 

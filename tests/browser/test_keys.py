@@ -296,6 +296,42 @@ async def test_taking_by_key_can_be_undone_and_a_note_by_key_has_its_own_dialog_
     await expect(page.locator("#compose")).to_have_value("half a reply")
 
 
+async def test_an_undone_close_gives_a_conversation_back_to_its_holder_alone(
+    desk: FakeDesk, desk_url: str, open_context: OpenContext
+) -> None:
+    page = await at_the_desk(desk, open_context, desk_url)
+    state = page.locator(".bar .chip.state")
+    undo = page.get_by_role("status").filter(has_text="is closed").get_by_role("button", name="Undo")
+    await page.locator("[data-row=conversation-2]").click()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("a")
+    await expect(state).to_have_text("mine")
+    await page.get_by_role("button", name="Close", exact=True).click()
+    await undo.click()
+    await seen(desk, "POST", "/conversation-2/reopen")
+    await expect(state).to_have_text("mine")
+    await page.get_by_role("button", name="Give back", exact=True).click()
+    await expect(state).to_have_text("waiting")
+    await page.get_by_role("button", name="Close", exact=True).click()
+    await undo.click()
+    await expect(state).to_have_text("waiting")
+    await page.get_by_role("button", name="Take", exact=True).click()
+    await expect(state).to_have_text("mine")
+    verbs = [
+        path.rpartition("/")[2] for method, path, _ in desk.asked if method == "POST" and "conversation-2/" in path
+    ]
+    assert [verb for verb in verbs if verb != "read"] == [
+        "take",
+        "close",
+        "reopen",
+        "take",
+        "release",
+        "close",
+        "reopen",
+        "take",
+    ]
+
+
 @pytest.mark.parametrize("locale", ["en-GB", "zh-CN", "fr-FR", "de-DE"])
 async def test_single_letter_keys_are_turned_off_for_good_by_whoever_wants_none(
     desk: FakeDesk, desk_url: str, open_context: OpenContext, locale: str
