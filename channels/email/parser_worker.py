@@ -1,4 +1,4 @@
-"""A process of its own that reads mails: whatever a mail does to it, the house goes on. Started by `parsing`.
+"""A process of its own that reads mails: whatever a mail does to it, the house goes on. Started by `parser_process`.
 
 A mail that takes more of the processor's time than it is given ends the process, also within a pattern or a decoder written in C.
 """

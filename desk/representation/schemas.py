@@ -1,4 +1,4 @@
-"""What the API answers: the closed shapes of section 3 of the public surface. Made by `views.py` only."""
+"""What the API answers: the closed shapes of section 3 of the public surface. Made by `serializers.py` only."""
 
 from collections.abc import Mapping
 from datetime import datetime
