@@ -173,7 +173,6 @@ class EmailAccount:
             await self._once_a_day(message, made.to)
         await self._pace.turn()
         await self._sending().send(made)
-        self.tools.count("email_sent")
         return Receipt(external_ids=(made.message_id,))
 
     async def _file(self, attachment: Attachment) -> bytes:

@@ -207,7 +207,6 @@ class MetaAccount:
         answer = await self._graph.send(body)
         if render.private(message):
             await self._tell_who(message.to, answer)
-        self._tools.count("meta_sent")
         return _id_of(answer)
 
     async def _tell_who(self, sender: Identity, answer: Mapping[str, Any]) -> None:

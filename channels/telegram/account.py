@@ -226,7 +226,6 @@ class TelegramAccount:
             except ChannelError as error:
                 error.sent = tuple(sent)
                 raise
-        self.tools.count("telegram_sent")
         return Receipt(external_ids=tuple(sent))
 
     def _in_time(self, began: float) -> None:

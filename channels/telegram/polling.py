@@ -15,6 +15,7 @@ from channels.telegram.normalize import ASKED_FOR, PRESSED
 from conversation.errors import ChannelError, TransientFailure
 from conversation.model.message import InboundEvent
 from conversation.ports.channel import Inbox, Tools
+from conversation.ports.metrics import ChannelEvent
 
 BATCH = 100
 LEASE = timedelta(seconds=30)  # also how long nobody reads after the reader was killed
@@ -115,7 +116,7 @@ class Polling:
         events = [event for update in updates for event in self._host.read(json.dumps(update).encode())]
         if events:
             await self._inbox.accept(events, cursor=after.cursor())
-            self._host.tools.count("telegram_received")
+            self._host.tools.count(ChannelEvent.RECEIVED, len(updates))
         self._count += len(updates)
         self._host.tell(f"{self._count} updates read since the account was started")
         await self._answer([one.external_id for one in events if one.external_id.startswith(PRESSED)])

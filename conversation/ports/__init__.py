@@ -23,9 +23,10 @@ from conversation.ports.channel import (
     Tools,
     Webhook,
 )
+from conversation.ports.metrics import ChannelEvent
 
 __all__ = [
-    "AccountFiles", "Answer", "Blobs", "Can", "Channel", "ChannelState", "Clock", "Dialer", "Fetched",
+    "AccountFiles", "Answer", "Blobs", "Can", "Channel", "ChannelEvent", "ChannelState", "Clock", "Dialer", "Fetched",
     "FollowUp", "Http", "Inbox", "Listening", "Media", "Poster", "Proves", "Reply", "Request", "Signals",
     "Tools", "Webhook",
 ]

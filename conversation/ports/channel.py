@@ -1,6 +1,6 @@
 """The ports between rooms: channels, the inbox, signals, the clock, and what a channel account is given to work with."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from conversation.model.capabilities import Can
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
+from conversation.ports.metrics import AccountCount
 
 
 class Clock(Protocol):
@@ -331,4 +332,4 @@ class Tools:
     files: AccountFiles
     signals: Signals
     public_url: str
-    count: Callable[[str], None]
+    count: AccountCount

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from channels.client_address import is_unnamed_proxy, told_apart
 from conversation.model.people import Agent
+from conversation.ports.metrics import CountedEvent
 from desk.http.authentication import Who, cookie_name, secure
 from desk.http.known_devices import device_cookie, device_of
 from desk.http.login_throttle import FAILED_LOGINS, Attempt, Guesser, TooManyLogins
@@ -85,7 +86,7 @@ def _attempt(call: Call[Login, None], guesser: Guesser) -> Attempt:
     try:
         return call.request.app[FAILED_LOGINS].attempt(guesser)
     except TooManyLogins as error:
-        call.services.count("desk.login_refused")
+        call.services.count(CountedEvent.DESK_LOGIN_REFUSED)
         raise busy("too_many_logins", "too many failed logins", seconds=error.wait, status=429) from None
 
 
@@ -93,7 +94,7 @@ def _judged(call: Call[Login, None], attempt: Attempt, guesser: Guesser, agent: 
     if agent is not None:
         attempt.right()
         return agent
-    call.services.count("desk.login_failed")
+    call.services.count(CountedEvent.DESK_LOGIN_FAILED)
     attacked = call.request.app[FAILED_LOGINS].attacked(guesser.account)
     log.warning("login_failed", extra={"address": guesser.network or "not told apart", "account_attacked": attacked})
     return None

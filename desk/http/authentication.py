@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from conversation.errors import NotFound
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, Role
+from conversation.ports.metrics import CountedEvent
 from conversation.ports.storage import Work
 from desk.http.problems import Problem
 from desk.http.services import Services
@@ -94,7 +95,7 @@ def check_origin(services: Services, request: web.Request) -> None:
     foreign_fetch = request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
     if (origin is None and not foreign_fetch) or (origin is not None and _own(services, request, origin)):
         return
-    services.count("desk.origin_refused")
+    services.count(CountedEvent.DESK_ORIGIN_REFUSED)
     raise Problem(403, "wrong_origin", "this request comes from another site")
 
 

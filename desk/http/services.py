@@ -10,16 +10,12 @@ from conversation.model.decision import StoredDecision
 from conversation.model.trusted_proxies import Proxies
 from conversation.ports.channel import Channel, Clock, Inbox, Signals
 from conversation.ports.customer_pages import Uploads
+from conversation.ports.metrics import Count, no_count
 from conversation.ports.storage import Storage
 from conversation.ports.storage.attachments import StoredAttachment
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.reply import Replies
 from router.flows.callbacks.agent_actions import AgentCalls
-
-
-def _nothing(_event: str) -> None:
-    return None
-
 
 OK = "ok"
 
@@ -51,7 +47,7 @@ class Services:
     decision with its reasons, as the command line does. `explain_message` does so
     of one that nobody sent, and raises `ValueError` in words where it makes no sense. `shadow` tells what a second rules file would have
     decided otherwise, None where there is none. `shared_file` takes a file's id and the proof in its
-    signed address, and raises `NotFound`. `count` counts an event by name.
+    signed address, and raises `NotFound`. `count` counts an event.
     """
 
     storage: Storage
@@ -80,7 +76,7 @@ class Services:
     metrics_token: str | None = None
     body_limit: int = 1024 * 1024
     attachment_limit: int = 20 * 1024 * 1024
-    count: Callable[[str], None] = _nothing
+    count: Count = no_count
 
 
 SERVICES: web.AppKey[Services] = web.AppKey("services", Services)

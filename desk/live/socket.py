@@ -12,6 +12,7 @@ from channels.websocket_writer import PATIENCE, TOO_SLOW, SocketWriter
 from conversation.errors import HuntgroupError, StoreError
 from conversation.model.events import Hint, Topic
 from conversation.model.people import Agent, Presence
+from conversation.ports.metrics import CountedEvent
 from desk.api.me import LEASE
 from desk.http.authentication import Caller, Who, check_origin
 from desk.http.problems import Problem, busy
@@ -212,7 +213,7 @@ class Live:
 
     def _drop(self, client: Client) -> None:
         log.info("live_client_dropped", extra={"agent": client.agent.id})
-        self._services.count("live.dropped")
+        self._services.count(CountedEvent.LIVE_DROPPED)
         self.leave(client)
 
     # -- who is connected ----------------------------------------------------------------------------------------------
@@ -293,7 +294,7 @@ def _writer(services: Services, request: web.Request, socket: web.WebSocketRespo
 
 
 async def _attend(services: Services, live: Live, client: Client, cursor: int) -> None:
-    services.count("live.connected")
+    services.count(CountedEvent.LIVE_CONNECTED)
     try:
         await live.join(client, cursor)
         async for _ in client.socket:

@@ -12,6 +12,7 @@ from aiohttp import web
 from conversation.errors import MalformedPayload, SignatureRejected
 from conversation.model.message import InboundEvent
 from conversation.ports.channel import Channel, Reply, Request, Webhook
+from conversation.ports.metrics import CountedEvent
 from desk.http.problems import Problem, busy
 from desk.http.services import SERVICES, Services
 
@@ -27,7 +28,7 @@ class Hooked(Channel, Webhook, Protocol):
 def _hooked(services: Services, name: str) -> Hooked:
     channel = services.channels().get(name)
     if channel is None or not hasattr(channel, "normalize"):
-        services.count("hooks.unknown_channel")
+        services.count(CountedEvent.HOOKS_UNKNOWN_CHANNEL)
         raise Problem(404, "unknown_channel", "no channel of this name takes webhooks")
     return cast("Hooked", channel)
 
@@ -42,7 +43,7 @@ async def hook(request: web.Request) -> web.Response:
     _verify(services, channel, told)
     events = await _normalize(services, channel, told)
     accepted = await services.inbox.accept(events)
-    services.count("hooks.accepted")
+    services.count(CountedEvent.HOOKS_ACCEPTED)
     return _response(channel.answer(told, accepted))
 
 
@@ -50,7 +51,7 @@ async def _told(services: Services, channel: Hooked, request: web.Request) -> Re
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        services.count("hooks.too_large")
+        services.count(CountedEvent.HOOKS_TOO_LARGE)
         log.warning("hook_too_large", extra={"channel": channel.name})
         raise
     return Request(
@@ -68,7 +69,7 @@ def _verify(services: Services, channel: Hooked, told: Request) -> None:
     try:
         channel.verify(told)
     except SignatureRejected as error:
-        services.count("hooks.signature_rejected")
+        services.count(CountedEvent.HOOKS_SIGNATURE_REJECTED)
         log.warning("hook_signature_rejected", extra={"channel": channel.name, "reason": str(error)})
         raise Problem(401, "signature_rejected", "the signature is missing, wrong or too old") from error
 
@@ -91,7 +92,7 @@ async def _put_aside(
 ) -> Problem:
     headers = {name: value for name, value in told.headers.items() if name not in _SECRET}
     row = await services.inbox.quarantine(channel.name, told.body, reason, code=code, headers=headers)
-    services.count("hooks.quarantined")
+    services.count(CountedEvent.HOOKS_QUARANTINED)
     digest = hashlib.sha256(told.body).hexdigest()
     detail = reason if status == HTTPStatus.BAD_REQUEST else "this could not be read; it was kept"
     return Problem(status, code, detail, more={"quarantine": row, "sha256": digest})

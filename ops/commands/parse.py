@@ -31,6 +31,7 @@ from conversation.model.message import (
 )
 from conversation.model.people import Identity
 from conversation.ports.channel import Channel, Request, Tools, Webhook
+from conversation.ports.metrics import no_account_count
 from ops.configuration.settings import load
 from ops.configuration.sources import SettingsFaults
 from ops.system_clock import SystemClock
@@ -259,7 +260,7 @@ def _tools(public_url: str) -> Tools:
         files=nothing,
         signals=nothing,
         public_url=public_url,
-        count=lambda _: None,
+        count=no_account_count,
     )
 
 

@@ -20,6 +20,7 @@ from conversation.model.capabilities import Can
 from conversation.model.decision import StoredDecision
 from conversation.ports.channel import Channel, Clock, Dialer, Signals, Tools
 from conversation.ports.customer_pages import Doors
+from conversation.ports.metrics import Metric, no_account_count
 from desk.app import make_app
 from desk.http.services import Services
 from ops.composition.account_files import StoredFiles
@@ -162,6 +163,7 @@ async def _memory(service: Service, clock: Clock, meters: Meters, stack: AsyncEx
     await signals.start()
     stack.push_async_callback(signals.stop)
     store = open_storage(service.database, clock=clock, signals=signals, observe=meters.transaction)
+    meters.build(store.dialect)
     stack.push_async_callback(store.close)
     return signals, store
 
@@ -277,6 +279,7 @@ def inbox_on(ground: Ground, channels: Mapping[str, Channel], parts: Parts, shad
         budget=UnprovenBudget(dict(ground.settings.service.unproven_answers)),
         checkpoint=parts.checkpoint,
         count=ground.meters.count,
+        took=ground.meters.spans(Metric.INTAKE_BATCH),
         decided=shadow.decided if shadow else None,
     )
 
@@ -295,7 +298,7 @@ def tools_of(ground: Ground, account: str) -> Tools:
         files=StoredFiles(ground.store, ground.blobs, ground.clock, account, shared=_shared_files(ground)),
         signals=ground.signals,
         public_url=ground.public_url,
-        count=ground.meters.count,
+        count=ground.meters.account(account),
     )
 
 
@@ -314,7 +317,7 @@ async def asking(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Outgoi
             files=StoredFiles(store, blobs, clock, account),
             signals=signals,
             public_url=service.public_url or f"http://{service.listen}",
-            count=lambda _event: None,
+            count=no_account_count,
         )
 
     async with open_storage(service.database, clock=clock, signals=signals) as store, OutgoingHttp(clock) as http:
@@ -323,8 +326,15 @@ async def asking(settings: Settings, clock: Clock) -> AsyncIterator[tuple[Outgoi
 
 def _dispatcher(ground: Ground, channels: Mapping[str, Channel], keys: WebhookKeys) -> Dispatcher:
     webhooks = SignedWebhooks(ground.http, ground.rules, keys, ground.clock)
-    count = ground.meters.count
-    return Dispatcher(ground.store, lambda: channels, webhooks, ground.signals, ground.clock, count=count)
+    return Dispatcher(
+        ground.store,
+        lambda: channels,
+        webhooks,
+        ground.signals,
+        ground.clock,
+        count=ground.meters.count,
+        count_of=ground.meters.count_of,
+    )
 
 
 def _flows(

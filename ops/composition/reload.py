@@ -12,6 +12,7 @@ from watchfiles import awatch
 from conversation.errors import StoreError
 from conversation.model.events import Hint, Topic
 from conversation.ports.channel import Clock, Signals
+from conversation.ports.metrics import Metric
 from conversation.ports.storage import Storage
 from conversation.ports.storage.hours_overrides import Override
 from conversation.ports.storage.rulebooks import Revision
@@ -99,8 +100,8 @@ class Reloader:
         self._written = rules.rulebook  # as in the file, without emergencies
         self._emergencies: tuple[Override, ...] = ()
         self._folders = _folders_of(settings)
-        meters.reload_successful.set(1)  # those of the start
-        meters.reload_at.set(clock.now().timestamp())
+        meters.set(Metric.RELOAD_SUCCESSFUL, 1)  # those of the start
+        meters.set(Metric.RELOAD_AT, clock.now().timestamp())
 
     async def reload(self, actor: str) -> Reloaded:
         """Read whole, check, run its tests, activate; on any fault nothing is applied.
@@ -110,7 +111,7 @@ class Reloader:
         self._try_channels()
         async with self._one:
             result = await asyncio.to_thread(check, self._path, self._environment, detector=self._detector)
-            self._meters.reload_successful.set(int(result.ok))
+            self._meters.set(Metric.RELOAD_SUCCESSFUL, int(result.ok))
             self._folders = self._folders if result.settings is None else _folders_of(result.settings)
             if not result.ok:
                 faults = tuple(str(fault) for fault in result.problems)
@@ -143,7 +144,7 @@ class Reloader:
         self._written = parse_rules(revision.source, self._settings.hints, revision=revision.id)
         self._rules.swap(under(self._written, self._emergencies))
         self._keys.warn_of(self._written)
-        self._meters.reload_at.set(self._clock.now().timestamp())
+        self._meters.set(Metric.RELOAD_AT, self._clock.now().timestamp())
         log.info("rules_swapped", extra={"revision": revision.id})
 
     async def follow(self) -> None:
@@ -191,8 +192,8 @@ class Reloader:
         try:
             await step()
         except StoreError as error:
-            self._meters.reload_successful.set(0)
+            self._meters.set(Metric.RELOAD_SUCCESSFUL, 0)
             log.warning("rules_not_read", extra={"error": type(error).__name__})
         except Exception:
-            self._meters.reload_successful.set(0)
+            self._meters.set(Metric.RELOAD_SUCCESSFUL, 0)
             log.exception("rules_not_applied")

@@ -15,6 +15,7 @@ from pathlib import Path
 from conversation.errors import StoreError
 from conversation.model.decision import Decision, StoredDecision
 from conversation.ports.channel import Clock
+from conversation.ports.metrics import CountedEvent
 from conversation.ports.storage import Storage
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
@@ -75,7 +76,7 @@ class Shadow:
         room = _MOST_WAITING - len(self._waiting)
         self._waiting.extend(stored[:room])
         if len(stored) > room:
-            self._count("passed_over", len(stored) - room)
+            self._count(CountedEvent.SHADOW_PASSED_OVER, len(stored) - room)
         self._came.set()
 
     async def run(self) -> None:
@@ -116,7 +117,7 @@ class Shadow:
     async def _decide(self, stored: StoredDecision) -> None:
         rehearsal = self._rehearsal
         if rehearsal is None:
-            self._count("passed_over", 1)
+            self._count(CountedEvent.SHADOW_PASSED_OVER, 1)
             return
         revision = stored.decision.revision
         if not rehearsal.knows(revision):
@@ -124,15 +125,16 @@ class Shadow:
                 kept = await work.rulebooks.get(revision)
             rehearsal.tell(revision, None if kept is None else kept.source)
         after = rehearsal.decide(stored)
-        self._count("decided", 1)
+        self._count(CountedEvent.SHADOW_DECIDED, 1)
         changed = differences(stored.decision, after)
         if changed:
-            self._count("differing", 1)
+            self._count(CountedEvent.SHADOW_DIFFERING, 1)
             log.info("shadow_differs", extra=_told(stored, after, changed))
 
-    def _count(self, what: str, amount: int) -> None:
+    def _count(self, event: CountedEvent, amount: int) -> None:
+        what = event.removeprefix("shadow.")
         setattr(self.tally, what, getattr(self.tally, what) + amount)
-        self._meters.count(f"shadow.{what}", amount)
+        self._meters.count(event, amount)
 
     # -- the file ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from channels.supervisor import AccountHealth, Health
 from conversation.errors import StoreError
 from conversation.model.people import Presence
 from conversation.ports.channel import Clock
+from conversation.ports.metrics import Metric
 from conversation.ports.storage import Storage
 from ops.observability.metrics import Meters
 from router.flows.active_rules import RulesInForce
@@ -55,7 +56,7 @@ class Levels:
                 answers = 0.0
                 log.exception("levels_failed")
             up = {"database": answers, "writable": await self._writable()}
-            self._meters.levels("store_up", "1 when the database answers, and when it can be written", "store", up)
+            self._meters.levels(Metric.STORE_UP, up)
             await asyncio.sleep(_EVERY)
 
     async def _writable(self) -> float:
@@ -74,15 +75,13 @@ class Levels:
         oldest = {name: (now - since).total_seconds() if since else 0.0 for name, (_, since) in queues.items()}
         there = Counter(one.presence.value for one in duty)
         levels = self._meters.levels
-        levels("outbox_rows", "What has not left yet, by state", "state", outbox)
-        levels(
-            "queue_waiting", "Conversations that wait", "queue", {name: count for name, (count, _) in queues.items()}
-        )
+        levels(Metric.OUTBOX_ROWS, outbox)
+        levels(Metric.QUEUE_WAITING, {name: count for name, (count, _) in queues.items()})
         unheard = dict.fromkeys(self._rules.rulebook.webhooks, 0) | calls
-        levels("webhooks_unacknowledged", "Calls that nobody has acknowledged", "webhook", unheard)
-        levels("queue_oldest_wait_seconds", "How long the first has waited", "queue", oldest)
-        levels("quarantine_rows", "What was put aside and not replayed", "state", {"waiting": aside})
-        levels("agents", "Who is here", "presence", {p.value: there[p.value] for p in (Presence.ONLINE, Presence.AWAY)})
+        levels(Metric.WEBHOOKS_UNACKNOWLEDGED, unheard)
+        levels(Metric.QUEUE_OLDEST_WAIT, oldest)
+        levels(Metric.QUARANTINE_ROWS, {"waiting": aside})
+        levels(Metric.AGENTS, {p.value: there[p.value] for p in (Presence.ONLINE, Presence.AWAY)})
 
     def _accounts(self) -> None:
         """Looked at for every scrape as well: it costs nothing, and an account that fell is seen at once."""
@@ -90,9 +89,9 @@ class Levels:
         well = {one.name: float(one.state is Health.UP) for one in accounts}
         lags = {one.name: one.lag for one in accounts if one.lag is not None}
         refused = {one.name: float(one.state is Health.REFUSED) for one in accounts}
-        self._meters.levels("channel_up", "1 when the account works", "channel", well)
-        self._meters.levels("channel_refused", "1 while the other side refuses its credentials", "channel", refused)
-        self._meters.levels("channel_lag_seconds", "How long ago nothing waited to be read", "channel", lags)
+        self._meters.levels(Metric.CHANNEL_UP, well)
+        self._meters.levels(Metric.CHANNEL_REFUSED, refused)
+        self._meters.levels(Metric.CHANNEL_LAG, lags)
         self._alarm({name: lag for name, lag in lags.items() if lag > LATE})
 
     def _alarm(self, late: Mapping[str, float]) -> None:

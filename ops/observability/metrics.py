@@ -1,69 +1,106 @@
-"""What is counted and measured, as Prometheus text."""
+"""The metrics of `conversation.ports.metrics` as Prometheus text, with the standard metrics of the process."""
 
+import platform
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from itertools import islice
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from conversation.ports.metrics import AccountCount, ChannelEvent, CountedEvent, Declaration, Kind, Metric
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second line for each series, that nobody reads
 
-# told as 0 from the start: an alert on what never happened yet must find it
-_KNOWN = (
-    *("accepted", "duplicates", "quarantined", "hooks.accepted", "hooks.quarantined", "hooks.signature_rejected"),
-    *(
-        "hooks.too_large",
-        "hooks.unknown_channel",
-        "desk.login_failed",
-        "desk.origin_refused",
-        "live.dropped",
-        "shadow.decided",
-    ),
-    *("shadow.differing", "shadow.passed_over", "webhooks.not_called", "unproven_unanswered"),
-)
 _SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_OTHER = "other"
+MOST_SERIES = 1_000  # of one metric; what comes after is one series more, `other`
 
 
 class Meters:
-    """One registry for one house: `count` events by name, `observe` spans in seconds, `gauge` levels."""
+    """One registry for one process: `count` for events, `set` and `levels` for gauges, `spans` for durations in seconds."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._events = Counter("huntgroup_events", "What happened, by name", ["event"], registry=self.registry)
-        for event in _KNOWN:
-            self._events.labels(event)
-        self._transactions = Histogram(
-            "huntgroup_transaction_seconds",
-            "How long transactions took, by purpose and outcome",
-            ["purpose", "outcome"],
-            registry=self.registry,
-            buckets=_SPANS,
-        )
-        self._levels: dict[str, Gauge] = {}
+        counters, self._gauges, histograms = _built(self.registry)
+        self._events = {event: counters[Metric.EVENTS].labels(event) for event in CountedEvent}
+        self._channel_events = counters[Metric.CHANNEL_EVENTS]
+        self._accounts: dict[tuple[str, ChannelEvent], Counter] = {}
+        self._histograms = histograms
+        self._transactions: dict[tuple[str, str], Histogram] = {}
         self._before: list[Callable[[], None]] = []
-        self.reload_successful = Gauge(
-            "huntgroup_config_last_reload_successful", "1 when the last reload was applied", registry=self.registry
-        )
-        self.reload_at = Gauge(
-            "huntgroup_config_last_reload_success_timestamp_seconds",
-            "When rules were last applied",
-            registry=self.registry,
-        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
 
-    def count(self, event: str, amount: float = 1) -> None:
-        """Something happened `amount` times."""
-        self._events.labels(event).inc(amount)
+    def count(self, event: CountedEvent, amount: int = 1, /) -> None:
+        """The event happened `amount` times. Raises `ValueError` for a name that is not declared."""
+        try:
+            counter = self._events[event]
+        except KeyError:
+            raise ValueError(f"no event {event!r} is declared") from None
+        counter.inc(amount)
+
+    def count_of(self, channel: str, event: ChannelEvent, amount: int = 1, /) -> None:
+        """The account did this `amount` times. Raises `ValueError` for a name that is not declared."""
+        counter = self._accounts.get((channel, event))
+        if counter is None:
+            _refuse_unknown(Metric.CHANNEL_EVENTS.value, event, place=1)
+            counter = self._channel_events.labels(channel, event)
+            self._accounts[channel, event] = counter
+        counter.inc(amount)
+
+    def account(self, channel: str) -> AccountCount:
+        """What one account counts with; its series begin at 0."""
+        for event in ChannelEvent:
+            self.count_of(channel, event, 0)
+
+        def count(event: ChannelEvent, amount: int = 1, /) -> None:
+            self.count_of(channel, event, amount)
+
+        return count
 
     def transaction(self, purpose: str, seconds: float, outcome: str) -> None:
         """A transaction ended: committed, rolled_back, or it only read."""
-        self._transactions.labels(purpose, outcome).observe(seconds)
+        histogram = self._transactions.get((purpose, outcome))
+        if histogram is None:
+            if len(self._transactions) >= MOST_SERIES:
+                purpose = _OTHER
+            _refuse_unknown(Metric.TRANSACTION.value, outcome, place=1)
+            histogram = self._histograms[Metric.TRANSACTION].labels(purpose, outcome)
+            self._transactions[purpose, outcome] = histogram
+        histogram.observe(seconds)
 
-    def levels(self, name: str, meaning: str, label: str, values: Mapping[str, float]) -> None:
-        """How much there is now, by label; what is not named any more is gone."""
-        gauge = self._levels.get(name)
-        if gauge is None:
-            gauge = self._levels[name] = Gauge(f"huntgroup_{name}", meaning, [label], registry=self.registry)
+    def spans(self, metric: Metric) -> Callable[[float], None]:
+        """What durations of a histogram without labels are given to."""
+        return self._histograms[metric].observe
+
+    def set(self, metric: Metric, value: float) -> None:
+        """The level of a gauge without labels."""
+        self._gauges[metric].set(value)
+
+    def levels(self, metric: Metric, values: Mapping[str, float]) -> None:
+        """The levels of a gauge by its only label; values not named any more are gone."""
+        for value in values:
+            _refuse_unknown(metric.value, value)
+        gauge = self._gauges[metric]
         gauge.clear()
-        for value, amount in values.items():
+        for value, amount in islice(values.items(), MOST_SERIES):
             gauge.labels(value).set(amount)
+
+    def build(self, database: str) -> None:
+        """What runs, on which kind of database."""
+        _refuse_unknown(Metric.BUILD.value, database, place=2)
+        self._gauges[Metric.BUILD].labels(version("huntgroup"), platform.python_version(), database).set(1)
 
     def before_text(self, look: Callable[[], None]) -> None:
         """Call this for every exposition; it must not block."""
@@ -74,3 +111,29 @@ class Meters:
         for look in self._before:
             look()
         return generate_latest(self.registry)
+
+
+def _built(
+    registry: CollectorRegistry,
+) -> tuple[dict[Metric, Counter], dict[Metric, Gauge], dict[Metric, Histogram]]:
+    """Every declared metric, by its type."""
+    counters: dict[Metric, Counter] = {}
+    gauges: dict[Metric, Gauge] = {}
+    histograms: dict[Metric, Histogram] = {}
+    for metric in Metric:
+        declared = metric.value
+        names = [label.name for label in declared.labels]
+        match declared.kind:
+            case Kind.COUNTER:
+                counters[metric] = Counter(declared.name, declared.help, names, registry=registry)
+            case Kind.GAUGE:
+                gauges[metric] = Gauge(declared.name, declared.help, names, registry=registry)
+            case Kind.HISTOGRAM:
+                histograms[metric] = Histogram(declared.name, declared.help, names, registry=registry, buckets=_SPANS)
+    return counters, gauges, histograms
+
+
+def _refuse_unknown(declared: Declaration, value: str, *, place: int = 0) -> None:
+    label = declared.labels[place]
+    if label.values and value not in label.values:
+        raise ValueError(f"no {label.name} {value!r} is declared for {declared.name}")

@@ -1,6 +1,7 @@
 """What a channel account is given in a test."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from conversation.errors import NoRoom, NotFound
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment
 from conversation.ports.channel import Answer, Clock, Fetched, Http, Listening, Tools
+from conversation.ports.metrics import ChannelEvent
 
 
 class FakeState:
@@ -166,7 +168,11 @@ class Bench:
 
     clock: Clock
     http: Http = field(default_factory=NoHttp)
-    counted: list[str] = field(default_factory=list)
+    counted: Counter[ChannelEvent] = field(default_factory=Counter)
+
+    def count(self, event: ChannelEvent, amount: int = 1, /) -> None:
+        assert event in tuple(ChannelEvent), f"{event!r} is not declared in conversation.ports.metrics"
+        self.counted[event] += amount
 
     def tools(self, **changed: Any) -> Tools:
         given: dict[str, Any] = {
@@ -177,6 +183,6 @@ class Bench:
             "files": FakeFiles(),
             "signals": FakeSignals(),
             "public_url": "http://127.0.0.1:8080",
-            "count": self.counted.append,
+            "count": self.count,
         }
         return Tools(**(given | changed))

@@ -20,6 +20,7 @@ from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Agent, Identity, WorkKind
 from conversation.ports.channel import Channel, Inbox, Reply, Request
+from conversation.ports.metrics import CountedEvent
 from desk.app import make_app
 from desk.http.routing import Route
 from desk.http.services import Ready, Services
@@ -190,8 +191,8 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
         accounts: dict[str, Channel] = {"site": Account("site"), "app": Hook("app")}
         inbox, counted, blobs = FakeInbox(), dict[str, int](), FakeBlobs()
 
-        def count(name: str) -> None:
-            counted[name] = counted.get(name, 0) + 1
+        def count(event: CountedEvent, amount: int = 1, /) -> None:
+            counted[event] = counted.get(event, 0) + amount
 
         def cans() -> Mapping[str, Can]:
             return {name: account.can for name, account in accounts.items()}

@@ -2,6 +2,7 @@
 
 import asyncio
 import tomllib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from conversation.model.message import Accepted, Message, MessageReceived
 from conversation.model.outbound import OutboundMessage, OutboxRow, Receipt
 from conversation.model.people import Agent, Identity, Presence, Role, WorkKind
 from conversation.ports.channel import Inbox, Signals
+from conversation.ports.metrics import ChannelEvent, CountedEvent
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.reply import Replies
 from router.flows.callbacks.agent_actions import AgentCalls
@@ -186,13 +188,15 @@ class Stage:
         self.ticker = Ticker(storage, self.rules, clock, more=duties.duties())
         self.cans: dict[str, Can] = dict(CANS)
         self.dispatcher = self.another_dispatcher()
-        self.meters: dict[str, float] = {}
+        self.meters: dict[str, int] = {}
+        self.sent: Counter[tuple[str, str]] = Counter()
+        self.batches: list[float] = []
 
     def another_dispatcher(self) -> Dispatcher:
         """As after a restart, or on another node."""
 
-        def count(event: str) -> None:
-            self.meters[event] = self.meters.get(event, 0) + 1
+        def count_of(channel: str, event: ChannelEvent, amount: int = 1, /) -> None:
+            self.sent[channel, event] += amount
 
         return Dispatcher(
             self.storage,
@@ -201,8 +205,13 @@ class Stage:
             self.signals,
             self.clock,
             draw=lambda: 0.5,
-            count=count,
+            count=self.count,
+            count_of=count_of,
         )
+
+    def count(self, event: CountedEvent, amount: int = 1, /) -> None:
+        """What the flows counted is read as `meters[event]`."""
+        self.meters[event] = self.meters.get(event, 0) + amount
 
     def agents_of(self, ends: CallEnds) -> AgentCalls:
         """Agents' side of calls, which are made by these."""
@@ -222,9 +231,6 @@ class Stage:
         detector: Any = detect,
         budget: UnprovenBudget | None = None,
     ) -> IntakeFlow:
-        def count(name: str, amount: float) -> None:
-            self.meters[name] = self.meters.get(name, 0) + amount
-
         return IntakeFlow(
             storage or self.storage,
             self.rules,
@@ -235,7 +241,8 @@ class Stage:
             limits=limits,
             budget=budget,
             checkpoint=checkpoint,
-            count=count,
+            count=self.count,
+            took=self.batches.append,
         )
 
     @asynccontextmanager

@@ -76,6 +76,17 @@ async def test_a_transient_failure_is_tried_again_later_and_says_which_attempt_i
     assert [m.id for m in desk.channel.sent] == [message.id]
 
 
+async def test_a_message_is_counted_for_its_account_once_when_the_provider_took_it(stage: Stage) -> None:
+    desk = await answering(stage)
+    await desk.say("hi")
+    desk.channel.failures = [TransientFailure("connection refused")]
+    await stage.dispatcher.once()
+    assert stage.sent == {}
+    stage.clock.advance(timedelta(minutes=1))
+    await stage.dispatcher.once()
+    assert stage.sent == {(desk.channel.name, "sent"): 1}
+
+
 async def test_trying_ends_after_three_days(stage: Stage) -> None:
     desk = await answering(stage)
     message = await desk.say("hi")
@@ -342,6 +353,7 @@ async def test_a_webhook_is_retried_until_it_is_acknowledged(stage: Stage) -> No
         stage.clock.advance(timedelta(minutes=1))
     assert [(sent.id, sent.payload["type"]) for sent in stage.webhooks.sent] == [(row.id, "test")]
     assert await stage.outbox() == {}
+    assert stage.sent == {}  # a webhook is no account
 
 
 async def test_rows_of_an_account_that_is_configured_no_more_wait(stage: Stage) -> None:

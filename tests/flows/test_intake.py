@@ -63,6 +63,13 @@ async def test_a_repeat_within_one_batch_is_stored_once(stage: Stage) -> None:
     assert (one.duplicate, two.duplicate, one.message == two.message) == (False, True, True)
 
 
+async def test_events_are_counted_and_seconds_are_measured_apart(stage: Stage) -> None:
+    async with stage.intake() as inbox:
+        await inbox.accept([received(external_id="same"), received(external_id="same")])
+    assert stage.meters == {"accepted": 1, "duplicates": 1}
+    assert len(stage.batches) == 1
+
+
 async def test_later_words_in_a_batch_see_the_conversation_that_earlier_ones_opened(stage: Stage) -> None:
     async with stage.intake() as inbox:
         accepted = await inbox.accept([received(f"word {n}") for n in range(5)])

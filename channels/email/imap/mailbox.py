@@ -15,6 +15,7 @@ from channels.email.settings import MEBIBYTE, Settings
 from conversation.errors import MalformedPayload, TransientFailure
 from conversation.model.message import InboundEvent, Malformed
 from conversation.ports.channel import Inbox, Tools
+from conversation.ports.metrics import ChannelEvent
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +156,7 @@ class Mailbox:
         if len(place.passed) >= MOST_PASSED:
             raise TransientFailure(f"the server gives out no mail: {why}")
         place.passed.add(uid)
-        self._host.tools.count("email_passed")
+        self._host.tools.count(ChannelEvent.PASSED_OVER)
         log.warning("mail_passed", extra={"channel": self._host.account.channel, "uid": uid, "detail": why})
         note = f"{place.folder}, UIDVALIDITY {place.uidvalidity}, UID {uid}\r\n{why}\r\n".encode()
         words = f"the mail server holds this mail and does not give it out ({why}); it is asked for again"
@@ -184,7 +185,7 @@ class Mailbox:
             await self._inbox.accept(events, cursor=place.cursor(upto))
         place.uid = upto
         self._read += len(uids)
-        self._host.tools.count("email_received")
+        self._host.tools.count(ChannelEvent.RECEIVED, len(uids))
         await self._put_away(uids)
 
     def _now(self) -> datetime:

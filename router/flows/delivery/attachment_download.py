@@ -20,6 +20,7 @@ from conversation.errors import (
 from conversation.model.events import Topic
 from conversation.model.message import PROVIDER
 from conversation.ports.channel import Blobs, Channel, Clock, Fetched, Http, Media, Signals
+from conversation.ports.metrics import Count, CountedEvent, no_count
 from conversation.ports.storage import Storage
 from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.downloads import Fetch
@@ -60,7 +61,7 @@ class Fetcher:
         signals: Signals,
         clock: Clock,
         caps: Caps,
-        count: Callable[[str, float], None] = lambda _name, _amount: None,
+        count: Count = no_count,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._storage = storage
@@ -146,7 +147,7 @@ class Fetcher:
         if message is None:  # somebody else was faster, or the message was taken back
             await self._blobs.delete(key)
             return
-        self._count("files_fetched", 1)
+        self._count(CountedEvent.FILES_FETCHED)
 
     async def _failed(self, one: Fetch, fault: str) -> None:
         async with self._storage.begin("file_failed") as work:
@@ -154,7 +155,7 @@ class Fetcher:
             if message is not None:
                 conversation = await work.conversations.get(message.conversation)
                 await work.events.add([announce.changed(message, conversation)], now=self._clock.now())
-        self._count("files_failed", 1)
+        self._count(CountedEvent.FILES_FAILED)
         log.info("file_not_fetched", extra={"file": one.attachment.id, "channel": one.channel, "code": fault})
 
     async def _later(self, one: Fetch, error: Exception) -> None:

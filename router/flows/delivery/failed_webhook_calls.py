@@ -1,7 +1,7 @@
 """Calls of webhooks that cannot leave or waited too long: an error on the conversation and in the log, never a late call."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -10,6 +10,7 @@ from conversation.errors import NotFound
 from conversation.model.conversation import FAILED_CALLS, Conversation
 from conversation.model.events import EventType
 from conversation.model.outbound import CALL_EXPIRES, OutboxRow, OutboxState, WebhookCall
+from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
 from router.policy import notifications as announce
 from router.policy.delivery_result import EXPIRED, Outcome
@@ -40,7 +41,7 @@ class WebhookSender(Protocol):
 class FailedCalls:
     """Looks every few seconds for calls that wait in vain; the dispatcher settles those that it tried through it."""
 
-    def __init__(self, storage: Storage, webhooks: WebhookSender, count: Callable[[str], None]) -> None:
+    def __init__(self, storage: Storage, webhooks: WebhookSender, count: Count) -> None:
         self._storage = storage
         self._webhooks = webhooks
         self._count = count
@@ -94,7 +95,7 @@ class FailedCalls:
         where = before.id if before is not None else None
         told = {"row": call, "webhook": webhook, "conversation": where, "reason": reason}
         log.error("webhook_not_called", extra=told)
-        self._count("webhooks.not_called")
+        self._count(CountedEvent.WEBHOOKS_NOT_CALLED)
         if before is None:
             return
         mark = {"at": now.isoformat(), "reason": reason}

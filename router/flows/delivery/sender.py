@@ -16,6 +16,7 @@ from conversation.model.message import Message, Status
 from conversation.model.outbound import Effect, OutboxRow, OutboxState
 from conversation.model.people import public_name
 from conversation.ports.channel import Channel, Clock, Listening, Signals
+from conversation.ports.metrics import ChannelCount, ChannelEvent, Count, no_channel_count, no_count
 from conversation.ports.storage import Storage, Work
 from router.flows.delivery.failed_webhook_calls import FailedCalls, WebhookSender
 from router.flows.delivery.reachability import still_lawful
@@ -45,7 +46,8 @@ class Dispatcher:
         *,
         at_once: int = _AT_ONCE,
         draw: Callable[[], float] = random.random,
-        count: Callable[[str], None] = lambda _event: None,
+        count: Count = no_count,
+        count_of: ChannelCount = no_channel_count,
     ) -> None:
         self._storage = storage
         self._channels = channels
@@ -55,6 +57,7 @@ class Dispatcher:
         self._at_once = at_once
         self._draw = draw
         self._calls = FailedCalls(storage, webhooks, count)
+        self._count_of = count_of
         self._owner = new_id()
         self._busy: Counter[str] = Counter()
         self._paused: dict[str, datetime] = {}
@@ -186,6 +189,8 @@ class Dispatcher:
             outcome = replace(await self._outcome(row), began=began)
             self._pause(row.target, outcome)
             await self._settle(row, outcome)
+            if outcome.state is OutboxState.SENT and row.effect is not Effect.WEBHOOK:
+                self._count_of(row.target, ChannelEvent.SENT)
         except StoreError as error:  # the lease runs out and the row is settled as stranded
             log.warning("settle_failed", extra={"row": row.id, "error": type(error).__name__})
         except Exception:  # the same; the others are sent all the same

@@ -13,6 +13,7 @@ from conversation.model.decision import StoredDecision
 from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from conversation.model.people import Identity
 from conversation.ports.channel import Clock
+from conversation.ports.metrics import Count, CountedEvent, no_count
 from conversation.ports.storage import Storage
 from conversation.ports.storage.quarantine import Quarantined
 from router.decision.facts import understand
@@ -62,7 +63,8 @@ class IntakeFlow:
         classifiers: Classifiers | None = None,
         budget: UnprovenBudget | None = None,
         checkpoint: Callable[[str], None] = lambda _: None,
-        count: Callable[[str, float], None] = lambda _name, _amount: None,
+        count: Count = no_count,
+        took: Callable[[float], None] = lambda _seconds: None,
         decided: Callable[[Sequence[StoredDecision]], None] | None = None,
     ) -> None:
         self._storage = storage
@@ -75,6 +77,7 @@ class IntakeFlow:
         self._budget = budget or UnprovenBudget()
         self._checkpoint = checkpoint
         self._count = count
+        self._took = took
         self._decided = decided
         self._room = Room(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
         self._shards = [Shard() for _ in range(shards)]
@@ -115,7 +118,7 @@ class IntakeFlow:
         row = self._quarantined(channel, raw, reason, code, headers or {})
         async with self._storage.begin("quarantine") as work:
             identifier = await work.quarantine.add(row)
-        self._count("quarantined", 1)
+        self._count(CountedEvent.QUARANTINED)
         log.warning("quarantined", extra={"channel": channel, "code": code, "row": identifier})
         return identifier
 
@@ -200,7 +203,7 @@ class IntakeFlow:
         finally:
             self._fail(batch, StoreUnavailable("the intake has stopped"))
             self._leave(batch)
-        self._count("intake_seconds", self._clock.monotonic() - started)
+        self._took(self._clock.monotonic() - started)
 
     def _refuse_at_the_end(self) -> None:
         if self._draining:

@@ -11,6 +11,7 @@ from conversation.model.decision import StoredDecision, Understood
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, DeliveryReported, Malformed, Message, MessageEchoed, MessageReceived
 from conversation.ports.channel import Clock
+from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.intake import Known
 from conversation.ports.storage.quarantine import Quarantined
@@ -41,7 +42,7 @@ class Context:
     cans: Mapping[str, Can]
     clock: Clock
     checkpoint: Callable[[str], None]
-    count: Callable[[str, float], None]
+    count: Count
     decided: Callable[[Sequence[StoredDecision]], None] | None
     budget: UnprovenBudget
     quarantined: Callable[[str, bytes, str, str, Mapping[str, str]], Quarantined]
@@ -273,15 +274,15 @@ class Flush:
             if isinstance(event, Malformed):
                 row = self._context.quarantined(event.channel, event.raw, event.reason, event.code, {})
                 answers[place] = put_aside_as(event, await work.quarantine.add(row))
-                self._context.count("quarantined", 1)
+                self._context.count(CountedEvent.QUARANTINED)
 
     def _tell(self, answers: Mapping[int, Accepted], started: float) -> None:
         duplicates = sum(answer.duplicate for answer in answers.values())
         spent = round((self._context.clock.monotonic() - started) * 1000, 1)
-        self._context.count("accepted", len(answers) - duplicates)
-        self._context.count("duplicates", duplicates)
+        self._context.count(CountedEvent.ACCEPTED, len(answers) - duplicates)
+        self._context.count(CountedEvent.DUPLICATES, duplicates)
         if self._held:
-            self._context.count("unproven_unanswered", self._held)
+            self._context.count(CountedEvent.UNPROVEN_UNANSWERED, self._held)
         log.info("batch_stored", extra={"count": len(answers), "ms": spent, "duplicates": duplicates})
 
 

@@ -6,7 +6,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -336,9 +336,12 @@ async def test_a_mail_that_the_server_will_not_give_out_is_passed_and_asked_for_
         server.add(raw(number))
     server.refused[3] = words
     store = Store()
+    counted = Counter[str]()
     async with reading(server, store) as account:
+        account.tools = replace(account.tools, count=lambda event, amount=1, /: counted.update({event: amount}))
         await store.holds(4)
         await until(lambda: "read up to number 5" in account.told())
+    assert counted == {"received": 4, "passed_over": 1}
     (noted,) = [event for event in store.events if isinstance(event, Malformed)]
     assert (noted.code, b"UID 3" in noted.raw, words.partition(" ")[2] in noted.reason) == ("not_given", True, True)
     assert store.numbers == [0, 1, 3, 4]

@@ -303,6 +303,8 @@ async def test_updates_are_confirmed_only_after_their_commit() -> None:
 
 async def test_one_commit_takes_all_that_came_at_once_and_one_that_is_unreadable_spares_the_others() -> None:
     async with world() as w:
+        counted: list[tuple[str, int]] = []
+        w.account.tools = replace(w.tools, count=lambda event, amount=1, /: counted.append((event, amount)))
         await w.playing.write("before")
         await w.playing.tell(message={"message_id": 1, "chat": "nowhere"})
         await w.playing.tell(my_chat_member=7)
@@ -310,6 +312,7 @@ async def test_one_commit_takes_all_that_came_at_once_and_one_that_is_unreadable
         await w.listens(lambda: not w.playing.updates)
         assert [type(event) for event in w.inbox.events] == [MessageReceived, Malformed, Malformed, MessageReceived]
         assert len(w.inbox.cursors) == 1
+        assert counted == [("received", 4)]
         unreadable = w.inbox.events[1]
         assert isinstance(unreadable, Malformed)
         assert json.loads(unreadable.raw)["message"] == {"message_id": 1, "chat": "nowhere"}
