@@ -52,5 +52,17 @@ async def metrics(request: web.Request) -> web.Response:
     services = request.app[SERVICES]
     if not (_tokened(services, request) or _local(request)):
         raise Problem(403, "forbidden", "metrics are for this host, or for the configured token")
-    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    return web.Response(body=services.metrics(), headers=headers)
+    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", hdrs.VARY: hdrs.ACCEPT_ENCODING}
+    answer = web.Response(body=services.metrics(), headers=headers)
+    if _takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
+        answer.enable_compression(web.ContentCoding.gzip)
+    return answer
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an `Accept-Encoding` names gzip without refusing it by the weight 0."""
+    for one in accepted.lower().split(","):
+        coding, _, weight = one.replace(" ", "").partition(";q=")
+        if coding == "gzip":
+            return weight.strip("0.") != "" or weight == ""
+    return False

@@ -104,6 +104,24 @@ async def test_metrics_are_for_this_host_or_the_token(house: House) -> None:
         assert answer.status == 200
 
 
+@pytest.mark.parametrize(
+    ("accepted", "coded"),
+    [
+        ("gzip", "gzip"),
+        ("deflate, GZIP;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("gzip; q=0.0, br", None),
+        ("br", None),
+        ("", None),
+    ],
+)
+async def test_metrics_are_compressed_for_whoever_accepts_gzip(house: House, accepted: str, coded: str | None) -> None:
+    async with house.client.get("/metrics", headers={"Accept-Encoding": accepted}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"up 1\n")
+        assert answer.headers.get("Content-Encoding") == coded
+        assert answer.headers["Vary"] == "Accept-Encoding"
+
+
 async def test_a_token_for_metrics_that_is_no_text_is_a_wrong_token(house: House) -> None:
     at = house.client.make_url("/metrics")
     reader, writer = await asyncio.open_connection(at.host, at.port)  # aiohttp's client sends no such bytes
