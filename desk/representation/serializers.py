@@ -28,8 +28,8 @@ from desk.representation.schemas import (
     ReactionOut,
     WebhookCallOut,
 )
-from router.flows.delivery.reachability import Reach
 from router.policy.delivery_result import state_of_call
+from router.policy.reply_window import Reach
 from router.rules.rulebook import RuleBook
 
 _PREVIEW = 140

@@ -17,11 +17,12 @@ from conversation.model.people import Agent, Identity
 from conversation.ports.storage import Work
 from router.flows.agents.conversation_actions import Moves
 from router.flows.delivery.email_follow_up import wish_for
-from router.flows.delivery.reachability import Reach, must_reach, reach, written_from
+from router.flows.delivery.reachability import written_from
 from router.flows.intake.sanitize import clean_text
 from router.policy import auto_reply as automatic
 from router.policy import notifications as announce
 from router.policy import permissions as access
+from router.policy.reply_window import Reach, must_reach, reach
 
 _TOKEN_LIVES = timedelta(minutes=1)  # nobody gives one that is good for longer
 _RESOLVED = {
