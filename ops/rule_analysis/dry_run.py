@@ -17,7 +17,7 @@ from conversation.ports.storage.intake import Known
 from router.decision.classifier import Classifier
 from router.decision.decide import decide
 from router.decision.facts import gather, understand
-from router.policy.intake_plan import Batch
+from router.policy.intake_plan import IntakePlan
 from router.rules.faults import did_you_mean
 from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
@@ -101,12 +101,12 @@ class Trial:
 
     def _turn(self, said: Said, customer: Customer, conversations: dict[str, Conversation]) -> tuple[Turn, Customer]:
         event = self._event(said)
-        batch = Batch(self._rulebook, cans=self._cans, now=said.at, new_id=new_id, on_duty=self._on_duty(said))
+        plan = IntakePlan(self._rulebook, cans=self._cans, now=said.at, new_id=new_id, on_duty=self._on_duty(said))
         newest = sorted(conversations.values(), key=lambda c: c.last_inbound_at or c.updated_at, reverse=True)
         sender = replace(event.sender, id=f"identity-{said.sender}", customer=customer.id)
         known = Known(identity=sender, customer=customer, conversations=tuple(newest))
-        batch.admit(event, known, understand(said.text, self._rulebook, self._detector, self._classifier))
-        writes = batch.writes()
+        plan.admit(event, known, understand(said.text, self._rulebook, self._detector, self._classifier))
+        writes = plan.writes()
         conversations.update({c.id: c for c in (*writes.created, *writes.changed)})
         (stored,) = writes.decisions
         turn = Turn(

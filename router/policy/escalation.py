@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.model import conversation as thread
 from conversation.model.conversation import NEXT_PAGE, PAGE, PAGED, PAGES, QUEUED_AGAIN, Conversation, State, as_kept
-from conversation.model.decision import Page
+from conversation.model.decision import Decision, Page
 from router.hours.calendars import ALWAYS
 from router.rules.model import Queue
 from router.rules.rulebook import RuleBook
@@ -99,3 +99,12 @@ def _span(page: Page) -> timedelta:
 def _due_at(conversation: Conversation, queue: Queue | None, rulebook: RuleBook, page: Page) -> datetime | None:
     hours = queue.hours if queue is not None else ALWAYS
     return rulebook.calendars.add_open_time(hours, since(conversation), _span(page), conversation.language)
+
+
+def with_page(attributes: Mapping[str, object], decision: Decision) -> Mapping[str, object]:
+    """A rule's wish for this one is kept; its queue's own needs no keeping."""
+    if "page" not in decision.settled_by:
+        return attributes
+    page = decision.page
+    wish = {"webhook": page.webhook, "after_seconds": page.after_seconds} if page else False
+    return {**attributes, PAGE: wish}

@@ -13,7 +13,7 @@ from conversation.model.message import MessageReceived
 from conversation.model.people import Identity
 from ops.configuration.settings import Settings, parse_rules
 from router.decision.facts import understand
-from router.policy.intake_plan import Batch
+from router.policy.intake_plan import IntakePlan
 from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
 from storage.schema.conversations import conversations
@@ -91,10 +91,10 @@ class Month:
         duty = frozenset({("safety", "en"), ("general", "zh")}) if number % 3 else None
         async with store.begin("month") as work:
             known = await work.intake.load(events, reopen_since=now - rulebook.reopen_within, now=now)
-            batch = Batch(rulebook, cans={}, now=now, new_id=new_id, on_duty=duty)
+            plan = IntakePlan(rulebook, cans={}, now=now, new_id=new_id, on_duty=duty)
             for event, who in zip(events, known, strict=True):
-                batch.admit(event, who, understand(event.text, rulebook, self.detector))
-            writes = batch.writes()
+                plan.admit(event, who, understand(event.text, rulebook, self.detector))
+            writes = plan.writes()
             await work.intake.store(writes, now=now)
         await self._live_on(store, [one.id for one in (*writes.created, *writes.changed)], now, number)
 

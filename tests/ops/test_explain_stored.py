@@ -13,7 +13,7 @@ from conversation.model.people import Identity
 from ops.configuration.settings import Settings, load, parse_rules
 from ops.rule_analysis.explaining import explain_conversation
 from router.decision.facts import understand
-from router.policy.intake_plan import Batch
+from router.policy.intake_plan import IntakePlan
 from router.understanding.language_detector import load_detector
 from storage.store import Store
 from tests.fakes import FakeClock
@@ -34,9 +34,9 @@ async def arrived(store: Store, clock: FakeClock, settings: Settings, text: str)
         )
         rulebook = parse_rules(settings.source, settings.hints, revision=revision.id)
         (known,) = await work.intake.load([event], reopen_since=clock.now() - timedelta(days=3), now=clock.now())
-        batch = Batch(rulebook, cans={}, now=clock.now(), new_id=new_id)
-        batch.admit(event, known, understand(text, rulebook, load_detector(rulebook.languages)))
-        writes = batch.writes()
+        plan = IntakePlan(rulebook, cans={}, now=clock.now(), new_id=new_id)
+        plan.admit(event, known, understand(text, rulebook, load_detector(rulebook.languages)))
+        writes = plan.writes()
         await work.intake.store(writes, now=clock.now())
     return writes.created[0].id, writes.created[0].reference
 

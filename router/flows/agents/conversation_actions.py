@@ -17,7 +17,7 @@ from router.flows.active_rules import RulesInForce
 from router.policy import escalation
 from router.policy import notifications as announce
 from router.policy import permissions as access
-from router.policy.intake_plan import with_last_owner
+from router.policy.last_owner import with_last_owner
 
 
 class Moves:

@@ -20,7 +20,7 @@ from router.flows.callbacks.notices import note, tell
 from router.policy import notifications as announce
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.policy.callback_times import CallTimes
-from router.policy.intake_plan import with_last_owner
+from router.policy.last_owner import with_last_owner
 from router.wording.callback_messages import FAILED, NEVER, note_of
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from router.flows.intake.callback_requests import Asking
 from router.policy import notifications as announce
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.policy.callback_times import CallTimes
-from router.policy.intake_plan import with_last_owner
+from router.policy.last_owner import with_last_owner
 from router.rules.rulebook import RuleBook
 from router.wording.callback_messages import EXPIRED, FAILED, LATE, MOVED, NEVER, REMINDER, change_of, missed_of
 

@@ -16,7 +16,7 @@ from conversation.ports.storage import Storage
 from conversation.ports.storage.distribution import Asked, Candidate, Need, Offer
 from router.flows.active_rules import RulesInForce
 from router.policy import notifications as announce
-from router.policy.intake_plan import LAST_OWNER
+from router.policy.last_owner import LAST_OWNER
 from router.rules.rulebook import RuleBook
 from router.rules.strategies import Hands, choose
 

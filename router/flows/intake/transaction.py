@@ -24,7 +24,7 @@ from router.flows.intake.callback_requests import Asking
 from router.flows.intake.message_updates import Beside, in_order
 from router.flows.intake.sanitize import Kept
 from router.policy import notifications as announce
-from router.policy.intake_plan import Admitted, Batch
+from router.policy.intake_plan import Admitted, IntakePlan
 from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
 
@@ -102,26 +102,26 @@ class Flush:
         if not messages:
             await beside.tell(early=(), late=())
             return
-        batch, admitted = await self._decide(work, messages, understood)
-        feed = await self._store(work, batch, messages, admitted)
-        early, late = batch.early, [event for (_, event), one in zip(messages, admitted, strict=True) if one.late]
+        plan, admitted = await self._decide(work, messages, understood)
+        feed = await self._store(work, plan, messages, admitted)
+        early, late = plan.early, [event for (_, event), one in zip(messages, admitted, strict=True) if one.late]
         await beside.tell(early=early, late=late)
         queues = await self._queues_of_repeats(work, admitted)
         places = {id(arrival): place for place, arrival in enumerate(self._arrivals)}
         for (arrival, event), one in zip(messages, admitted, strict=True):
             answers[places[id(arrival)]] = _accepted(event, one, queues, feed)
-        work.hint(*announce.hints(visitors=batch.fed, queues=batch.waiting, targets=batch.targets))
+        work.hint(*announce.hints(visitors=plan.fed, queues=plan.waiting, targets=plan.targets))
 
     async def _store(
         self,
         work: Work,
-        batch: Batch,
+        plan: IntakePlan,
         messages: Sequence[tuple[Arrival, MessageReceived]],
         admitted: Sequence[Admitted],
     ) -> Mapping[str, int]:
-        writes = batch.writes()
+        writes = plan.writes()
         self._decisions = writes.decisions
-        for before, after in batch.withdrawn:
+        for before, after in plan.withdrawn:
             await work.conversations.move(before, after)
         await _bind_uploads(work, writes.messages)
         await self._keep_unsupported(work, writes.messages, messages, admitted)
@@ -160,7 +160,7 @@ class Flush:
         work: Work,
         messages: Sequence[tuple[Arrival, MessageReceived]],
         understood: Sequence[Understood | None],
-    ) -> tuple[Batch, list[Admitted]]:
+    ) -> tuple[IntakePlan, list[Admitted]]:
         """The senders as they are known under lock, strangers made known, and what becomes of each message."""
         rulebook = self._context.rulebook
         known = await work.intake.load(
@@ -169,8 +169,8 @@ class Flush:
         on_duty = await self._on_duty(work)
         positions = await self._positions(work, known, understood) if STATUS_REPLY in rulebook.replies else None
 
-        def decided(left: Mapping[str, int]) -> tuple[Batch, list[Admitted]]:
-            batch = Batch(
+        def decided(left: Mapping[str, int]) -> tuple[IntakePlan, list[Admitted]]:
+            plan = IntakePlan(
                 rulebook,
                 cans=self._context.cans,
                 now=self._now,
@@ -180,31 +180,31 @@ class Flush:
                 left=left,
             )
             together = zip(messages, known, understood, strict=True)
-            return batch, [self._admit(batch, *told, sender, meaning) for told, sender, meaning in together]
+            return plan, [self._admit(plan, *told, sender, meaning) for told, sender, meaning in together]
 
         return await self._within_budget(work, decided)
 
     async def _within_budget(
-        self, work: Work, decided: Callable[[Mapping[str, int]], tuple[Batch, list[Admitted]]]
-    ) -> tuple[Batch, list[Admitted]]:
+        self, work: Work, decided: Callable[[Mapping[str, int]], tuple[IntakePlan, list[Admitted]]]
+    ) -> tuple[IntakePlan, list[Admitted]]:
         """Decided once more where fewer answers may leave than were wanted; a batch that answers no stranger asks nothing."""
         budget = self._context.budget
         left = budget.left(self._now)
-        batch, admitted = decided(left)
-        if wanted := batch.unproven:
+        plan, admitted = decided(left)
+        if wanted := plan.unproven:
             granted = await budget.take(work, wanted, self._now)
             if granted != wanted:
-                batch, admitted = decided({**left, **granted})
-        self._held = batch.held
-        return batch, admitted
+                plan, admitted = decided({**left, **granted})
+        self._held = plan.held
+        return plan, admitted
 
     def _admit(
-        self, batch: Batch, arrival: Arrival, event: MessageReceived, sender: Known, meaning: Understood | None
+        self, plan: IntakePlan, arrival: Arrival, event: MessageReceived, sender: Known, meaning: Understood | None
     ) -> Admitted:
-        repeated = batch.repeated(event, sender)
+        repeated = plan.repeated(event, sender)
         if repeated is None and isinstance(arrival.event, MessageEchoed):
-            return batch.echo(arrival.event, sender)
-        return repeated or batch.admit(event, sender, meaning or self._understood(arrival, event))
+            return plan.echo(arrival.event, sender)
+        return repeated or plan.admit(event, sender, meaning or self._understood(arrival, event))
 
     async def _on_duty(self, work: Work) -> frozenset[tuple[str, str]] | None:
         """Asked only where a rule wants to know who is there."""
