@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import random
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from enum import StrEnum
 from typing import NoReturn, Protocol, runtime_checkable
 
 from conversation.errors import ChannelError, ChannelMisconfigured, HuntgroupError, RateLimited
-from conversation.model.credential_retry import pause_after
+from conversation.model.credential_retry import gist, pause_after
 from conversation.ports.channel import Channel, Clock, Inbox
 
 log = logging.getLogger(__name__)
@@ -19,7 +18,6 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0  # whatever the outage, what was written meanwhile is here within a minute of its end
 STEADY_AFTER = 60.0
-_VARYING = re.compile(r"\S*\d\S*")  # noqa: TID251 without backtracking; numbers of sessions and times differ with every refusal
 
 
 class Health(StrEnum):
@@ -187,10 +185,9 @@ class Supervisor:
         old, detail = self._health[channel.name], f"{reason}{again}"
         since = old.since if old.state is state else self._clock.now()
         self._health[channel.name] = replace(old, state=state, detail=detail, since=since)
-        gist = _VARYING.sub("", reason)
-        if old.state is state and self._reasons.get(channel.name) == gist:
+        known, self._reasons[channel.name] = self._reasons.get(channel.name), gist(reason)
+        if old.state is state and known == gist(reason):
             return
-        self._reasons[channel.name] = gist
         level = logging.INFO if state is Health.UP else logging.WARNING
         log.log(level, "channel_health", extra={"channel": channel.name, "state": state.value, "detail": detail})
 

@@ -221,6 +221,35 @@ async def test_whoever_refuses_our_credentials_is_asked_soon_then_seldom_and_at_
     assert [r.levelname for r in caplog.records if r.message == "sending_refused"] == ["WARNING"]
 
 
+async def test_another_reason_of_a_refusal_is_logged_and_the_same_one_with_other_numbers_is_not(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = await answering(stage, "text", "a")
+    await desk.say("one")
+    reasons = ["401 session 17", "401 session 18", "this account is suspended"]
+    desk.channel.failures = [ChannelMisconfigured(reason) for reason in reasons]
+    for _ in reasons:
+        stage.dispatcher.try_now()
+        stage.clock.advance(timedelta(minutes=15))
+        assert await stage.dispatcher.once() == 1
+    told = [str(vars(record)["detail"]) for record in caplog.records if record.message == "sending_refused"]
+    assert [reason for reason in reasons if any(reason in one for one in told)] == [reasons[0], reasons[2]]
+
+
+async def test_a_reload_does_not_end_the_pause_that_a_provider_named_after_a_refusal(stage: Stage) -> None:
+    desk, other = await answering(stage, "text", "a"), await answering(stage, "text", "b")
+    await desk.say("one")
+    desk.channel.failures = [ChannelMisconfigured("401"), RateLimited("429", retry_after=timedelta(minutes=30))]
+    for _ in range(2):
+        assert await stage.dispatcher.once() == 1
+        stage.dispatcher.try_now()
+        stage.clock.advance(timedelta(minutes=10))
+    await other.say("two")  # nothing goes before it in its conversation: the account's pause alone holds it
+    assert await stage.dispatcher.once() == 0
+    stage.clock.advance(timedelta(minutes=30))
+    assert await stage.dispatcher.once() == 2
+
+
 async def test_a_bug_parks_the_row_and_is_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     desk = await answering(stage)
     message = await desk.say("one")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from conversation.errors import Conflict, StoreError, StoreUnavailable, Unknown
 from conversation.id_generator import new_id
-from conversation.model.credential_retry import pause_after
+from conversation.model.credential_retry import gist, pause_after
 from conversation.model.events import Topic
 from conversation.model.message import Message, Status
 from conversation.model.outbound import Effect, OutboxRow, OutboxState
@@ -62,6 +62,7 @@ class Dispatcher:
         self._busy: Counter[str] = Counter()
         self._paused: dict[str, datetime] = {}
         self._refused: dict[str, int] = {}  # how often in a row a target refused our credentials
+        self._reasons: dict[str, str] = {}  # why it did so the last time
         self._look_again = 0.0
         self._orphans_at = datetime.min.replace(tzinfo=UTC)
         self._draining = False
@@ -204,18 +205,26 @@ class Dispatcher:
     def _pause(self, target: str, outcome: Outcome) -> None:
         """As long as the provider said; after a refusal longer each time. What was sent meanwhile counts as one try."""
         now = self._clock.now()
-        if outcome.state is OutboxState.SENT and self._refused.pop(target, 0):
+        if outcome.state is OutboxState.SENT and self._reasons.pop(target, None) is not None:
+            self._refused.pop(target, None)
             log.info("sending_accepted", extra={"channel": target})
         if outcome.pause is None:
             return
-        if outcome.refused and self._paused.get(target, now) > now:
-            return
-        self._paused[target] = now + outcome.pause
         if outcome.refused:
-            times = self._refused[target] = self._refused.get(target, 0) + 1
-            self._paused[target] = now + pause_after(times, self._draw())
-            if times == 1:
-                log.warning("sending_refused", extra={"channel": target, "detail": outcome.error})
+            self._pause_refused(target, outcome, now)
+        else:
+            self._refused.pop(target, None)  # the provider named its time: a reload does not end it
+            self._paused[target] = now + outcome.pause
+
+    def _pause_refused(self, target: str, outcome: Outcome, now: datetime) -> None:
+        if self._paused.get(target, now) > now:
+            return
+        times = self._refused[target] = self._refused.get(target, 0) + 1
+        self._paused[target] = now + pause_after(times, self._draw())
+        reason = gist(outcome.error or "")
+        if self._reasons.get(target) != reason:
+            log.warning("sending_refused", extra={"channel": target, "detail": outcome.error})
+        self._reasons[target] = reason
 
     def try_now(self) -> None:
         """Who refused our credentials is asked again at once."""
