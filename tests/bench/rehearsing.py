@@ -15,12 +15,11 @@ from storage.schema.conversations import decisions
 from storage.signals import open_signals
 from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results, Row
-from tests.bench.stage import ROOT
+from tests.example import EXAMPLE, copied
 from tests.ops.month import Month
 from tests.storage.makers import execute
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-EXAMPLE = ROOT / "config.example.toml"
 _MADE = 1_000  # decided for real; the rest are the same ones under new ids
 _AT_ONCE = 5_000
 
@@ -29,11 +28,8 @@ async def p9(folder: Path, results: Results, *, quick: bool) -> None:
     """The rate, under the same file and under one that moves a matter to another queue."""
     count = 2_000 if quick else 100_000
     settings = load(EXAMPLE, {}, make_secrets=False)
-    other = folder / "other.toml"
-    old, new = '[issues.topup]\nqueue = "payments"', '[issues.topup]\nqueue = "cards"'
-    text = EXAMPLE.read_text("utf-8")
-    assert old in text
-    other.write_text(text.replace(old, new, 1), "utf-8")
+    swap = ('[issues.topup]\nqueue = "payments"', '[issues.topup]\nqueue = "cards"')
+    other = copied(folder, swap, name="other.toml")
     database, clock = f"sqlite:///{folder / 'rehearse.db'}", SystemClock()
     await upgrade(database)
     signals = open_signals("local", database=database, clock=clock)

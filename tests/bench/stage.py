@@ -6,7 +6,6 @@ import random
 import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import tomlkit
 from conversation.model.capabilities import Can
 from conversation.model.people import WorkKind
 from ops.commands.serve import settle_memory
+from ops.configuration.sources import read
 from ops.observability import logs
 from ops.observability.metrics import Meters
 from ops.system_clock import SystemClock
@@ -33,6 +33,7 @@ from storage.signals import open_signals
 from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results
 from tests.bench.workload import TIERS
+from tests.example import EXAMPLE
 from tests.postgres import DURABLE, Postgres, binaries, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +67,7 @@ def generated(count: int, issues: list[str], queues: list[str], seed: int = 7) -
 
 def document(rules: int) -> Json:
     """The example: its 13 issues, hours, intents and replies; generated rules; nothing that calls an outside system."""
-    told = tomllib.loads((ROOT / "config.example.toml").read_text(encoding="utf-8"))
+    told = read(EXAMPLE, {}, {}).data
     for part in ("service", "channels", "tests", "webhooks"):
         told.pop(part, None)
     for queue in told["queues"].values():

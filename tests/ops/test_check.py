@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
+from ops.configuration.settings import Service
+from ops.configuration.sources import parse
 from ops.rule_analysis.checking import CheckResult, check
 from router.understanding.language import Detector
 from router.understanding.language_detector import load_detector
+from tests.example import EXAMPLE, PARTS, copied
 
 Printed = Any  # pytest names the type in a private module
 Checked = Callable[[str], CheckResult]
 
-EXAMPLE = Path("config.example.toml")
 TODAY = date(2026, 11, 23)
 GOOD = """\
 [languages]
@@ -88,6 +90,45 @@ def test_the_example_has_the_issues_of_the_taxonomy_in_the_languages_offered_and
     assert all(set(issue.words) == {*document.languages.offered, *more} for issue in document.issues.values())
 
 
+def test_each_language_offered_has_a_file_of_words_and_each_file_has_words_of_that_language_alone(
+    example: CheckResult,
+) -> None:
+    assert example.settings is not None
+    files = {file.name.split(".")[1]: file for file in PARTS.glob("words.*.toml")}
+    assert set(files) >= set(example.settings.document.languages.offered)
+    for language, file in files.items():
+        data, _ = parse(file)
+        assert set(data) <= {"issues", "intents"}
+        lists = [table for part in data.values() for one in part.values() for table in one.values()]
+        assert lists
+        assert all(set(table) == {language} for table in lists), file.name
+
+
+def test_each_part_of_the_example_is_included_and_the_file_to_begin_with_stays_short(example: CheckResult) -> None:
+    assert example.settings is not None
+    assert {file.resolve() for file in example.settings.files} == {EXAMPLE, *PARTS.iterdir()}
+    assert len(EXAMPLE.read_text("utf-8").splitlines()) <= 300
+
+
+def test_the_limits_of_the_example_are_those_that_hold_without_it(example: CheckResult) -> None:
+    assert example.settings is not None
+    service = example.settings.service
+    assert {name: getattr(service, name) for name in ("retention", "media", "unproven_answers")} == {
+        name: getattr(Service(), name) for name in ("retention", "media", "unproven_answers")
+    }
+
+
+def test_a_case_that_fails_names_its_line_of_the_file_of_tests(tmp_path: Path, detector: Detector) -> None:
+    path = copied(tmp_path, ('[issues.fees]\nqueue = "general"', '[issues.fees]\nqueue = "cards"'))
+    tests = tmp_path / PARTS.name / "tests.toml"
+    lines = tests.read_text("utf-8").splitlines()
+    failures = check(path, {}, detector=detector, today=TODAY).failures
+    text = "Quels sont les frais pour un virement ?"
+    (line,) = {one.line for one in failures if text in one.message}
+    assert text in lines[line - 1]
+    assert {one.file for one in failures} == {str(tests)}
+
+
 MUTANTS = [
     ("the lunch break is gone", '["09:00-12:00", "13:00-21:00"]', '["09:00-21:00"]'),
     ("night duty sleeps", 'hours = "always"', 'hours = "desk"'),
@@ -101,10 +142,13 @@ MUTANTS = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [case[1:] for case in MUTANTS], ids=[case[0] for case in MUTANTS])
-def test_a_mutated_example_fails_its_own_tests(checked: Checked, before: str, after: str) -> None:
-    text, _, _ = EXAMPLE.read_text("utf-8").partition('[[tests]]\nname = "Each word')  # those look at words alone
-    assert before in text
-    result = checked(text.replace(before, after, 1))
+def test_a_mutated_example_fails_its_own_tests(tmp_path: Path, detector: Detector, before: str, after: str) -> None:
+    path = copied(tmp_path, (before, after))
+    tests = tmp_path / PARTS.name / "tests.toml"
+    text, mark, _ = tests.read_text("utf-8").partition('[[tests]]\nname = "Each word')  # those look at words alone
+    assert mark
+    tests.write_text(text, "utf-8")
+    result = check(path, {}, detector=detector, today=TODAY)
     assert not result.faults
     assert result.failures
     assert not result.ok

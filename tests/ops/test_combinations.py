@@ -4,7 +4,6 @@ The suite takes one in twenty-seven of them; HUNTGROUP_EVERY=1 takes all.
 """
 
 import os
-import tomllib
 from collections.abc import Iterator
 from itertools import islice, product
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from conversation.model.decision import Facts
 from ops.configuration.settings import load, parse_rules
+from ops.configuration.sources import read
 from router.decision.decide import decide
 from tests.ops.plain_reading import INSTANTS, Asked, Plain, Said
 
@@ -51,7 +51,7 @@ def facts_of(asked: Asked) -> Facts:
 @pytest.mark.timeout(900)
 def test_every_combination_is_decided_as_the_file_says_plainly() -> None:
     settings = load(EXAMPLE, {}, make_secrets=False)
-    rulebook, plain = parse_rules(settings.source, settings.hints), Plain(tomllib.loads(EXAMPLE.read_text()))
+    rulebook, plain = parse_rules(settings.source, settings.hints), Plain(read(EXAMPLE, {}, {}).data)
     counted = 0
     for asked in islice(combinations(tuple(rulebook.issues)), 0, None, EVERY):
         made = decide(facts_of(asked), rulebook)

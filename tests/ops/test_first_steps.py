@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,15 +21,15 @@ from ops.diagnostics.channels import example_host
 from ops.rule_analysis.dry_run import Said, Trial
 from ops.simulation.demo_people import CUSTOMERS, TEAM
 from router.understanding.language_detector import load_detector
-from tests.serving import ROOT, environment, write_config
+from tests.example import EXAMPLE, copied
+from tests.serving import environment, write_config
 
-EXAMPLE = ROOT / "config.example.toml"
 NOON = datetime(2026, 11, 24, 11, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return Path(shutil.copy(EXAMPLE, tmp_path / "config.toml"))
+    return copied(tmp_path)
 
 
 def command(config: Path, *arguments: str) -> list[str]:

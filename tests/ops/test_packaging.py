@@ -14,6 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.example import copied
+
 ROOT = Path(__file__).parents[2]
 PAGES = (
     *("/readyz", "/desk/", "/desk/app.js", "/desk/styles.css", "/desk/i18n/zh.json"),
@@ -72,7 +74,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 async def test_an_installed_wheel_migrates_and_serves_every_page(unpacked: Path, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml")
+    copied(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(unpacked), "HUNTGROUP_SERVICE__LOG_LEVEL": "warning"}
     command = [sys.executable, "-m", "ops"]
     migrated = subprocess.run(

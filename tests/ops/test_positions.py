@@ -2,11 +2,11 @@
 
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ops.configuration.toml_positions import lines_of, nearest
+from tests.example import EXAMPLE, PARTS
 
 TEXT = '''a = 1
 "quo\\u0041ted".x = """multi
@@ -65,7 +65,12 @@ def paths(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
             yield from paths(inner, (*path, index))
 
 
-@pytest.mark.parametrize("text", [TEXT, Path("config.example.toml").read_text("utf-8")], ids=["hard", "example"])
+FILES = [EXAMPLE, *sorted(PARTS.iterdir())]
+
+
+@pytest.mark.parametrize(
+    "text", [TEXT, *(file.read_text("utf-8") for file in FILES)], ids=["hard", *(one.name for one in FILES)]
+)
 def test_the_walk_finds_just_what_the_parser_finds(text: str) -> None:
     assert set(paths(tomllib.loads(text))) == set(lines_of(text))
 

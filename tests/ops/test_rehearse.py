@@ -18,6 +18,7 @@ from router.understanding.language import Detector
 from router.understanding.language_detector import load_detector
 from storage.schema.messages import messages
 from storage.store import Store
+from tests.example import copied
 from tests.ops.month import Month
 from tests.storage.makers import execute
 
@@ -40,13 +41,7 @@ def settings() -> Settings:
 
 
 def changed(tmp_path: Path, *swaps: tuple[str, str]) -> Settings:
-    text = EXAMPLE.read_text()
-    for old, new in swaps:
-        assert old in text
-        text = text.replace(old, new)
-    path = tmp_path / "new.toml"
-    path.write_text(text)
-    return load(path, {}, make_secrets=False)
+    return load(copied(tmp_path, *swaps, name="new.toml"), {}, make_secrets=False)
 
 
 async def every(store: Store) -> list[StoredDecision]:

@@ -1,19 +1,18 @@
 """Commands need the secrets that they use, and no other."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from ops.__main__ import main
-from tests.serving import ROOT
+from tests.example import copied
 
 
 def test_no_command_is_stopped_by_a_secret_that_it_does_not_use(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    config = Path(shutil.copy(ROOT / "config.example.toml", tmp_path / "config.toml"))
+    config = copied(tmp_path)
     more = (
         '\n[channels.other]\nkind = "webhook"\nsecret = { env = "NOT_IN_THIS_SHELL" }\n'
         '[webhooks.other]\nurl = "https://wallet.example/"\nsecret = { file = "not-here" }\n'

@@ -7,8 +7,7 @@ import pytest
 
 from ops.rule_analysis.checking import check
 from router.understanding.language_detector import load_detector
-
-EXAMPLE = Path(__file__).resolve().parents[3] / "config.example.toml"
+from tests.example import PARTS, copied
 
 
 def uncommented(source: str) -> str:
@@ -22,8 +21,9 @@ def uncommented(source: str) -> str:
 
 @pytest.mark.slow
 def test_the_examples_mailbox_is_accepted_as_it_stands(tmp_path: Path) -> None:
-    path = tmp_path / "config.toml"
-    path.write_text(uncommented(EXAMPLE.read_text("utf-8")), "utf-8")
+    path = copied(tmp_path)
+    accounts = tmp_path / PARTS.name / "accounts.toml"
+    accounts.write_text(uncommented(accounts.read_text("utf-8")), "utf-8")
     detector = load_detector(["zh", "en", "fr", "de"])
     result = check(path, {"HILFE_MAIL_PASSWORD": "x"}, detector=detector, today=date(2026, 11, 22))
     assert (result.problems, result.warnings) == ((), ())
