@@ -20,6 +20,12 @@ class Command:
 
 
 COMMANDS = {
+    "init": Command(
+        "ops.commands.init",
+        "write a small configuration that serves, by five questions; or the whole example",
+        "huntgroup init\nhuntgroup init --yes --name 'Wallet Support' --languages zh,en --timezone Asia/Shanghai\n"
+        "huntgroup init --example config.toml",
+    ),
     "serve": Command(
         "ops.commands.serve",
         "run everything in one process: channels, router, desk",
