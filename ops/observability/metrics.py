@@ -1,5 +1,6 @@
 """The metrics of `conversation.ports.metrics` as Prometheus text, with the standard metrics of the process."""
 
+import logging
 import platform
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from prometheus_client import (
 
 from conversation.ports.metrics import AccountCount, ChannelEvent, CountedEvent, Declaration, Kind, Metric
 
+log = logging.getLogger(__name__)
 disable_created_metrics()  # type: ignore[no-untyped-call] # a second line for each series, that nobody reads
 
 _SPANS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -60,12 +62,18 @@ class Meters:
         counter.inc(amount)
 
     def account(self, channel: str) -> AccountCount:
-        """What one account counts with; its series begin at 0."""
+        """What one account counts with; its series begin at 0.
+
+        A name that a plug-in made up is logged, not raised: it may count what a provider has taken already.
+        """
         for event in ChannelEvent:
             self.count_of(channel, event, 0)
 
         def count(event: ChannelEvent, amount: int = 1, /) -> None:
-            self.count_of(channel, event, amount)
+            try:
+                self.count_of(channel, event, amount)
+            except ValueError as error:
+                log.error("event_not_declared", extra={"channel": channel, "detail": str(error)})  # noqa: TRY400 - no bug of ours
 
         return count
 

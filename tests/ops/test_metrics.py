@@ -119,13 +119,15 @@ def test_what_was_counted_is_exposed() -> None:
     assert sample("huntgroup_intake_batch_seconds_sum") == 0.25
 
 
-def test_a_name_that_nobody_declared_cannot_be_written() -> None:
+def test_a_name_that_nobody_declared_cannot_be_written(caplog: pytest.LogCaptureFixture) -> None:
     meters = Meters()
     before = meters.text().count(b"huntgroup_")
     with pytest.raises(ValueError, match="acepted"):
         meters.count("acepted")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="acme_sent"):
-        meters.account("acme")("acme_sent")  # type: ignore[arg-type]
+        meters.count_of("acme", "acme_sent")  # type: ignore[arg-type]
+    meters.account("acme")("acme_sent")  # type: ignore[arg-type]
+    assert [record.message for record in caplog.records] == ["event_not_declared"]
     with pytest.raises(ValueError, match="lost"):
         meters.levels(Metric.OUTBOX_ROWS, {"lost": 1})
     with pytest.raises(ValueError, match="mysql"):
