@@ -27,8 +27,8 @@ PATH = rf"(?<![\w/.:@-])({HOME}/[\w./-]*\w)"
 COMMAND = rf"-m\W+({HOME}(?:\.\w+)*)"
 QUOTED = r"`([a-z_]+\.(?:py|js|md))`"
 PAGE = ROOT / "docs" / "a-new-channel.md"
-# the words of the path of a file that nobody has written yet, and an endpoint of Asterisk
-INVENTED = re.compile(r"\b(?:KIND|NAME)\b|^channels/try-1$")
+# the words of the path of a file that nobody has written yet, an endpoint of Asterisk, and where a wheel keeps the example
+INVENTED = re.compile(r"\b(?:KIND|NAME)\b|^channels/try-1$|^ops/configuration/examples\b")
 
 
 @cache
