@@ -148,7 +148,7 @@ async def _night(session: aiohttp.ClientSession, url: str, api: Api, world: Worl
     await _until("repeated calls", lambda: _repeated(world))
     waiting = (await api.get("/api/v1/webhooks"))["items"]
     assert {one["webhook"] for one in waiting} == {"duty", "freeze"}
-    assert 'huntgroup_webhooks_unacknowledged{webhook="duty"} 1' in await _metrics(session, url)
+    await _until("the call in the metrics, which look every five seconds", lambda: _counted(session, url))
 
     world.hearing.set()
     await _until("acknowledged", lambda: _quiet(api))
@@ -173,6 +173,10 @@ async def _repeated(world: World) -> bool:
 
 async def _quiet(api: Api) -> bool:
     return not (await api.get("/api/v1/webhooks"))["items"]
+
+
+async def _counted(session: aiohttp.ClientSession, url: str) -> bool:
+    return 'huntgroup_webhooks_unacknowledged{webhook="duty"} 1' in await _metrics(session, url)
 
 
 async def _metrics(session: aiohttp.ClientSession, url: str) -> str:
