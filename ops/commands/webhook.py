@@ -37,8 +37,8 @@ def _list(args: argparse.Namespace) -> Doing:
             found = await work.conversations.find(sorted({one.conversation for one in calls if one.conversation}))
         references = {one.id: one.reference for one in found.values()}
         for call in calls:
-            told = _as_json(call, references.get(call.conversation or ""))
-            print(json.dumps(told, ensure_ascii=False) if args.json else _as_line(told))
+            call_json = _as_json(call, references.get(call.conversation or ""))
+            print(json.dumps(call_json, ensure_ascii=False) if args.json else _as_line(call_json))
         return 0
 
     return doing
@@ -58,6 +58,6 @@ def _as_json(call: WebhookCall, reference: str | None) -> dict[str, object]:
     }
 
 
-def _as_line(told: dict[str, object]) -> str:
-    head = f"{str(told['created_at'])[:19]}Z  {told['webhook']:16} {told['state']:8} {told['reference'] or '-':10} {told['type']}"
-    return f"{head}  attempts {told['attempts']}: {told['error'] or 'not tried yet'}"
+def _as_line(call_json: dict[str, object]) -> str:
+    head = f"{str(call_json['created_at'])[:19]}Z  {call_json['webhook']:16} {call_json['state']:8} {call_json['reference'] or '-':10} {call_json['type']}"
+    return f"{head}  attempts {call_json['attempts']}: {call_json['error'] or 'not tried yet'}"

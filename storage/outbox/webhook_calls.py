@@ -61,7 +61,7 @@ def expired(c: Connection, now: datetime, limit: int) -> list[WebhookCall]:
 
 
 def unserved(c: Connection, served: Sequence[str], before: datetime, limit: int) -> list[WebhookCall]:
-    """Queued since before then for none of these webhooks, and nobody was told why."""
+    """Queued since before then for none of these webhooks, and no reason is noted yet."""
     wanted = _calls(
         _ROW.state == OutboxState.QUEUED.value,
         _ROW.error.is_(None),

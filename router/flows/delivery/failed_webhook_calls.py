@@ -93,8 +93,8 @@ class FailedCalls:
     ) -> None:
         """An error in the log and a count for operators; a mark on the conversation and an event for agents."""
         where = before.id if before is not None else None
-        told = {"row": call, "webhook": webhook, "conversation": where, "reason": reason}
-        log.error("webhook_not_called", extra=told)
+        details = {"row": call, "webhook": webhook, "conversation": where, "reason": reason}
+        log.error("webhook_not_called", extra=details)
         self._count(CountedEvent.WEBHOOKS_NOT_CALLED)
         if before is None:
             return

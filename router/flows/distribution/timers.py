@@ -200,8 +200,8 @@ class Ticker:
         for webhook in webhooks:
             row = automatic.webhook_row(webhook, "conversation.unanswered", conversation, identifier=new_id(), now=now)
             await work.outbox.add(row, at=now)
-            told = {"conversation": conversation.id, "queue": conversation.queue, "webhook": webhook}
-            log.warning("paged", extra=told)
+            details = {"conversation": conversation.id, "queue": conversation.queue, "webhook": webhook}
+            log.warning("paged", extra=details)
         work.hint(*announce.hints(targets=webhooks))
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, kind: EventType, why: str) -> None:

@@ -18,7 +18,7 @@ class UnprovenBudget:
     def __init__(self, limits: Mapping[str, int] | None = None) -> None:
         self._limits = dict(limits or {})
         self._spent: dict[str, date] = {}
-        self._told: dict[str, date] = {}
+        self._logged: dict[str, date] = {}
 
     def limit(self, kind: str) -> int:
         """So many a day for this kind of channel."""
@@ -43,9 +43,9 @@ class UnprovenBudget:
 
     def _tell(self, kind: str, *, held: bool, day: date) -> None:
         """Once a day when answers begin to be kept back, and once when they leave again."""
-        told = {"kind": kind, "limit": self.limit(kind), "day": str(day)}
-        if held and self._told.get(kind) != day:
-            self._told[kind] = day
-            log.warning("unproven_answers_used_up", extra=told)
-        elif not held and self._told.pop(kind, None) is not None:
-            log.info("unproven_answers_again", extra=told)
+        details = {"kind": kind, "limit": self.limit(kind), "day": str(day)}
+        if held and self._logged.get(kind) != day:
+            self._logged[kind] = day
+            log.warning("unproven_answers_used_up", extra=details)
+        elif not held and self._logged.pop(kind, None) is not None:
+            log.info("unproven_answers_again", extra=details)

@@ -180,7 +180,7 @@ class Flush:
                 left=left,
             )
             together = zip(messages, known, understood, strict=True)
-            return plan, [self._admit(plan, *told, sender, meaning) for told, sender, meaning in together]
+            return plan, [self._admit(plan, *arrival, sender, meaning) for arrival, sender, meaning in together]
 
         return await self._within_budget(work, decided)
 
