@@ -130,7 +130,7 @@ async def test_whom_the_site_vouches_for_is_told_what_was_said_before(sqlite_url
         found = await w.arrived(1)
         told = found.get_content().replace("\r\n", "\n")
         assert "UTC, You:\n> My top up is missing since yesterday" in told.partition("What was said before:")[2]
-        assert found["To"].addresses[0].display_name == "Anna"
+        assert found["To"].addresses[0].display_name == ""  # the address's name may have been given by a stranger
 
 
 async def _said(w: World, conversation: str, text: str) -> None:

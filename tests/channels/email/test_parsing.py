@@ -40,7 +40,7 @@ async def test_what_hangs_or_dies_is_put_aside_and_the_next_is_read() -> None:
 # one mail that thinks for ever, in a pattern of the standard library: no signal handler of Python's would run
 THOUGHTFUL = """
 import re
-from channels.email import worker
+from channels.email import parser_worker as worker
 read, worker.THINKING = worker.letter, 0.3
 worker.letter = lambda raw: re.match("(a+)+$", "a" * 60 + "b") if b"think" in raw else read(raw)
 worker.main()
