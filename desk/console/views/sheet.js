@@ -22,7 +22,9 @@ export function Sheet({ title, wide, children }) {
     };
   }, []);
   const outside = (event) => event.target === box.current && dismiss();
-  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby="sheet-title" onClose=${() => box.current && dismiss()} onClick=${outside}>
+  // Escape: the browser tells of a closed dialog later, and a key pressed until then would be lost
+  const escaped = (event) => event.target === box.current && (event.preventDefault(), dismiss());
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby="sheet-title" onCancel=${escaped} onClose=${() => box.current && dismiss()} onClick=${outside}>
     <header><h2 id="sheet-title" tabindex="-1">${title}</h2><button type="button" class="icon-button" aria-label=${say("dismiss")} onClick=${dismiss}><${Icon} name="close" /></button></header>
     ${children}
   </dialog>`;
