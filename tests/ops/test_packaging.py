@@ -31,8 +31,8 @@ def test_every_dependency_is_pinned_for_running_and_for_testing() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = _names(project["dependencies"])
     for file, names in (
-        ("requirements.txt", wanted),
-        ("requirements-dev.txt", wanted | _names(project["optional-dependencies"]["dev"])),
+        ("requirements/run.txt", wanted),
+        ("requirements/dev.txt", wanted | _names(project["optional-dependencies"]["dev"])),
     ):
         pinned = re.findall(r"^([A-Za-z0-9._-]+)==", (ROOT / file).read_text(), re.MULTILINE)
         missing = names - {name.lower() for name in pinned}
