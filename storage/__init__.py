@@ -1,1 +1,1 @@
-"""What the house remembers: SQLAlchemy Core on SQLite and PostgreSQL, one transaction at a time."""
+"""What the service remembers: SQLAlchemy Core on SQLite and PostgreSQL, one transaction at a time."""

@@ -35,7 +35,7 @@ def _release(c: Connection, name: str, owner: str) -> None:
 
 
 class Leases:
-    """The port `Leases` of `conversation.ports.storage`. Without `now` the database tells the time."""
+    """The port `Leases` of `conversation.ports.storage`. Without `now` the time is the database's."""
 
     def __init__(self, run: Run, dialect: str, now: Now | None = None) -> None:
         self._run = run

@@ -29,7 +29,7 @@ from storage.schema.events import events
 from storage.schema.intake import quarantine
 from storage.schema.messages import messages
 
-_SLACK = timedelta(hours=1)  # an id is made a little before the instant that is written beside it
+_SLACK = timedelta(hours=1)  # an id is made a little before the instant that is stored with it
 _LOST = ("failed", "uncertain", "suppressed")
 _UNSETTLED = ("queued", "sending", "uncertain", "parked")
 _TALK = messages.c
@@ -42,7 +42,7 @@ def _made(table: Table, at: ColumnElement[Any], window: Window) -> ColumnElement
 
 
 def _counts(c: Connection, each: Select[Any]) -> Counts:
-    """How many rows of each kind; NULL is told as an empty word.
+    """How many rows of each kind; NULL is an empty word.
 
     Grouped from outside: to PostgreSQL an expression with bound values is another one each time it is written.
     """
@@ -72,8 +72,8 @@ def _first_call() -> ScalarSelect[Any]:
 
 def _lived(c: Connection, window: Window, after: str | None, limit: int) -> list[Lived]:
     row = conversations.c
-    told = (row.id, row.created_at, row.queue, row.channel, row.kind, row.language, row.issue)
-    wanted = select(*told, _first_answer(), _first_call(), row.closed_at).where(
+    columns = (row.id, row.created_at, row.queue, row.channel, row.kind, row.language, row.issue)
+    wanted = select(*columns, _first_answer(), _first_call(), row.closed_at).where(
         _made(conversations, row.created_at, window)
     )
     if after is not None:
@@ -105,7 +105,7 @@ def _waiting(c: Connection) -> list[Waiting]:
         .group_by(row.queue, row.language)
         .order_by(row.queue, row.language)
     )
-    return [Waiting(queue=q, language=spoken, count=n, since=first) for q, spoken, n, first in c.execute(wanted)]
+    return [Waiting(queue=q, language=language, count=n, since=first) for q, language, n, first in c.execute(wanted)]
 
 
 # -- messages and what could not be read -------------------------------------------------------------------------------
@@ -113,8 +113,8 @@ def _waiting(c: Connection) -> list[Waiting]:
 
 def _messages(c: Connection, window: Window) -> Counts:
     why = case((_TALK.status.in_(_LOST), func.coalesce(_TALK.error, "")), else_="")
-    told = select(_TALK.channel, _TALK.direction, _TALK.author_kind, _TALK.status, why.label("why"))
-    return _counts(c, told.where(_made(messages, _TALK.created_at, window)))
+    columns = select(_TALK.channel, _TALK.direction, _TALK.author_kind, _TALK.status, why.label("why"))
+    return _counts(c, columns.where(_made(messages, _TALK.created_at, window)))
 
 
 def _quarantined(c: Connection, window: Window) -> Counts:
@@ -134,26 +134,26 @@ def _unacknowledged(c: Connection) -> list[Unanswered]:
 # -- what happened to conversations ------------------------------------------------------------------------------------
 
 
-def _told(name: str) -> ColumnElement[Any]:
-    told: ColumnElement[Any] = _HAPPENED.data[name].as_string()
-    return told
+def _data(name: str) -> ColumnElement[Any]:
+    value: ColumnElement[Any] = _HAPPENED.data[name].as_string()
+    return value
 
 
 def _transferred() -> ColumnElement[bool]:
     """By an agent: what time or a later message moves has no owner to ask."""
     by_others = ("reason", "alert", "callback")
-    by_agent = and_(_HAPPENED.agent_id.is_not(None), *(_told(name).is_(None) for name in by_others))
+    by_agent = and_(_HAPPENED.agent_id.is_not(None), *(_data(name).is_(None) for name in by_others))
     return and_(_HAPPENED.type == "conversation.updated", _HAPPENED.was_queue.is_not(None), by_agent)
 
 
 def _what() -> ColumnElement[Any]:
     released = _HAPPENED.type == "conversation.released"
-    was_closed = and_(_told("was_state") == "closed", _told("state") != "closed")
+    was_closed = and_(_data("was_state") == "closed", _data("state") != "closed")
     return case(
         (_HAPPENED.type == "conversation.offered", "offered"),
-        (and_(released, _told("reason") == "expired"), "expired"),
-        (and_(released, _told("reason") == "abandoned"), "abandoned"),
-        (and_(released, _told("was_state") == "offered"), "declined"),
+        (and_(released, _data("reason") == "expired"), "expired"),
+        (and_(released, _data("reason") == "abandoned"), "abandoned"),
+        (and_(released, _data("was_state") == "offered"), "declined"),
         (released, "released"),
         (was_closed, "reopened"),
         (_transferred(), "transferred"),
@@ -169,8 +169,8 @@ def _between(window: Window) -> ColumnElement[bool]:
 def _handled(c: Connection, window: Window) -> Counts:
     moves = ("conversation.offered", "conversation.released", "conversation.updated")
     queue = func.coalesce(_HAPPENED.was_queue, _HAPPENED.queue).label("place")
-    told = select(queue, _what().label("what")).where(_between(window), _HAPPENED.type.in_(moves))
-    return {key: n for key, n in _counts(c, told).items() if key[1]}
+    columns = select(queue, _what().label("what")).where(_between(window), _HAPPENED.type.in_(moves))
+    return {key: n for key, n in _counts(c, columns).items() if key[1]}
 
 
 def _first_decision(of: ColumnElement[Any]) -> ScalarSelect[Any]:
@@ -224,7 +224,7 @@ def _calls(c: Connection, window: Window) -> list[Calls]:
 
 def _presences(c: Connection, window: Window) -> list[Seen]:
     wanted = (
-        select(_HAPPENED.agent_id, _HAPPENED.at, _told("presence"))
+        select(_HAPPENED.agent_id, _HAPPENED.at, _data("presence"))
         .where(_between(window), _HAPPENED.type == "presence.changed", _HAPPENED.agent_id.is_not(None))
         .order_by(_HAPPENED.cursor)
     )
@@ -251,7 +251,7 @@ class Figures:
         return await self._run(lambda c: _handled(c, window))
 
     async def handled_since(self) -> datetime | None:
-        """The oldest instant that the event feed still tells of."""
+        """The oldest instant that is still in the event feed."""
         oldest = select(_HAPPENED.at).order_by(_HAPPENED.cursor).limit(1)
         return await self._run(lambda c: c.execute(oldest).scalar())
 

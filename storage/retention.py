@@ -1,4 +1,4 @@
-"""What the house forgets: rows that nobody can ask for any more, a bounded number in each transaction."""
+"""What is deleted after a while: rows that nobody can ask for any more, a bounded number in each transaction."""
 
 from dataclasses import asdict
 from datetime import datetime, timedelta

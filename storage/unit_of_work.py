@@ -134,7 +134,7 @@ class StoreWork:
 
     @cached_property
     def leases(self) -> Leases:
-        # nodes that share a server may disagree about the time: there the server tells it
+        # nodes that share a server may disagree about the time: there it is the server's
         return Leases(self._run, self._dialect, None if self._dialect == "postgresql" else self._clock.now)
 
     @cached_property
@@ -173,7 +173,7 @@ class StoreWork:
         return numbering
 
     def committed(self, signals: Signals) -> None:
-        """Now it is durable: tell whoever waits."""
+        """Now it is durable: notify whoever waits."""
         for call in self._calls:
             try:
                 call()

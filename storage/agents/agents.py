@@ -192,7 +192,7 @@ def _use_token(c: Connection, digest: str, now: datetime) -> Agent | None:
 
 
 class Agents:
-    """The port `Agents` of `conversation.ports.storage`. Without `now` the database tells the time."""
+    """The port `Agents` of `conversation.ports.storage`. Without `now` the time is the database's."""
 
     def __init__(self, run: Run, dialect: str, now: Now | None, roster: Roster) -> None:
         self._run = run

@@ -33,7 +33,7 @@ def set_presence(
 
 
 def lapse(c: Connection, now: datetime) -> list[str]:
-    """Whoever ran out becomes offline, counted from then; with several nodes each of them is told to one."""
+    """Whoever ran out becomes offline, counted from then; with several nodes only one of them learns of each agent."""
     row = agent_presence.c
     over = (row.presence != Presence.OFFLINE.value, row.until <= now)
     if c.execute(select(row.agent_id).where(*over).limit(1)).first() is None:
@@ -62,11 +62,11 @@ def serves(agent: Agent, needs: QueueNeeds) -> bool:
 
 
 def _languages(agent: Agent, needs: QueueNeeds) -> set[str]:
-    spoken = {primary(language) for language in agent.languages}
+    languages = {primary(language) for language in agent.languages}
     if needs.languages is None:
-        return spoken
+        return languages
     asked = {primary(language) for language in needs.languages}
-    return spoken | {"*"} if not asked or asked & spoken else set()
+    return languages | {"*"} if not asked or asked & languages else set()
 
 
 def duty(online: Sequence[Agent], queues: Sequence[QueueNeeds]) -> frozenset[tuple[str, str]]:

@@ -12,8 +12,8 @@ from conversation.model.decision import Decision, Facts, StoredDecision
 from storage.codecs.rows import Fields, Values
 from storage.database.bulk_sql import to_json
 
-_TOLD = tuple(field.name for field in fields(Facts) if field.name != "text")
-_told = attrgetter(*_TOLD)
+_FACTS = tuple(field.name for field in fields(Facts) if field.name != "text")
+_values = attrgetter(*_FACTS)
 _read_facts = msgspec.json.Decoder(Facts).decode
 decision_from_text = msgspec.json.Decoder(Decision).decode
 
@@ -45,9 +45,9 @@ def decision_of(row: Fields) -> StoredDecision:
 
 def facts_to_text(facts: Facts) -> str:
     """All facts but the text, which is kept with its message so that it can be erased."""
-    return to_json(dict(zip(_TOLD, _told(facts), strict=True)))
+    return to_json(dict(zip(_FACTS, _values(facts), strict=True)))
 
 
-def facts_from_text(stored: str, said: str) -> Facts:
+def facts_from_text(stored: str, text: str) -> Facts:
     """The facts again, with the text they were gathered from."""
-    return replace(_read_facts(f'{{"text":"",{stored[1:]}'), text=said)
+    return replace(_read_facts(f'{{"text":"",{stored[1:]}'), text=text)

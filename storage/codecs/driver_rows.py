@@ -63,14 +63,14 @@ def acquaintance_from(row: Sequence[Any]) -> tuple[Identity, Customer]:
     )
 
 
-def _names(told: str | Sequence[str]) -> tuple[str, ...]:
-    if not told or told == "[]":
+def _names(stored: str | Sequence[str]) -> tuple[str, ...]:
+    if not stored or stored == "[]":
         return ()
-    return tuple(from_json(told) if isinstance(told, str) else told)
+    return tuple(from_json(stored) if isinstance(stored, str) else stored)
 
 
-def _mapping(told: str | Mapping[str, object]) -> Mapping[str, object]:
-    if not told or told == "{}":
+def _mapping(stored: str | Mapping[str, object]) -> Mapping[str, object]:
+    if not stored or stored == "{}":
         return {}
-    found: Mapping[str, object] = from_json(told) if isinstance(told, str) else told
+    found: Mapping[str, object] = from_json(stored) if isinstance(stored, str) else stored
     return found

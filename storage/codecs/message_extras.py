@@ -1,4 +1,4 @@
-"""What a medium tells of few messages, in one JSON column that is NULL for all others."""
+"""What a medium reports about few messages, in one JSON column that is NULL for all others."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,22 +12,22 @@ _TEXTS = ("reply_to", "album", "unsupported", "raw", "doubt", "template", "first
 _INSTANTS = ("edited_at", "retracted_at")
 
 
-def marks_of(message: Message) -> Values | None:
+def extras_of(message: Message) -> Values | None:
     """For the column."""
-    told: Values = {name: value for name in _TEXTS if (value := getattr(message, name)) is not None}
-    told |= {name: to_micros(value) for name in _INSTANTS if (value := getattr(message, name)) is not None}
+    extras: Values = {name: value for name in _TEXTS if (value := getattr(message, name)) is not None}
+    extras |= {name: to_micros(value) for name in _INSTANTS if (value := getattr(message, name)) is not None}
     if message.references:
-        told["references"] = list(message.references)
+        extras["references"] = list(message.references)
     if message.reactions:
-        told["reactions"] = [[one.by, one.emoji, to_micros(one.at)] for one in message.reactions]
-    return told or None
+        extras["reactions"] = [[one.by, one.emoji, to_micros(one.at)] for one in message.reactions]
+    return extras or None
 
 
-def with_marks(message: Message, told: Mapping[str, Any] | None) -> Message:
+def with_extras(message: Message, extras: Mapping[str, Any] | None) -> Message:
     """The message with what stood in the column."""
-    if not told:
+    if not extras:
         return message
-    fields: Values = {name: told[name] for name in _TEXTS if name in told}
-    fields |= {name: from_micros(told[name]) for name in _INSTANTS if name in told}
-    reactions = tuple(Reaction(by=by, emoji=emoji, at=from_micros(at)) for by, emoji, at in told.get("reactions", ()))
-    return replace(message, **fields, references=tuple(told.get("references", ())), reactions=reactions)
+    fields: Values = {name: extras[name] for name in _TEXTS if name in extras}
+    fields |= {name: from_micros(extras[name]) for name in _INSTANTS if name in extras}
+    reactions = tuple(Reaction(by=by, emoji=emoji, at=from_micros(at)) for by, emoji, at in extras.get("reactions", ()))
+    return replace(message, **fields, references=tuple(extras.get("references", ())), reactions=reactions)

@@ -56,10 +56,10 @@ def message_to_json(message: OutboundMessage) -> Values:
 
 def message_from_json(body: Mapping[str, Any], sent: tuple[str, ...]) -> OutboundMessage:
     """The same back, with the parts that already left."""
-    told: Values = {name: body[name] for name in _PLAIN if name in body}
-    told |= {name: from_micros(body[name]) for name in _INSTANTS if name in body}
+    fields: Values = {name: body[name] for name in _PLAIN if name in body}
+    fields |= {name: from_micros(body[name]) for name in _INSTANTS if name in body}
     return OutboundMessage(
-        **told,
+        **fields,
         parameters=tuple(body.get("parameters", ())),
         references=tuple(body.get("references", ())),
         to=Identity(**body["to"]),

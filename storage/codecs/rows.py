@@ -17,7 +17,7 @@ from conversation.ports.storage.agents import OnDuty
 from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.rulebooks import Revision
 from conversation.ports.storage.visitor_sessions import StoredSession
-from storage.codecs.message_extras import marks_of, with_marks
+from storage.codecs.message_extras import extras_of, with_extras
 from storage.schema.types import to_micros
 
 Fields = RowMapping | Mapping[str, Any]
@@ -118,7 +118,7 @@ def message_of(row: Fields) -> Message:
         error=row["error"],
         created_at=row["created_at"],
     )
-    return with_marks(message, row["marks"])
+    return with_extras(message, row["marks"])
 
 
 def message_values(message: Message, *, body_hash: str | None = None) -> Values:
@@ -142,7 +142,7 @@ def message_values(message: Message, *, body_hash: str | None = None) -> Values:
         "status": message.status.value,
         "error": message.error,
         "feed_seq": message.feed_seq,
-        "marks": marks_of(message),
+        "marks": extras_of(message),
         "sent_at": message.sent_at,
         "created_at": message.created_at,
     }

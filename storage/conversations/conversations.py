@@ -96,13 +96,13 @@ def _move(c: Connection, before: Conversation, after: Conversation) -> None:
 
 
 def _unread(c: Connection, agent: str, ids: Sequence[str]) -> dict[str, int]:
-    said, read = messages.c, conversation_reads.c
-    mine = and_(read.agent_id == agent, read.conversation_id == said.conversation_id)
+    columns, read = messages.c, conversation_reads.c
+    mine = and_(read.agent_id == agent, read.conversation_id == columns.conversation_id)
     counted = (
-        select(said.conversation_id, func.count())
+        select(columns.conversation_id, func.count())
         .select_from(messages.outerjoin(conversation_reads, mine))
-        .where(said.conversation_id.in_(ids), said.direction == "in", said.seq > func.coalesce(read.seq, 0))
-        .group_by(said.conversation_id)
+        .where(columns.conversation_id.in_(ids), columns.direction == "in", columns.seq > func.coalesce(read.seq, 0))
+        .group_by(columns.conversation_id)
     )
     return dict.fromkeys(ids, 0) | {row[0]: row[1] for row in c.execute(counted)}
 

@@ -12,17 +12,17 @@ from storage.schema.messages import messages
 
 _ROW = decisions.c
 # outer: a decision outlives its message's text
-_TOLD = select(decisions, messages.c.text.label("said")).outerjoin(messages, messages.c.id == _ROW.message_id)
+_WITH_TEXT = select(decisions, messages.c.text.label("said")).outerjoin(messages, messages.c.id == _ROW.message_id)
 
 
 def _latest(c: Connection, conversation: str) -> StoredDecision | None:
-    newest = _TOLD.where(_ROW.conversation_id == conversation).order_by(_ROW.id.desc()).limit(1)
+    newest = _WITH_TEXT.where(_ROW.conversation_id == conversation).order_by(_ROW.id.desc()).limit(1)
     row = c.execute(newest).mappings().first()
     return None if row is None else decision_of(row)
 
 
 def _stream(c: Connection, since: datetime, after: str | None, limit: int) -> list[StoredDecision]:
-    wanted = _TOLD.where(_ROW.at >= since)
+    wanted = _WITH_TEXT.where(_ROW.at >= since)
     if after is not None:
         wanted = wanted.where(_ROW.id > after)
     return [decision_of(row) for row in c.execute(wanted.order_by(_ROW.id).limit(limit)).mappings()]

@@ -83,13 +83,13 @@ def _found(q: str) -> list[ColumnElement[bool]]:
     named = select(customers.c.id).where(customers.c.name.icontains(sought, autoescape=True))
     address, name = identities.c.address, identities.c.name
     known = or_(address.icontains(sought, autoescape=True), name.icontains(sought, autoescape=True))
-    said = and_(messages.c.conversation_id == _ROW.id, messages.c.text.icontains(sought, autoescape=True))
+    in_a_message = and_(messages.c.conversation_id == _ROW.id, messages.c.text.icontains(sought, autoescape=True))
     return [
         or_(
             _ROW.reference.icontains(sought, autoescape=True),
             _ROW.customer_id.in_(named),
             _ROW.customer_id.in_(select(identities.c.customer_id).where(known)),
-            select(messages.c.id).where(said).exists(),
+            select(messages.c.id).where(in_a_message).exists(),
         )
     ]
 

@@ -20,7 +20,7 @@ BLOCKED = "blocked: the customer has blocked us"
 
 
 def apply(c: Connection, events: Sequence[ContactChanged], now: datetime) -> NewsOfContacts:
-    """One after the other, as they were told; news of strangers is no news."""
+    """One after the other, as they came; reports about unknown addresses change nothing."""
     changed: set[str] = set()
     failed: list[Message] = []
     for event in events:
@@ -54,8 +54,8 @@ def _reachable(c: Connection, identity: str, event: ContactChanged) -> bool:
     row = identities.c
     newer = or_(row.contact_at.is_(None), row.contact_at < event.received_at)
     blocked_at = None if event.reachable else event.received_at
-    told = update(identities).where(row.id == identity, newer)
-    return c.execute(told.values(blocked_at=blocked_at, contact_at=event.received_at)).rowcount > 0
+    newer_contact = update(identities).where(row.id == identity, newer)
+    return c.execute(newer_contact.values(blocked_at=blocked_at, contact_at=event.received_at)).rowcount > 0
 
 
 def _name(c: Connection, identity: str, name: str) -> bool:
@@ -69,14 +69,16 @@ def _name(c: Connection, identity: str, name: str) -> bool:
 
 def _fail(c: Connection, identity: str, now: datetime) -> list[Message]:
     """What waits for them is given up at once."""
-    row, said = outbox.c, messages.c
-    within = said.conversation_id.in_(aliases.conversations_of(identity))
-    theirs = select(said.id).where(within, said.identity_id == identity, said.status.in_(["queued", "sending"]))
+    row, columns = outbox.c, messages.c
+    within = columns.conversation_id.in_(aliases.conversations_of(identity))
+    theirs = select(columns.id).where(
+        within, columns.identity_id == identity, columns.status.in_(["queued", "sending"])
+    )
     waiting = update(outbox).where(row.message_id.in_(theirs), row.state == "queued")
     given_up = c.execute(
         waiting.values(state="failed", error=BLOCKED, finished_at=now).returning(row.message_id)
     ).scalars()
-    failed = update(messages).where(said.id.in_(list(given_up)))
+    failed = update(messages).where(columns.id.in_(list(given_up)))
     rows = c.execute(failed.values(status=Status.FAILED.value, error=BLOCKED).returning(messages)).mappings()
     return [message_of(one) for one in rows]
 

@@ -78,7 +78,7 @@ def _set_email(c: Connection, identity: str, email: str) -> None:
 
 
 class Customers:
-    """The port `Customers` of `conversation.ports.storage`. Without `now` the database tells the time."""
+    """The port `Customers` of `conversation.ports.storage`. Without `now` the time is the database's."""
 
     def __init__(self, run: Run, dialect: str, now: Now | None = None) -> None:
         self._run = run

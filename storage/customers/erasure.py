@@ -122,7 +122,7 @@ def _lock(c: Connection, customer: str) -> list[str]:
     return list(c.execute(wanted, {"customer": customer}).scalars())
 
 
-def _beside(c: Connection, customer: str) -> list[str]:
+def _linked(c: Connection, customer: str) -> list[str]:
     wrote = select(messages.c.identity_id).where(messages.c.conversation_id.in_(_CONVERSATIONS))
     own = select(conversations.c.id).where(conversations.c.customer_id == identities.c.customer_id)
     wanted = select(identities.c.customer_id).where(identities.c.id.in_(wrote), ~own.exists()).distinct()
@@ -157,7 +157,7 @@ def _forget_unreadable(c: Connection, customer: str) -> int:
     marks = select(messages.c.marks).where(
         messages.c.conversation_id.in_(_CONVERSATIONS), messages.c.marks.is_not(None)
     )
-    theirs = {str(told["raw"]) for told in c.execute(marks, whose).scalars() if told.get("raw")}
+    theirs = {str(values["raw"]) for values in c.execute(marks, whose).scalars() if values.get("raw")}
     needles = _needles(c, customer)
     for row in c.execute(select(quarantine.c.id, quarantine.c.raw, func.coalesce(quarantine.c.reason, ""))):
         if any(needle in row[1] or needle.decode() in row[2] for needle in needles):
@@ -171,8 +171,8 @@ def _needles(c: Connection, customer: str) -> Sequence[bytes]:
     )
     further = select(identity_aliases.c.address).where(identity_aliases.c.identity_id.in_(_IDENTITIES))
     whose: dict[str, Any] = {"customer": customer}
-    told = [value for row in c.execute(known, whose) for value in row] + list(c.execute(further, whose).scalars())
-    return [value.encode() for value in told if value and len(value) >= _SHORTEST]
+    values = [value for row in c.execute(known, whose) for value in row] + list(c.execute(further, whose).scalars())
+    return [value.encode() for value in values if value and len(value) >= _SHORTEST]
 
 
 class Erasure:
@@ -187,8 +187,8 @@ class Erasure:
         return await self._run(lambda c: _lock(c, customer))
 
     async def beside(self, customer: str) -> list[str]:
-        """Customers who are known only from this one's conversations: the same person at another door, by a link of ours."""
-        return await self._run(lambda c: _beside(c, customer))
+        """Customers who are known only from this one's conversations: the same person on another channel, by a link of ours."""
+        return await self._run(lambda c: _linked(c, customer))
 
     async def erase(self, customer: str, *, now: datetime) -> Erased:
         """Empty and delete. Their conversations are closed, and no call is open."""

@@ -1,4 +1,4 @@
-"""Everything the house knows of one customer, page by page: what they wrote and were told, and what was noted about them."""
+"""All that is stored of one customer, page by page: what they wrote and were sent, and what was noted about them."""
 
 import json
 from collections.abc import Sequence
@@ -86,7 +86,7 @@ class Exports:
         return found or wanted
 
     def kinds(self) -> Sequence[str]:
-        """The names of the tables that tell of a customer."""
+        """The names of the tables that hold a customer's data."""
         return tuple(_KINDS)
 
     async def page(self, kind: str, customer: str, *, after: Record | None, limit: int) -> Sequence[Record]:

@@ -307,7 +307,7 @@ def _reported(dialect: str, lock: str) -> TextualSelect:
 
 
 def _stored(dialect: str) -> TextualSelect:
-    """Messages of these keys, and keys of which something was told before they come (`early`)."""
+    """Messages of these keys, and keys of which something was reported before they come (`early`)."""
     names = ", ".join(f"m.{column.name}" for column in messages.columns)
     early = "EXISTS (SELECT 1 FROM early_marks AS e WHERE e.channel = k.first AND e.external_id = k.second)"
     joined = f"{_PAIRS[dialect]} LEFT JOIN messages AS m ON m.channel = k.first AND m.external_id = k.second"

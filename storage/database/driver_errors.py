@@ -1,4 +1,4 @@
-"""What a driver's error means to the rest of the house, said once for both databases."""
+"""What a driver's error means to the rest of the service, for both databases."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,15 +70,15 @@ def _detail(error: DBAPIError) -> str:
 
 
 def meaning(error: DBAPIError) -> Exception:
-    """The house's error for a driver's; the driver's own where it can only be a bug."""
+    """Our error for a driver's; the driver's own where it can only be a bug."""
     orig, detail = error.orig, _detail(error)
     if isinstance(getattr(orig, "__cause__", None), asyncpg.DataError):
         return Refused("a value does not fit its column")
-    told = _of_postgresql(getattr(orig, "sqlstate", None) or "", detail)
-    told = told or _of_sqlite(getattr(orig, "sqlite_errorname", ""), detail)
-    if told is None and (error.connection_invalidated or isinstance(orig, (TimeoutError, *_OF_CONNECTION))):
+    known = _of_postgresql(getattr(orig, "sqlstate", None) or "", detail)
+    known = known or _of_sqlite(getattr(orig, "sqlite_errorname", ""), detail)
+    if known is None and (error.connection_invalidated or isinstance(orig, (TimeoutError, *_OF_CONNECTION))):
         return StoreUnavailable(detail)
-    return told or error
+    return known or error
 
 
 def is_read_only(error: BaseException | None) -> bool:
@@ -88,14 +88,14 @@ def is_read_only(error: BaseException | None) -> bool:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors into the house's inside this block."""
+    """Turn the driver's errors into ours inside this block."""
     try:
         yield
     except DBAPIError as error:
-        told = meaning(error)
-        if told is error:
+        known = meaning(error)
+        if known is error:
             raise
-        raise told from error
+        raise known from error
     except (UnicodeEncodeError, OverflowError) as error:
         raise Refused("a value does not fit its column") from error
     except PoolTimeout as error:

@@ -16,7 +16,7 @@ from storage.database import postgresql
 from storage.database.driver_errors import translated
 from storage.database.sqlite import BUSY
 
-_ASKED = 3  # times that the server's clock is asked; the quickest answer tells best
+_ASKED = 3  # times that the server's clock is asked; the quickest answer is the most exact
 _HALF = 2
 _SETTINGS = ("fsync", "full_page_writes", "synchronous_commit", "server_encoding", "server_version")
 _SERVER = text("SELECT pg_is_in_recovery(), " + ", ".join(f"current_setting('{name}')" for name in _SETTINGS))
@@ -24,7 +24,7 @@ _SERVER = text("SELECT pg_is_in_recovery(), " + ", ".join(f"current_setting('{na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What a PostgreSQL says of itself, and the migration that this database stands at, None before the first.
+    """What a PostgreSQL server reports, and the migration that this database stands at, None before the first.
 
     `ahead` is how far its clock is before ours, as far as the way there lets us tell.
     """
@@ -46,7 +46,7 @@ def sqlite_path(url: str) -> Path:
 
 def file_revision(path: Path) -> str | None:
     """The migration that a SQLite file stands at, None before the first. Raises `StoreUnavailable`, in words."""
-    # where nobody has it open there is no WAL, and then nothing is made beside it for this look either
+    # where nobody has it open there is no WAL, and then this inspection makes none either
     how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=BUSY / 1000)) as connection:
@@ -77,14 +77,14 @@ async def _revision(connection: AsyncConnection) -> str | None:
 
 async def _server(connection: AsyncConnection, clock: Clock) -> Server:
     recovering, *values = (await connection.execute(_SERVER)).one()
-    told = dict(zip(_SETTINGS, map(str, values), strict=True))
+    settings = dict(zip(_SETTINGS, map(str, values), strict=True))
     return Server(
         revision=await _revision(connection),
-        version=told["server_version"],
-        encoding=told["server_encoding"],
-        fsync=told["fsync"] == "on",
-        full_page_writes=told["full_page_writes"] == "on",
-        synchronous_commit=told["synchronous_commit"],
+        version=settings["server_version"],
+        encoding=settings["server_encoding"],
+        fsync=settings["fsync"] == "on",
+        full_page_writes=settings["full_page_writes"] == "on",
+        synchronous_commit=settings["synchronous_commit"],
         read_only=bool(recovering),
         ahead=await _ahead(connection, clock),
     )

@@ -20,7 +20,7 @@ BUSY = 5_000  # milliseconds that another process may hold the file
 
 
 def make_engine(url: str, *, durable: bool = True, read_only: bool = False) -> Engine:
-    """An engine whose connections are set up as this house needs them; transactions are begun by hand."""
+    """An engine whose connections are set up as the service needs them; transactions are begun by hand."""
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -111,7 +111,7 @@ class _Hop:
 
 
 class SqliteDatabase:
-    """The embedded database: `readers` threads beside the writer's."""
+    """The embedded database: `readers` threads and the writer's."""
 
     dialect = "sqlite"
 

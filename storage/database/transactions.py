@@ -65,6 +65,6 @@ async def to_the_end(work: Awaitable[T]) -> T:
         except asyncio.CancelledError as stop:
             cancelled = stop
     if cancelled is not None:
-        task.exception()  # whoever cancelled is told of the cancellation only
+        task.exception()  # whoever cancelled learns of the cancellation only
         raise cancelled
     return task.result()

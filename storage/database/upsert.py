@@ -1,4 +1,4 @@
-"""`INSERT ... ON CONFLICT` in the dialect at hand, and instants as the database or an injected clock tells them."""
+"""`INSERT ... ON CONFLICT` in the dialect at hand, and instants as the database or an injected clock gives them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -110,7 +110,9 @@ def _rows(asked: Sequence[Asked]) -> dict[str, list[tuple[Any, ...]]]:
         wanted, skills, about = _tongues(one), set(one.needs.skills), one.conversation
         own = {primary(about.language)} if about.language else set()
         rows["asked"].append((place, one.needs.queue, about.kind.value, one.strategy, len(wanted), len(skills)))
-        rows["tongues"] += [(place, tongue, int(tongue in own), int(tongue in wanted)) for tongue in own | wanted]
+        rows["tongues"] += [
+            (place, language, int(language in own), int(language in wanted)) for language in own | wanted
+        ]
         rows["skills"] += [(place, skill) for skill in skills]
         rows["passed"] += [(place, agent) for agent in about.passed]
     return rows

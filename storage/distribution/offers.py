@@ -1,4 +1,4 @@
-"""Many waiting conversations into many hands: agents locked once, then loads, turns and conversations with one statement each."""
+"""Many waiting conversations to many agents: agents locked once, then loads, turns and conversations with one statement each."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from storage.schema.agents import agent_load
 from storage.schema.types import to_micros
 
 _Load = tuple[str, str]  # agent, kind of work
-_NO_ROOM = (0, 0)
+_NO_CAPACITY = (0, 0)
 
 
 def pools(c: Connection, asked: Sequence[Asked], now: datetime) -> list[list[Candidate]]:
@@ -47,7 +47,7 @@ def _locked(
     still: dict[tuple[object, ...], list[Candidate]] = {}
     for group, free in found.items():
         kind = asked[group].conversation.kind.value
-        loaded = ((one, fresh.get((one.agent, kind), _NO_ROOM)) for one in free)  # none: taken from them meanwhile
+        loaded = ((one, fresh.get((one.agent, kind), _NO_CAPACITY)) for one in free)  # none: taken from them meanwhile
         seen = [
             one if (one.held, one.cap) == (held, cap) else replace(one, held=held, cap=cap)
             for one, (held, cap) in loaded
@@ -74,7 +74,7 @@ def _lock(c: Connection, loads: set[_Load]) -> dict[_Load, tuple[int, int]]:
 
 
 _LOADS = Given("loads", {"agent": "text", "work": "text", "more": "integer"})
-_HANDS = Given(
+_CAPACITY = Given(
     "hands",
     {"conversation": "text", "place": "text", "agent": "text", "passed": "text", "until": "bigint", "at": "bigint"},
 )
@@ -92,7 +92,7 @@ def _statements(dialect: str) -> tuple[TextClause, TextClause, TextClause]:
         text(
             "UPDATE conversations SET state = 'offered', offered_to = hands.agent, offer_until = hands.until, held_since = hands.at,"
             f" updated_at = CASE WHEN updated_at > hands.at THEN updated_at ELSE hands.at END, passed = {passed}"
-            f" FROM {_HANDS.table(dialect)} WHERE id = hands.conversation AND state = 'waiting' AND queue = hands.place"
+            f" FROM {_CAPACITY.table(dialect)} WHERE id = hands.conversation AND state = 'waiting' AND queue = hands.place"
         ),
     )
 
@@ -112,7 +112,7 @@ def store(c: Connection, offers: Sequence[Offer], now: datetime) -> None:
         raise Conflict("an agent holds as much work of this kind as they may", code="capacity_full")
     c.execute(turn, {"now": to_micros(now), **ids(dialect, sorted({offer.agent for offer in offers}))})
     rows = [_row(offer.before, offer.after, to_micros(now)) for offer in offers]
-    if c.execute(hand, _HANDS.parameters(dialect, rows)).rowcount != len(rows):
+    if c.execute(hand, _CAPACITY.parameters(dialect, rows)).rowcount != len(rows):
         raise Conflict("somebody else moved one of these conversations first", code="moved")
 
 

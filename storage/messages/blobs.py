@@ -1,4 +1,4 @@
-"""Attachments' bytes in a folder: written beside, synced, then renamed, so that a key always names whole bytes."""
+"""Attachments' bytes in a folder: written to a file of another name, synced, then renamed, so that a key always names whole bytes."""
 
 import asyncio
 import contextlib
@@ -44,10 +44,10 @@ class FolderBlobs:
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
         """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
         key = secrets.token_hex(_LENGTH // 2)
-        beside = self._folder / "incoming" / key
+        unfinished = self._folder / "incoming" / key
         digest, size = hashlib.sha256(), 0
         await self.check_room()
-        file = await self._in_thread(lambda: self._open(beside))
+        file = await self._in_thread(lambda: self._open(unfinished))
         try:
             async for chunk in _bounded(data, limit):
                 if size // _LOOK_EVERY != (size + len(chunk)) // _LOOK_EVERY:
@@ -55,10 +55,10 @@ class FolderBlobs:
                 size += len(chunk)
                 digest.update(chunk)
                 await self._in_thread(partial(file.write, chunk))
-            await self._in_thread(lambda: self._keep(file, beside, key))
+            await self._in_thread(lambda: self._keep(file, unfinished, key))
         except BaseException:
             file.close()
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
         return key, digest.hexdigest(), size
 
@@ -122,23 +122,23 @@ class FolderBlobs:
             return None
         return self._folder / key[:2] / key
 
-    def _open(self, beside: Path) -> BinaryIO:
-        beside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return beside.open("xb")
+    def _open(self, unfinished: Path) -> BinaryIO:
+        unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return unfinished.open("xb")
 
     def _put_whole(self, key: str, data: bytes) -> str:
-        beside = self._folder / "incoming" / key
-        file = self._open(beside)
+        unfinished = self._folder / "incoming" / key
+        file = self._open(unfinished)
         try:
             file.write(data)
-            self._keep(file, beside, key)
+            self._keep(file, unfinished, key)
         except BaseException:
             file.close()
-            beside.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise
         return hashlib.sha256(data).hexdigest()
 
-    def _keep(self, file: BinaryIO, beside: Path, key: str) -> None:
+    def _keep(self, file: BinaryIO, unfinished: Path, key: str) -> None:
         with file:
             file.flush()
             os.fsync(file.fileno())
@@ -149,7 +149,7 @@ class FolderBlobs:
             with contextlib.suppress(FileExistsError):
                 place.parent.mkdir(mode=0o700)
             _sync_folder(self._folder)
-        beside.rename(place)
+        unfinished.rename(place)
         _sync_folder(place.parent)
 
 

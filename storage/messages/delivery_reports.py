@@ -27,10 +27,10 @@ _OUTBOX = {Status.FAILED: "failed"}
 
 def apply(connection: Connection, reports: Sequence[DeliveryReported]) -> list[Message]:
     """Fold the reports into their messages, in order; the messages that moved."""
-    marks = [report for report in reports if report.up_to is not None]
+    watermarks = [report for report in reports if report.up_to is not None]
     reports = [report for report in reports if report.up_to is None]
-    marked = watermark.apply(connection, marks)
-    _settle(connection, marked, marks)
+    marked = watermark.apply(connection, watermarks)
+    _settle(connection, marked, watermarks)
     return marked + (_apply(connection, reports) if reports else [])
 
 
@@ -50,18 +50,18 @@ def _apply(connection: Connection, reports: Sequence[DeliveryReported]) -> list[
         if known is None or known in later:
             kept[key] = _better(kept.get(key), report)
         else:
-            after[known] = _told(after[known], report.status, report.error)
+            after[known] = _advanced(after[known], report.status, report.error)
     _keep_all(connection, kept.values())
     for one, names in later.items():
         if before[one].status not in (Status.QUEUED, Status.SENDING):  # some parts have still to leave
-            after[one] = _told(before[one], *parts.reached(connection, before[one], names))
+            after[one] = _advanced(before[one], *parts.reached(connection, before[one], names))
     moved = [message for message in after.values() if message.status is not before[message.id].status]
     _update(connection, map(message_values, moved))
     _settle(connection, moved, reports)
     return moved
 
 
-def _told(message: Message, reported: Status, error: str | None) -> Message:
+def _advanced(message: Message, reported: Status, error: str | None) -> Message:
     status = advance(message.status, reported)
     return message if status is message.status else replace(message, status=status, error=error)
 

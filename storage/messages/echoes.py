@@ -1,4 +1,4 @@
-"""Echoes: what somebody answered in the provider's own app, told apart from what this house sent itself."""
+"""Echoes: what somebody answered in the provider's own app, and not what we sent ourselves."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -41,8 +41,8 @@ def _leaving(c: Connection, channels: Sequence[str]) -> list[tuple[Message, str,
     row = outbox.c
     wanted = select(outbox).where(row.target.in_(channels), row.state.in_(["sending", "uncertain"]))
     rows = c.execute(wanted.where(row.message_id.is_not(None))).mappings().all()
-    said = select(messages).where(messages.c.id.in_([one["message_id"] for one in rows]))
-    by_id = {one["id"]: message_of(one) for one in c.execute(said).mappings()}
+    sent = select(messages).where(messages.c.id.in_([one["message_id"] for one in rows]))
+    by_id = {one["id"]: message_of(one) for one in c.execute(sent).mappings()}
     found = []
     for one in rows:
         leaving = message_from_json(one["body"], ())
@@ -69,11 +69,11 @@ def disown(c: Connection, message: Message, external_ids: Sequence[str]) -> list
 
 
 def _is(event: MessageEchoed, message: Message, channel: str, address: str, text: str) -> bool:
-    """A part of it is told apart by its text as well; a file without words by there being a file."""
+    """A part of it is recognised by its text as well; a file without words by there being a file."""
     if (event.channel, event.to.address) != (channel, address):
         return False
-    said, whole = " ".join(event.text.split()), " ".join(text.split())
-    return said in whole if said else bool(event.attachments and message.attachments)
+    sent, whole = " ".join(event.text.split()), " ".join(text.split())
+    return sent in whole if sent else bool(event.attachments and message.attachments)
 
 
 def _prove(c: Connection, message: Message, event: MessageEchoed) -> list[Message]:

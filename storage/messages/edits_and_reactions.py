@@ -1,4 +1,4 @@
-"""What is told of messages afterwards: edits, retractions, reactions. Applied in one go; what comes too early is kept."""
+"""Message updates: edits, retractions, reactions. Applied in one go; what comes too early is kept."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -45,13 +45,13 @@ def apply(c: Connection, events: Sequence[Afterwards]) -> list[Message]:
 
 
 def apply_early(c: Connection, keys: Iterable[Key]) -> list[Message]:
-    """What was told of these messages before they came; the messages that changed by it."""
+    """Updates that came before these messages; the messages that changed by it."""
     events: list[Afterwards] = []
     for channel, external_id in sorted(keys):
         row = early_marks.c
         mine = (row.channel == channel, row.external_id == external_id)
         found = c.execute(delete(early_marks).where(*mine).returning(row.kind, row.who, row.emoji, row.at))
-        events += [_event(channel, external_id, one.kind, _Told(one.who, one.emoji, one.at)) for one in found]
+        events += [_event(channel, external_id, one.kind, _Early(one.who, one.emoji, one.at)) for one in found]
     return apply(c, events)
 
 
@@ -102,16 +102,16 @@ def _early(event: MessageRetracted | MessageReacted) -> dict[str, object]:
     return {**key, "kind": _REACTED, "who": event.sender.address, "emoji": event.emoji, "at": at}
 
 
-class _Told(NamedTuple):
+class _Early(NamedTuple):
     who: str
     emoji: str | None
     at: datetime
 
 
-def _event(channel: str, external_id: str, kind: str, told_: _Told) -> MessageRetracted | MessageReacted:
+def _event(channel: str, external_id: str, kind: str, early: _Early) -> MessageRetracted | MessageReacted:
     if kind == _RETRACTED:
-        return MessageRetracted(channel=channel, external_id=external_id, received_at=told_.at)
-    sender = Identity(channel=channel, address=told_.who)
+        return MessageRetracted(channel=channel, external_id=external_id, received_at=early.at)
+    sender = Identity(channel=channel, address=early.who)
     return MessageReacted(
-        channel=channel, external_id=external_id, sender=sender, emoji=told_.emoji, received_at=told_.at
+        channel=channel, external_id=external_id, sender=sender, emoji=early.emoji, received_at=early.at
     )

@@ -89,7 +89,7 @@ def _fed(c: Connection, conversation: str, upto: int) -> dict[str, int]:
 # -- append ------------------------------------------------------------------------------------------------------------
 
 
-def _said_before(c: Connection, message: Message, body_hash: str) -> Message | None:
+def _stored_before(c: Connection, message: Message, body_hash: str) -> Message | None:
     row = messages.c
     same = select(messages).where(row.conversation_id == message.conversation, row.client_id == message.client_id)
     found = c.execute(same).mappings().first()
@@ -128,7 +128,7 @@ def _next_feed_seq(c: Connection, identity: str | None) -> int:
 def _add(c: Connection, message: Message, body_hash: str, feed: bool) -> tuple[Message, bool]:
     _lock_conversation(c, message.conversation)
     if message.client_id is not None:
-        before = _said_before(c, message, body_hash)
+        before = _stored_before(c, message, body_hash)
         if before is not None:
             return before, False
     seq = _next_seq(c, message)
@@ -150,7 +150,7 @@ def _seen(c: Connection, identity: str, feed_seq: int) -> list[Message]:
     row = c.execute(select(who.seen_seq, who.feed_seq).where(who.id == identity).with_for_update()).first()
     if row is None:
         raise NotFound("there is no such identity")
-    upto = min(feed_seq, row.feed_seq)  # what was not said yet cannot have been read
+    upto = min(feed_seq, row.feed_seq)  # what was not sent yet cannot have been read
     if upto <= row.seen_seq:
         return []
     c.execute(update(identities).where(who.id == identity).values(seen_seq=upto))
@@ -162,7 +162,7 @@ def _seen(c: Connection, identity: str, feed_seq: int) -> list[Message]:
 
 
 def _overtaken(c: Connection, message: Message, external_id: str) -> tuple[Status, str | None] | None:
-    """The report that came before the send call told us the provider's id."""
+    """The report that came before the send call gave us the provider's id."""
     row = early_reports.c
     waiting = delete(early_reports).where(row.channel == message.channel, row.external_id == external_id)
     found = c.execute(waiting.returning(row.status, row.error)).first()
@@ -231,7 +231,7 @@ def _whole(c: Connection, message: Message) -> Message:
 
 
 def _up_to(c: Connection, message: Message, at: datetime) -> Message:
-    """A watermark beyond the instant it was sent at, told before it was known to be sent."""
+    """A watermark beyond the instant it was sent at, reported before it was known to be sent."""
     row = watermarks.c
     reached = select(row.status).where(row.identity_id == message.identity, row.up_to >= at)
     for status in c.execute(reached).scalars():

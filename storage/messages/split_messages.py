@@ -32,12 +32,12 @@ def reached(c: Connection, message: Message, others: Collection[str]) -> tuple[S
     kept = select(row.external_id, row.status, row.error).where(
         row.channel == message.channel, row.external_id.in_(ids)
     )
-    told: Mapping[str, tuple[Status, str | None]] = {
+    reported: Mapping[str, tuple[Status, str | None]] = {
         name: (Status(status), error) for name, status, error in c.execute(kept)
     }
-    failed = next((told[name] for name in ids if name in told and told[name][0] is Status.FAILED), None)
+    failed = next((reported[name] for name in ids if name in reported and reported[name][0] is Status.FAILED), None)
     if failed is not None:
         return failed
     first = message.status if message.status in _REPORTED else Status.SENT
-    stands = [told.get(name, (Status.SENT if place else first, None))[0] for place, name in enumerate(ids)]
+    stands = [reported.get(name, (Status.SENT if place else first, None))[0] for place, name in enumerate(ids)]
     return min(stands, key=lambda one: LADDER.index(one) if one in LADDER else 0), None

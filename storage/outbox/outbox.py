@@ -1,4 +1,4 @@
-"""What must leave the house: claimed under a lease, head of a conversation only, settled by its holder.
+"""What must be sent: claimed under a lease, head of a conversation only, settled by its holder.
 
 A message waits for earlier unsettled messages of its conversation; a webhook waits for earlier calls of the same webhook about the
 same conversation, so that a dead pager never holds up what a customer is told.
@@ -165,15 +165,15 @@ class Outbox:
     ) -> bool:
         """Settle a claimed row, only if its epoch is still the holder's. `queued` with `again_at` means: try again."""
         now = self._clock.now()
-        again = state is OutboxState.QUEUED
+        retried = state is OutboxState.QUEUED
         values: dict[str, Any] = {
             "state": state.value,
             "error": error,
             "lease_owner": None,
             "lease_until": None,
-            "finished_at": None if again else now,
+            "finished_at": None if retried else now,
         }
-        values |= {"at": again_at or now} if again else {}
+        values |= {"at": again_at or now} if retried else {}
         values |= {"sent": list(sent)} if sent else {}
         return await self._run(lambda c: _finish(c, row, values))
 

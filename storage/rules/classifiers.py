@@ -13,8 +13,8 @@ from storage.schema.messages import messages
 from storage.schema.rules import models
 
 _ROW = models.c
-_TOLD = (_ROW.id, _ROW.trained_at, _ROW.author, _ROW.labels, _ROW.own, _ROW.card, _ROW.active, _ROW.before_id)
-_FIRST_WORDS = 3  # inbound messages of a conversation that tell what it is about
+_COLUMNS = (_ROW.id, _ROW.trained_at, _ROW.author, _ROW.labels, _ROW.own, _ROW.card, _ROW.active, _ROW.before_id)
+_FIRST_WORDS = 3  # inbound messages of a conversation that show what it is about
 
 
 def _model_of(row: Fields) -> StoredModel:
@@ -31,16 +31,16 @@ def _model_of(row: Fields) -> StoredModel:
 
 
 def _active(c: Connection) -> StoredModel | None:
-    row = c.execute(select(*_TOLD).where(_ROW.active)).mappings().first()
+    row = c.execute(select(*_COLUMNS).where(_ROW.active)).mappings().first()
     return None if row is None else _model_of(row)
 
 
 def _all(c: Connection, limit: int) -> list[StoredModel]:
-    return [_model_of(row) for row in c.execute(select(*_TOLD).order_by(_ROW.id.desc()).limit(limit)).mappings()]
+    return [_model_of(row) for row in c.execute(select(*_COLUMNS).order_by(_ROW.id.desc()).limit(limit)).mappings()]
 
 
 def _get(c: Connection, model: str) -> StoredModel:
-    row = c.execute(select(*_TOLD).where(_ROW.id == model)).mappings().first()
+    row = c.execute(select(*_COLUMNS).where(_ROW.id == model)).mappings().first()
     if row is None:
         raise NotFound("there is no such model")
     return _model_of(row)
@@ -99,14 +99,14 @@ def _relabels(c: Connection, after: str | None, limit: int) -> list[Relabel]:
         .order_by(relabels.c.conversation_id)
     )
     rows = list(c.execute(wanted).mappings())
-    said = _first_words(c, [row["conversation_id"] for row in rows])
+    texts = _first_words(c, [row["conversation_id"] for row in rows])
     return [
         Relabel(
             conversation=row["conversation_id"],
             issue=row["issue"],
             language=row["language"],
             at=row["at"],
-            texts=tuple(said.get(row["conversation_id"], ())),
+            texts=tuple(texts.get(row["conversation_id"], ())),
         )
         for row in rows
     ]
@@ -118,10 +118,10 @@ def _first_words(c: Connection, wanted: Sequence[str]) -> Mapping[str, list[str]
     inbound = and_(row.conversation_id.in_(wanted), row.direction == "in", row.text != "")
     ranked = select(row.conversation_id, row.text, row.seq, place).where(inbound).subquery()
     first = select(ranked).where(ranked.c.place <= _FIRST_WORDS).order_by(ranked.c.conversation_id, ranked.c.seq)
-    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for found in c.execute(first).mappings():
-        said.setdefault(found["conversation_id"], []).append(found["text"])
-    return said
+        texts.setdefault(found["conversation_id"], []).append(found["text"])
+    return texts
 
 
 class Models:

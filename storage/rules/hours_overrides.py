@@ -17,8 +17,8 @@ def _found(c: Connection, *conditions: ColumnElement[bool]) -> list[Override]:
 
 
 def _clear(c: Connection, calendar: str, now: datetime) -> bool:
-    standing = (_ROW.calendar == calendar, _ROW.cleared_at.is_(None), _ROW.until > now)
-    return c.execute(update(overrides).where(*standing).values(cleared_at=now)).rowcount > 0
+    in_force = (_ROW.calendar == calendar, _ROW.cleared_at.is_(None), _ROW.until > now)
+    return c.execute(update(overrides).where(*in_force).values(cleared_at=now)).rowcount > 0
 
 
 def _put(c: Connection, override: Override) -> None:

@@ -15,7 +15,7 @@ agents = Table(
     Column("disabled", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", Instant, nullable=False),
     Column("last_offered_at", Instant),  # round robin
-    Column("idle_since", Instant, nullable=False),  # longest idle: when the last work left their hands
+    Column("idle_since", Instant, nullable=False),  # longest idle: when they last gave work away
 )
 
 agent_languages = Table(

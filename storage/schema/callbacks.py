@@ -12,7 +12,7 @@ callbacks = Table(
     Column("channel", Name, nullable=False),
     Column("number", Name, nullable=False),  # E.164
     Column("extension", Name, nullable=False),
-    Column("matter", Name, nullable=False),  # the issue, "" where none was told
+    Column("matter", Name, nullable=False),  # the issue, "" where none was named
     Column("zones", Json, nullable=False),
     Column("language", Name),
     Column("name", Text),

@@ -33,7 +33,7 @@ identities = Table(
     Column("reply_token", Text),
     Column("blocked_at", Instant),
     Column("contact_at", Instant),  # of the newest news whether they can be reached
-    Column("window_told", Instant),  # the reply_until of whose end agents were told beforehand
+    Column("window_told", Instant),  # the reply_until of whose end agents were warned
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("channel", "address"),
 )

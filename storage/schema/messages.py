@@ -25,7 +25,7 @@ messages = Table(
     Column("status", Name, nullable=False),
     Column("error", Text),
     Column("feed_seq", Integer),
-    Column("marks", Json),  # edited, retracted, reactions ...: what a medium tells of few messages
+    Column("marks", Json),  # edited, retracted, reactions ...: what a medium reports about few messages
     Column("sent_at", Instant),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("conversation_id", "seq"),

@@ -7,7 +7,7 @@ from storage.signals.mailbox import Mailbox, Mailboxes
 
 
 class LocalSignals:
-    """The port `Signals` for a house of one node."""
+    """The port `Signals` for a service of one node."""
 
     def __init__(self) -> None:
         self._mailboxes = Mailboxes()

@@ -57,9 +57,9 @@ class Mailboxes:
 
     def put(self, hints: Iterable[Hint]) -> None:
         """To everybody who listens to their topics."""
-        told = tuple(hints)
+        given = tuple(hints)
         for mailbox in self._open:
-            mailbox.put(told)
+            mailbox.put(given)
 
     @asynccontextmanager
     async def subscribe(self, *topics: Topic) -> AsyncIterator[Mailbox]:

@@ -63,7 +63,7 @@ async def _listen(client: Client, server: str, lost: asyncio.Event, heard: Calla
         lost.set()
 
     async def on_error(_error: Exception) -> None:
-        """The relay tells what matters."""
+        """The relay logs what matters."""
 
     async def on_message(message: Msg) -> None:
         heard(message.data.decode(errors="replace"))
@@ -72,7 +72,7 @@ async def _listen(client: Client, server: str, lost: asyncio.Event, heard: Calla
         server,
         allow_reconnect=False,
         connect_timeout=_TIMEOUT,
-        max_reconnect_attempts=1,  # 0 would be without end, and nobody told
+        max_reconnect_attempts=1,  # 0 would be without end, and nobody would know
         reconnect_time_wait=_BETWEEN,
         closed_cb=on_lost,
         disconnected_cb=on_lost,

@@ -14,7 +14,7 @@ from storage.signals.mailbox import Mailbox, Mailboxes
 
 log = logging.getLogger(__name__)
 _PAYLOAD = 7_900  # PostgreSQL's NOTIFY takes less than 8,000 bytes
-_PENDING = 500  # hints that wait for a flush; beyond that only their topics are told
+_PENDING = 500  # hints that wait for a flush; beyond that only their topics are sent
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
@@ -41,25 +41,25 @@ Connect = Callable[[Callable[[str], None]], Awaitable[Link]]
 def merged(hints: Iterable[Hint]) -> list[Hint]:
     """One hint for each topic where nothing but keys was said; no keys means all. Hints with data stay as they are."""
     keys: dict[Topic, dict[str, None] | None] = {}
-    told: list[Hint] = []
+    kept: list[Hint] = []
     for hint in hints:
         known = keys.get(hint.topic, {})
         if hint.data:
-            told.append(hint)
+            kept.append(hint)
         elif not hint.keys or known is None:
             keys[hint.topic] = None
         else:
             keys[hint.topic] = known | dict.fromkeys(hint.keys)
-    return [*(Hint(topic=topic, keys=tuple(named or ())) for topic, named in keys.items()), *told]
+    return [*(Hint(topic=topic, keys=tuple(named or ())) for topic, named in keys.items()), *kept]
 
 
 def encode(node: str, hints: Iterable[Hint]) -> str:
     """A payload; where the hints do not fit, their topics only."""
-    told = merged(hints)
-    payload = _dump(node, told)
+    kept = merged(hints)
+    payload = _dump(node, kept)
     if len(payload) <= _PAYLOAD:  # ASCII: a letter is a byte
         return payload
-    return _dump(node, [Hint(topic=topic) for topic in sorted({hint.topic for hint in told})])
+    return _dump(node, [Hint(topic=topic) for topic in sorted({hint.topic for hint in kept})])
 
 
 def _dump(node: str, hints: Iterable[Hint]) -> str:
@@ -93,7 +93,7 @@ class RelayedSignals:
         self._task: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
-        """Connect in the background: a house without its link still serves, and polls."""
+        """Connect in the background: a node without its link still serves, and polls."""
         if self._task is None:
             self._ended.clear()
             self._task = asyncio.ensure_future(self._run())
@@ -165,7 +165,7 @@ class RelayedSignals:
         try:
             await link.send(encode(self._node, hints))
         except BaseException:
-            self._pending = [*hints, *self._pending]  # told when the link is back
+            self._pending = [*hints, *self._pending]  # sent when the link is back
             self._waiting.set()
             raise
 
