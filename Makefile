@@ -75,10 +75,10 @@ figures: setup  ## how well languages and issues are told, on the public texts b
 	$(BIN)/python -m tests.bench.understanding
 
 oracle: setup  ## compare hours with a slow minute-by-minute oracle: DECISIONS=1000000
-	$(BIN)/python -m tests.unit.router.hours_oracle $(DECISIONS)
+	$(BIN)/python -m tests.router.hours.calendar_oracle $(DECISIONS)
 
 month: setup  ## live through a month of requests for calls, over both changes of the clocks, twice: CALLS=20000
-	CALLS=$(CALLS) $(BIN)/pytest tests/flows/test_call_month.py -s
+	CALLS=$(CALLS) $(BIN)/pytest tests/router/flows/callbacks/test_month.py -s
 
 twilio: setup  ## compare what we ask of Twilio with its OpenAPI description: fetches that and a mock server into .run (npm)
 	tests/channels/twilio

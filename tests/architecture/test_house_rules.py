@@ -94,3 +94,12 @@ def test_everything_the_reader_is_sent_to_exists() -> None:
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / link).exists(), f"{name_of(page)} leads to {link}"
+
+
+def test_tests_stand_in_the_folders_of_the_rooms() -> None:
+    """A test of `router/decision/decide.py` is looked for in `tests/router/decision`."""
+    rooms = [room for room in (ROOT / "tests").iterdir() if (ROOT / room.name).is_dir() and room.name != "tests"]
+    folders = {test.parent.relative_to(ROOT / "tests") for room in rooms for test in room.rglob("test_*.py")}
+    assert len(folders) > 20
+    of_a_real_server = "asterisk"
+    assert [str(one) for one in sorted(folders) if one.name != of_a_real_server and not (ROOT / one).is_dir()] == []

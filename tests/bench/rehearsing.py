@@ -16,7 +16,7 @@ from storage.signals import open_signals
 from storage.store import Store, open_storage, upgrade
 from tests.bench.measure import Results, Row
 from tests.example import EXAMPLE, copied
-from tests.ops.month import Month
+from tests.ops.rule_analysis.month import Month
 from tests.storage.makers import execute
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from channels.callback.translations import words_of
 from tests.browser.conftest import OpenContext, violations
 from tests.browser.test_call_journey import House
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fake_twilio
-from tests.flows.stage import eventually
 from tests.ports import free_port
+from tests.router.flows.stage import eventually
 from tests.serving import Api, admin_token, start, write_config
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]

@@ -25,8 +25,8 @@ from conversation.model.people import Agent
 from router.flows.callbacks.booking import CustomerCalls
 from storage.signals import open_signals
 from storage.store import open_storage
-from tests.flows.stage import CANS, Stage, rulebook
-from tests.flows.test_callbacks import asked
+from tests.router.flows.callbacks.test_callbacks import asked
+from tests.router.flows.stage import CANS, Stage, rulebook
 
 BEGINS = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FASTER = 1_000

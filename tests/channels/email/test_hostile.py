@@ -32,7 +32,7 @@ from tests.channels.email.poison import HOSTILE, POISON
 from tests.channels.email.scripted import scripted_imap
 from tests.channels.email.test_account import SETTINGS
 from tests.contracts.tools import Bench
-from tests.flows.stage import RULES, detect, running
+from tests.router.flows.stage import RULES, detect, running
 from tests.soon import ROUNDS
 
 LONGEST_STALL = 0.1

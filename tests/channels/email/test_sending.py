@@ -26,8 +26,8 @@ from tests.channels.email.test_account import SETTINGS
 from tests.channels.email.test_smtp import patience_with
 from tests.contracts.tools import Bench, FakeSignals
 from tests.fakes import FakeClock
-from tests.flows.stage import FakeWebhooks
 from tests.mailservers import PASSWORD
+from tests.router.flows.stage import FakeWebhooks
 from tests.storage.makers import conversation, message, put
 
 STEPS = ("banner", "ehlo", "auth", "mail", "rcpt", "data", "dot")

@@ -25,8 +25,8 @@ from channels.http_client import OutgoingHttp
 from conversation.model.callback import Outcome, PhoneCall
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
-from tests.flows.stage import eventually
 from tests.ports import free_port
+from tests.router.flows.stage import eventually
 
 ROOT = Path(os.environ.get("ASTERISK_ROOT", ""))
 HERE = Path(__file__).parent
