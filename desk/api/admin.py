@@ -84,7 +84,7 @@ async def get_rules(call: Call[None, None]) -> RulesOut:
         queues=list(rulebook.queues),
         rules=[rule.name for rule in rulebook.rules],
         source=stored.source if stored and call.agent.role.value == "admin" else None,
-        shadow=None if (shadow := call.services.shadow()) is None else ShadowOut.model_validate(shadow),
+        shadow=ShadowOut.model_validate(shadow()) if (shadow := call.services.shadow) is not None else None,
     )
 
 

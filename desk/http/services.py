@@ -1,4 +1,4 @@
-"""What the agents' door is given by the house. Constructed once in `ops/composition/application.py`."""
+"""What the agents' API is given. Built once in `ops/composition/agent_api.py`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -66,12 +66,12 @@ class Services:
     reload_rules: Callable[[str], Awaitable[Mapping[str, object]]]
     explain: Callable[[StoredDecision], Awaitable[Mapping[str, object]]]
     explain_message: Callable[[Mapping[str, object]], Awaitable[Mapping[str, object]]]
-    shadow: Callable[[], Mapping[str, object] | None]
     background: Callable[[Awaitable[None]], None]
     draining: Callable[[], bool]
     public_url: str
     service_name: str
     proxies: Proxies = field(default_factory=Proxies)
+    shadow: Callable[[], Mapping[str, object]] | None = None
     site_routes: Sequence[web.RouteDef] = ()
     metrics_token: str | None = None
     body_limit: int = 1024 * 1024

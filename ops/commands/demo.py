@@ -14,7 +14,7 @@ from conversation.ports.storage import Storage
 from desk.http.tokens import new_token
 from ops.cli.database_session import opened
 from ops.commands.serve import Options, serve
-from ops.composition.application import House
+from ops.composition.application import Application
 from ops.configuration.settings import Settings, load
 from ops.simulation.demo_people import CUSTOMERS, TEAM, DemoAgent
 from ops.system_clock import SystemClock
@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
 async def _demo(options: Options, *, quiet: bool) -> int:
     starting: list[asyncio.Task[None]] = []
 
-    def ready(house: House, url: str) -> None:
-        starting.append(asyncio.ensure_future(_people(house, url, options, quiet=quiet)))
+    def ready(application: Application, url: str) -> None:
+        starting.append(asyncio.ensure_future(_people(application, url, options, quiet=quiet)))
 
     code = await serve(options, ready=ready, served=_elsewhere)
     await asyncio.gather(*starting)
@@ -62,20 +62,20 @@ async def _elsewhere(settings: Settings, url: str) -> int:
     return await opened(settings, doing)
 
 
-async def _people(house: House, url: str, options: Options, *, quiet: bool) -> None:
+async def _people(application: Application, url: str, options: Options, *, quiet: bool) -> None:
     """The team, a login for you, some customers; then the addresses."""
     for person in TEAM:
-        await _hire(house, person)
-    login = await _login(house.store, TEAM[0].email)
+        await _hire(application, person)
+    login = await _login(application.store, TEAM[0].email)
     settings = load(options.config, options.environment, overrides=options.overrides(), make_secrets=False)
     chats = _chats(settings)
     if not quiet and chats:
-        await house.inbox.accept(_letters(chats[0]))
+        await application.inbox.accept(_letters(chats[0]))
     sys.stdout.write(_welcome(url, chats, login))
     sys.stdout.flush()
 
 
-async def _hire(house: House, person: DemoAgent) -> None:
+async def _hire(application: Application, person: DemoAgent) -> None:
     agent = Agent(
         id=new_id(),
         email=person.email,
@@ -87,7 +87,7 @@ async def _hire(house: House, person: DemoAgent) -> None:
         created_at=SystemClock().now(),
     )
     try:
-        async with house.store.begin("demo") as work:
+        async with application.store.begin("demo") as work:
             await work.agents.add(agent, password_hash=None)
     except Conflict:  # the demo ran here before: they are here already
         return

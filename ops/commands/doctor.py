@@ -13,7 +13,7 @@ from pathlib import Path
 
 from channels.http_client import OutgoingHttp
 from conversation.ports.channel import Channel, Clock
-from ops.composition.application import asking
+from ops.composition.channels import open_for_checks
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from ops.diagnostics import channels as doctor_channels
@@ -69,7 +69,7 @@ def _configuration(path: Path, settings: Settings) -> Finding:
 
 async def examine(settings: Settings, clock: Clock, *, only: str | None = None) -> list[Finding]:
     """All checks at once, what they found in an order that stays; of one account its own check only."""
-    async with asking(settings, clock) as (http, build):
+    async with open_for_checks(settings, clock) as (http, build):
         checks = [_of_account(name, settings, build) for name in settings.channels if only in (None, name)]
         if only is None:
             checks = [*_of_house(settings, clock, build), *checks, *_of_webhooks(settings, http)]

@@ -13,7 +13,8 @@ from conversation.model.message import Accepted, InboundEvent, Malformed
 from conversation.ports.channel import Channel, Request
 from conversation.ports.storage.quarantine import Quarantined
 from ops.cli.database_session import Doing, run_on_store
-from ops.composition.application import Parts, grounded, inbox_on, tools_of
+from ops.composition.channels import accounts_of
+from ops.composition.infrastructure import Replacements, open_infrastructure
 from ops.configuration.settings import Settings
 from ops.system_clock import SystemClock
 from storage.store import Store
@@ -88,15 +89,16 @@ def _replay(args: argparse.Namespace) -> Doing:
             row = await work.quarantine.get(args.id)
         if row.channel not in settings.channels:
             raise NotFound(f"the channel {row.channel} is not configured any more")
-        async with grounded(settings, Parts()) as ground:
+        replaced = Replacements()
+        async with open_infrastructure(settings, replaced.clock) as infrastructure:
             account = {row.channel: settings.channels[row.channel]}
-            channel = kinds.build(account, lambda name: tools_of(ground, name))[row.channel]
+            channel = kinds.build(account, infrastructure.tools)[row.channel]
             try:
                 events = _read_again(channel, row)
             except MalformedPayload as error:
                 print(f"still not readable: {error.detail}", file=sys.stderr)
                 return 1
-            inbox = inbox_on(ground, {row.channel: channel}, Parts())
+            inbox = infrastructure.inbox(accounts_of({row.channel: channel}).cans, replaced)
             accepted = await _while(inbox.run, lambda: inbox.accept(events))
         async with store.begin("quarantine.replay") as work:
             await work.quarantine.mark_replayed(row.id, SystemClock().now())

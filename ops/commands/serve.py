@@ -18,7 +18,8 @@ from typing import IO
 from aiohttp import web
 
 from conversation.errors import HuntgroupError
-from ops.composition.application import House, Parts, built
+from ops.composition.application import Application, built
+from ops.composition.infrastructure import Replacements
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from ops.observability import logs
@@ -85,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
 async def serve(
     options: Options,
     *,
-    parts: Parts | None = None,
-    ready: Callable[[House, str], object] | None = None,
+    replaced: Replacements | None = None,
+    ready: Callable[[Application, str], object] | None = None,
     served: Callable[[Settings, str], Awaitable[int]] | None = None,
 ) -> int:
-    """Build the house, serve, drain; the exit code. `ready` is told the house and its address instead of the ready line.
+    """Build the application, serve, drain; the exit code. `ready` is called with the application and its address, in place of the ready line.
 
     `served` is what is done instead where another process serves this database at an address that is known.
     """
@@ -100,7 +101,7 @@ async def serve(
         return 2
     logs.set_up(level=settings.service.log_level, form=settings.service.log_format)
     try:
-        await _serve_alone(settings, options, parts or Parts(), ready or _say_ready)
+        await _serve_alone(settings, options, replaced or Replacements(), ready or _print_ready)
     except HuntgroupError as error:
         if isinstance(error, AlreadyServed) and error.url and served is not None:
             return await served(settings, error.url)
@@ -119,21 +120,21 @@ def _unable(why: Exception) -> int:
 
 
 async def _serve_alone(
-    settings: Settings, options: Options, parts: Parts, ready: Callable[[House, str], object]
+    settings: Settings, options: Options, replaced: Replacements, ready: Callable[[Application, str], object]
 ) -> None:
     """Serve while no other process does; the address is noted for those who try."""
     with _alone(settings.service.database) as note:
 
-        def noted(house: House, url: str) -> None:
+        def noted(application: Application, url: str) -> None:
             note(url)
-            ready(house, url)
+            ready(application, url)
 
         await _schema(settings, migrate=options.migrate)
-        async with built(settings, options.config, options.environment, parts) as house:
-            await _serve(house, settings, options, noted)
+        async with built(settings, options.config, options.environment, replaced) as application:
+            await _serve(application, settings, options, noted)
 
 
-def _say_ready(_house: House, url: str) -> None:
+def _print_ready(_application: Application, url: str) -> None:
     print("ready " + json.dumps({"url": url}), flush=True)
 
 
@@ -176,22 +177,26 @@ async def _schema(settings: Settings, *, migrate: bool) -> None:
     await opened(settings, look)
 
 
-async def _serve(house: House, settings: Settings, options: Options, ready: Callable[[House, str], object]) -> None:
+async def _serve(
+    application: Application, settings: Settings, options: Options, ready: Callable[[Application, str], object]
+) -> None:
     stop = asyncio.Event()
-    runner = web.AppRunner(house.app, access_log=None, shutdown_timeout=_LINGER, handler_cancellation=False)
+    runner = web.AppRunner(application.app, access_log=None, shutdown_timeout=_LINGER, handler_cancellation=False)
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(one()) for one in house.runs]
+        running = [tasks.create_task(one()) for one in application.runs]
         if options.watch:
-            running.append(tasks.create_task(house.reloader.watch()))
-        _on_signals(stop, lambda: running.append(tasks.create_task(house.reloader.try_reload("signal"))))
+            running.append(tasks.create_task(application.reloader.watch()))
+        _on_signals(stop, lambda: running.append(tasks.create_task(application.reloader.try_reload("signal"))))
         await runner.setup()
         await _listen(runner, settings.service.host, settings.service.port)
         url = _url(settings, runner)
-        log.info("serving", extra={"url": url, "schema": head_revision(), "revision": house.rules.rulebook.revision})
+        log.info(
+            "serving", extra={"url": url, "schema": head_revision(), "revision": application.rules.rulebook.revision}
+        )
         settle_memory()
-        ready(house, url)
+        ready(application, url)
         await stop.wait()
-        await _drain(house, runner)
+        await _drain(application, runner)
         for task in running:
             task.cancel()
     log.info("stopped")
@@ -232,14 +237,14 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:
     loop.add_signal_handler(signal.SIGHUP, reload)
 
 
-async def _drain(house: House, runner: web.AppRunner) -> None:
+async def _drain(application: Application, runner: web.AppRunner) -> None:
     """Not ready any more, nothing new, what was accepted is stored and told, then the connections end."""
-    house.draining.set()
+    application.draining.set()
     log.info("draining")
     for site in list(runner.sites):
         await site.stop()
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN):
-            await house.inbox.drain()
-    await house.dispatcher.drain(_SENDING)
+            await application.inbox.drain()
+    await application.dispatcher.drain(_SENDING)
     await runner.cleanup()

@@ -8,7 +8,7 @@ import logging
 import os
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -70,6 +70,10 @@ class Shadow:
         self._files: tuple[Path, ...] = (path,)
         self._read_at: _Marks = {}
         self.tally = Tally(file=str(path))
+
+    def counts(self) -> dict[str, object]:
+        """What was compared so far, as the API answers it."""
+        return asdict(self.tally)
 
     def decided(self, stored: Sequence[StoredDecision]) -> None:
         """These were committed. Returns at once; beyond what can wait they are passed over."""

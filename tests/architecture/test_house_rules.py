@@ -73,7 +73,12 @@ def test_every_module_begins_with_a_sentence() -> None:
 
 
 def test_only_the_house_and_commands_construct_the_store() -> None:
-    builders = {"ops/composition/application.py", "ops/cli/database_session.py", "storage/store.py"}
+    builders = {
+        "ops/composition/infrastructure.py",
+        "ops/composition/channels.py",
+        "ops/cli/database_session.py",
+        "storage/store.py",
+    }
     found = {name_of(path) for path in sources() if "open_storage(" in path.read_text("utf-8")}
 
     assert found <= builders

@@ -39,7 +39,7 @@ from tests.postgres import DURABLE, Postgres, binaries, running
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = (*DURABLE, "shared_buffers=512MB", "max_wal_size=4GB", "checkpoint_timeout=30min")
 HINTS = {"app": ChannelHints(kind="webhook"), "site": ChannelHints(kind="webchat")}
-FLUSHERS = 1  # as ops/composition/application.py has it
+FLUSHERS = 1  # as ops/composition/infrastructure.py has it
 RULE_SEGMENTS = 400  # so many that most messages match no rule and a loop must try them all
 Json = dict[str, Any]
 

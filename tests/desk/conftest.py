@@ -224,7 +224,6 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
             reload_rules=reload_rules,
             explain=explain,
             explain_message=explain_message,
-            shadow=lambda: None,
             background=keeper.start,
             draining=lambda: False,
             public_url="http://desk.example",

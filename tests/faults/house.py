@@ -16,7 +16,7 @@ from typing import Any, cast
 from conversation.id_generator import new_id
 from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from ops.commands.serve import Options, serve
-from ops.composition.application import Parts
+from ops.composition.infrastructure import Replacements
 from ops.system_clock import SystemClock
 from router.flows.delivery import sender as dispatch
 from router.flows.intake.inbox import IntakeFlow, Limits
@@ -122,9 +122,9 @@ def main() -> int:
         without_customer_lock()
     usual = OneByOne if args.one_by_one else IntakeFlow
     clock = MovedClock(args.clock) if args.clock else SystemClock()
-    parts = Parts(clock=clock, intake=MUTANTS.get(args.mutant, usual), checkpoint=crash_at(args.crash_at))
+    replaced = Replacements(clock=clock, intake=MUTANTS.get(args.mutant, usual), checkpoint=crash_at(args.crash_at))
     options = Options(config=args.config, listen=args.listen, environment=dict(os.environ), watch=False)
-    return asyncio.run(serve(options, parts=parts))
+    return asyncio.run(serve(options, replaced=replaced))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import jwt
 import pytest
 
 from ops.commands.serve import Options, serve
-from ops.composition.application import Parts
+from ops.composition.infrastructure import Replacements
 from ops.system_clock import SystemClock
 from tests.channels.email.test_journey import ANNA, HELP, MAIL, World
 from tests.mailservers import PASSWORD, USER, mailbox, post_office
@@ -75,7 +75,7 @@ async def house(folder: Path, database: str, clock: Shifted) -> AsyncIterator[tu
         )
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         serving = asyncio.ensure_future(
-            serve(options, parts=Parts(clock=clock), ready=lambda _house, url: ready.set_result(url))
+            serve(options, replaced=Replacements(clock=clock), ready=lambda _house, url: ready.set_result(url))
         )
         try:
             both: set[asyncio.Future[Any]] = {serving, ready}

@@ -11,7 +11,8 @@ import pytest
 from conversation.errors import StoreUnavailable
 from conversation.model.callback import CallReport
 from conversation.ports.storage import Work
-from ops.composition.application import Parts, built
+from ops.composition.application import built
+from ops.composition.infrastructure import Replacements
 from ops.configuration.settings import load
 from router.flows.callbacks.attempts import CallEnds
 from storage.store import Store
@@ -40,7 +41,7 @@ async def test_no_loop_ends_when_every_transaction_fails(
         purposes.add(purpose)
         raise failure
 
-    async with built(settings, config, environment(), Parts()) as house:
+    async with built(settings, config, environment(), Replacements()) as house:
         with monkeypatch.context() as patch:
             patch.setattr(Store, "begin", failing)
             patch.setattr(Store, "read", failing)

@@ -1,0 +1,34 @@
+"""Callbacks: how calls are made, booked by customers and worked on by agents. One instance of each."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ops.composition.channels import Accounts
+from ops.composition.infrastructure import Infrastructure
+from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.timers import CallDuties
+from router.flows.intake.inbox import IntakeFlow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """`due` is what time causes to calls; nothing where no account calls back."""
+
+    attempts: CallEnds
+    booking: CustomerCalls
+    actions: AgentCalls
+    due: Sequence[Callable[[datetime], Awaitable[int]]]
+
+
+def build_callbacks(infrastructure: Infrastructure, accounts: Accounts, inbox: IntakeFlow) -> Callbacks:
+    """Everything about calls of these accounts."""
+    store, rules, clock, cans = infrastructure.store, infrastructure.rules, infrastructure.clock, accounts.cans
+    attempts = CallEnds(store, rules, clock, cans=cans, dialers=accounts.dialers)
+    booking = CustomerCalls(store, rules, inbox, clock, cans=cans, ends=attempts)
+    actions = AgentCalls(store, rules, infrastructure.signals, clock, cans=cans, ends=attempts, customers=booking)
+    calls_back = any(can.calls for can in cans().values())
+    due = CallDuties(store, rules, clock, cans=cans, ends=attempts).duties() if calls_back else ()
+    return Callbacks(attempts=attempts, booking=booking, actions=actions, due=due)

@@ -1,0 +1,138 @@
+"""What everything else stands on: database, signals, rules, detector, classifiers, HTTP client, files. Opened once, closed in reverse."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from channels.http_client import OutgoingHttp
+from conversation.model.capabilities import Can
+from conversation.ports.channel import Clock, Signals, Tools
+from conversation.ports.metrics import Metric
+from ops.composition.account_files import StoredFiles
+from ops.composition.account_state import AccountState
+from ops.composition.background_tasks import TaskKeeper
+from ops.composition.classifier_loading import ClassifierFollower
+from ops.composition.reload import first_rules
+from ops.composition.shadow_rules import Shadow
+from ops.composition.signed_files import SharedFiles
+from ops.configuration.settings import Service, Settings
+from ops.observability.metrics import Meters
+from ops.system_clock import SystemClock
+from router.flows.active_rules import RulesInForce
+from router.flows.intake.auto_reply_budget import UnprovenBudget
+from router.flows.intake.inbox import IntakeFlow
+from router.understanding.language_detector import Detector, load_detector
+from storage.messages.blobs import FolderBlobs
+from storage.signals import open_signals
+from storage.store import Store, open_storage
+
+# one: full batches cost a third less than two halves, and gave more messages a second where it was measured
+_FLUSHERS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacements:
+    """What tests replace: the clock, the intake, and who learns of the points at which a crash is worth trying."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    intake: type[IntakeFlow] = IntakeFlow
+    checkpoint: Callable[[str], None] = lambda _point: None
+
+
+@dataclass(slots=True, kw_only=True)
+class Infrastructure:
+    """What everything else stands on."""
+
+    settings: Settings
+    clock: Clock
+    meters: Meters
+    signals: Signals
+    store: Store
+    rules: RulesInForce
+    detector: Detector
+    classifier: ClassifierFollower
+    http: OutgoingHttp
+    blobs: FolderBlobs
+    shared_files: SharedFiles
+    keeper: TaskKeeper
+    draining: asyncio.Event
+
+    @property
+    def public_url(self) -> str:
+        """The address of this service on the internet."""
+        return public_url(self.settings.service)
+
+    def tools(self, account: str) -> Tools:
+        """All that reaches the adapter of one account."""
+        return Tools(
+            clock=self.clock,
+            state=AccountState(self.store, account),
+            http=self.http,
+            blobs=self.blobs,
+            files=StoredFiles(self.store, self.blobs, self.clock, account, shared=self.shared_files),
+            signals=self.signals,
+            public_url=self.public_url,
+            count=self.meters.account(account),
+        )
+
+    def inbox(
+        self, cans: Callable[[], Mapping[str, Can]], replaced: Replacements, shadow: Shadow | None = None
+    ) -> IntakeFlow:
+        """The inbox of the accounts with these capabilities; it accepts while its `run` is running."""
+        return replaced.intake(
+            self.store,
+            self.rules,
+            self.detector,
+            self.clock,
+            cans=cans,
+            shards=_FLUSHERS,
+            classifiers=self.classifier.classifiers,
+            budget=UnprovenBudget(dict(self.settings.service.unproven_answers)),
+            checkpoint=replaced.checkpoint,
+            count=self.meters.count,
+            took=self.meters.spans(Metric.INTAKE_BATCH),
+            decided=shadow.decided if shadow else None,
+        )
+
+
+def public_url(service: Service) -> str:
+    """As configured, else where the process listens."""
+    return service.public_url or f"http://{service.listen}"
+
+
+@asynccontextmanager
+async def open_infrastructure(settings: Settings, clock: Clock) -> AsyncIterator[Infrastructure]:
+    """For `serve`, and for a command that works while `serve` runs."""
+    async with AsyncExitStack() as stack:
+        yield await _opened(settings, clock, stack)
+
+
+async def _opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Infrastructure:
+    meters, service = Meters(), settings.service
+    signals, store = await _database(service, clock, meters, stack)
+    rules = await first_rules(store, settings, clock)
+    detector = await asyncio.to_thread(load_detector, rules.rulebook.languages)
+    classifier = ClassifierFollower(store, rules, signals)
+    await classifier.look()
+    stack.callback(classifier.classifiers.plug_in, None)
+    http = await stack.enter_async_context(OutgoingHttp(clock))
+    blobs = FolderBlobs(Path(service.attachments), keep_free=service.keep_free)
+    keeper = TaskKeeper()
+    stack.push_async_callback(keeper.close)
+    return Infrastructure(
+        settings=settings, clock=clock, meters=meters, signals=signals, store=store, rules=rules, detector=detector,
+        classifier=classifier, http=http, blobs=blobs, keeper=keeper, draining=asyncio.Event(),
+        shared_files=SharedFiles(store, blobs, clock, public_url(service)),
+    )  # fmt: skip
+
+
+async def _database(service: Service, clock: Clock, meters: Meters, stack: AsyncExitStack) -> tuple[Signals, Store]:
+    signals = open_signals(service.signals, database=service.database, clock=clock)
+    await signals.start()
+    stack.push_async_callback(signals.stop)
+    store = open_storage(service.database, clock=clock, signals=signals, observe=meters.transaction)
+    meters.build(store.dialect)
+    stack.push_async_callback(store.close)
+    return signals, store
