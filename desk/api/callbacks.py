@@ -118,7 +118,7 @@ async def get_link(call: Call[None, None]) -> LinkOut:
 async def dial(call: Call[None, None]) -> CallOut:
     """Written down, then dialed; without an exchange the agent dials the number themselves."""
     with _settled_by_name():
-        await call.services.calls.dial(call.agent, call.path("id"))
+        await call.services.callbacks.dial(call.agent, call.path("id"))
     return await get_callback(call)
 
 
@@ -127,7 +127,7 @@ async def outcome(call: Call[Result, None]) -> ConversationOut:
     """What came of the call: done, or tried again at its distance."""
     body = call.body
     with _settled_by_name():
-        moved = await call.services.calls.outcome(
+        moved = await call.services.callbacks.outcome(
             call.agent, call.path("id"), body.outcome, text=body.note, never=body.never
         )
     async with call.services.storage.read("desk.conversation") as work:
@@ -169,7 +169,7 @@ class NewSlot(Input):
 async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
     """The next free slots for the call asked for here, as its customer is shown them."""
     with _settled_by_name():
-        one, free = await call.services.calls.slots(call.agent, call.path("id"), limit=call.query.limit)
+        one, free = await call.services.callbacks.slots(call.agent, call.path("id"), limit=call.query.limit)
     items = [SlotOut(start=slot.start, end=slot.end, local=slot.local) for slot in free]
     return SlotsOut(timezone=one.zone, items=items)
 
@@ -178,7 +178,7 @@ async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
 async def move_call(call: Call[NewSlot, None]) -> CallOut:
     """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) tells the next free ones."""
     with _settled_by_name():
-        moved = await call.services.calls.reschedule(call.agent, call.path("id"), call.body.slot)
+        moved = await call.services.callbacks.reschedule(call.agent, call.path("id"), call.body.slot)
     async with call.services.storage.read("desk.call") as work:
         return await _newest(call, work, moved)
 
@@ -187,7 +187,7 @@ async def move_call(call: Call[NewSlot, None]) -> CallOut:
 async def cancel_call(call: Call[None, None]) -> CallOut:
     """Nobody is to call any more; whoever is on the line is not cut off (409, `on_the_line`)."""
     with _settled_by_name():
-        gone = await call.services.calls.cancel(call.agent, call.path("id"))
+        gone = await call.services.callbacks.cancel(call.agent, call.path("id"))
     async with call.services.storage.read("desk.call") as work:
         return await _newest(call, work, gone)
 

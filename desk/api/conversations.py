@@ -127,13 +127,13 @@ async def _told(call: Call[Any, None], moved: Conversation) -> ConversationOut:
 @routes.add("POST", "/conversations/{id}/take", who=Who.AGENT, faults=(409,))
 async def take(call: Call[None, None]) -> ConversationOut:
     """Take it, or accept an offer; a lost race or a full hand answers 409."""
-    return await _told(call, await call.services.replies.take(call.agent, call.path("id")))
+    return await _told(call, await call.services.actions.take(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/release", who=Who.AGENT, faults=(409,))
 async def release(call: Call[None, None]) -> ConversationOut:
     """Give it back, or decline an offer."""
-    return await _told(call, await call.services.replies.release(call.agent, call.path("id")))
+    return await _told(call, await call.services.actions.release(call.agent, call.path("id")))
 
 
 class Transfer(Input):
@@ -154,11 +154,12 @@ class Transfer(Input):
 @routes.add("POST", "/conversations/{id}/transfer", who=Who.AGENT, faults=(409,))
 async def transfer(call: Call[Transfer, None]) -> ConversationOut:
     """Hand it to another queue or agent; the note is written first, while the caller may still write."""
-    body, replies, conversation = call.body, call.services.replies, call.path("id")
+    body, services, conversation = call.body, call.services, call.path("id")
     await _check_target(call)
     if body.note:
-        await replies.say(call.agent, conversation, client_id=new_id(), text=body.note, note=True)
-    return await _told(call, await replies.transfer(call.agent, conversation, queue=body.queue, to=body.agent))
+        await services.replies.send(call.agent, conversation, client_id=new_id(), text=body.note, note=True)
+    moved = await services.actions.transfer(call.agent, conversation, queue=body.queue, to=body.agent)
+    return await _told(call, moved)
 
 
 async def _check_target(call: Call[Transfer, None]) -> None:
@@ -177,13 +178,13 @@ async def _check_target(call: Call[Transfer, None]) -> None:
 @routes.add("POST", "/conversations/{id}/close", who=Who.AGENT, faults=(409,))
 async def close(call: Call[None, None]) -> ConversationOut:
     """The matter is done."""
-    return await _told(call, await call.services.replies.close(call.agent, call.path("id")))
+    return await _told(call, await call.services.actions.close(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/reopen", who=Who.AGENT, faults=(409,))
 async def reopen(call: Call[None, None]) -> ConversationOut:
     """The matter is not done."""
-    return await _told(call, await call.services.replies.reopen(call.agent, call.path("id")))
+    return await _told(call, await call.services.actions.reopen(call.agent, call.path("id")))
 
 
 class Snooze(Input):
@@ -196,7 +197,7 @@ class Snooze(Input):
 async def snooze(call: Call[Snooze, None]) -> ConversationOut:
     """Put it aside until a time; it comes back by itself."""
     _check_nap(call.body.until, call.services.clock.now())
-    return await _told(call, await call.services.replies.snooze(call.agent, call.path("id"), until=call.body.until))
+    return await _told(call, await call.services.actions.snooze(call.agent, call.path("id"), until=call.body.until))
 
 
 def _check_nap(until: datetime, now: datetime) -> None:
@@ -223,7 +224,7 @@ async def label(call: Call[Label, None]) -> ConversationOut:
     rulebook = call.services.rules.rulebook
     if body.issue is not None and body.issue not in rulebook.issues:
         raise Problem(422, "invalid", errors=[FieldFault("issue", "there is no such issue")])
-    moved = await call.services.replies.label(
+    moved = await call.services.actions.label(
         call.agent, call.path("id"), language=body.language, issue=body.issue, labels=body.labels
     )
     return await _told(call, moved)

@@ -57,7 +57,7 @@ async def say(call: Call[Say, None]) -> Said[MessageOut]:
     body = call.body
     if not body.text.strip() and not body.attachments and body.template is None:
         raise Problem(422, "invalid", errors=[FieldFault("text", "say something, or attach a file")])
-    message, new = await call.services.replies.say(
+    message, new = await call.services.replies.send(
         call.agent,
         call.path("id"),
         client_id=_client_id(call),

@@ -14,8 +14,9 @@ from conversation.ports.metrics import Count, no_count
 from conversation.ports.storage import Storage
 from conversation.ports.storage.attachments import StoredAttachment
 from router.flows.active_rules import RulesInForce
-from router.flows.agents.reply import Replies
-from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.agents.conversation_actions import ConversationActions
+from router.flows.agents.reply import ReplyService
+from router.flows.callbacks.agent_actions import CallbackService
 
 OK = "ok"
 
@@ -52,8 +53,9 @@ class Services:
 
     storage: Storage
     rules: RulesInForce
-    replies: Replies
-    calls: AgentCalls
+    actions: ConversationActions
+    replies: ReplyService
+    callbacks: CallbackService
     inbox: Inbox
     channels: Callable[[], Mapping[str, Channel]]
     health: Callable[[], Sequence[AccountHealth]]

@@ -19,7 +19,8 @@ from ops.rule_analysis.candidates import candidates
 from ops.rule_analysis.dry_run import Trial
 from ops.rule_analysis.explaining import explain_message, rules_of
 from ops.rule_analysis.explanation import explain_stored
-from router.flows.agents.reply import Replies
+from router.flows.agents.conversation_actions import ConversationActions
+from router.flows.agents.reply import ReplyService
 from router.flows.customers.visitor_feed import Files
 from router.flows.intake.inbox import IntakeFlow
 
@@ -69,8 +70,9 @@ def build_services(
     return Services(
         storage=infrastructure.store, rules=infrastructure.rules, inbox=inbox, channels=accounts.channels, health=supervisor.health,
         signals=infrastructure.signals, clock=infrastructure.clock, uploads=files, shared_file=infrastructure.shared_files.open,
-        replies=Replies(infrastructure.store, infrastructure.rules, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
-        calls=callbacks.actions, metrics=infrastructure.meters.text, ready=readiness.look, reload_rules=reloader.reload_for_api,
+        replies=ReplyService(infrastructure.store, infrastructure.rules, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
+        actions=ConversationActions(infrastructure.store, infrastructure.rules, infrastructure.clock),
+        callbacks=callbacks.service, metrics=infrastructure.meters.text, ready=readiness.look, reload_rules=reloader.reload_for_api,
         explain=explainer.stored, explain_message=explainer.message,
         shadow=shadow.counts if shadow else None,
         background=infrastructure.keeper.start, draining=infrastructure.draining.is_set, public_url=infrastructure.public_url,

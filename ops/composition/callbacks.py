@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ops.composition.channels import Accounts
 from ops.composition.infrastructure import Infrastructure
-from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallEnds
 from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.timers import CallDuties
@@ -19,7 +19,7 @@ class Callbacks:
 
     attempts: CallEnds
     booking: CustomerCalls
-    actions: AgentCalls
+    service: CallbackService
     due: Sequence[Callable[[datetime], Awaitable[int]]]
 
 
@@ -28,7 +28,7 @@ def build_callbacks(infrastructure: Infrastructure, accounts: Accounts, inbox: I
     store, rules, clock, cans = infrastructure.store, infrastructure.rules, infrastructure.clock, accounts.cans
     attempts = CallEnds(store, rules, clock, cans=cans, dialers=accounts.dialers)
     booking = CustomerCalls(store, rules, inbox, clock, cans=cans, ends=attempts)
-    actions = AgentCalls(store, rules, infrastructure.signals, clock, cans=cans, ends=attempts, customers=booking)
+    service = CallbackService(store, rules, clock, ends=attempts, customers=booking)
     calls_back = any(can.calls for can in cans().values())
     due = CallDuties(store, rules, clock, cans=cans, ends=attempts).duties() if calls_back else ()
-    return Callbacks(attempts=attempts, booking=booking, actions=actions, due=due)
+    return Callbacks(attempts=attempts, booking=booking, service=service, due=due)

@@ -1,5 +1,6 @@
 """Who may see a conversation, and which queues somebody serves. Pure; used by the flows and by the desk."""
 
+from conversation.errors import Conflict
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, Role
 from router.rules.rulebook import Queue, RuleBook
@@ -33,3 +34,15 @@ def may_see(agent: Agent, conversation: Conversation, rulebook: RuleBook) -> boo
         return True
     queue = rulebook.queues.get(conversation.queue)
     return queue is not None and serves(agent, queue)
+
+
+def must_hold(agent: Agent, conversation: Conversation) -> None:
+    """Raises `Conflict` "not_owner" for whoever neither holds it nor leads."""
+    if not holds(agent, conversation) and not sees_all(agent):
+        raise Conflict("this conversation is not yours", code="not_owner")
+
+
+def must_control(agent: Agent, conversation: Conversation) -> None:
+    """What nobody holds may be changed by whoever sees it; what somebody holds, by them and by leads. Raises `Conflict`."""
+    if conversation.owner is not None or conversation.offered_to is not None:
+        must_hold(agent, conversation)

@@ -28,8 +28,9 @@ from desk.http.tokens import new_token
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.signed_files import SharedFiles
 from router.flows.active_rules import RulesInForce
-from router.flows.agents.reply import Replies
-from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.agents.conversation_actions import ConversationActions
+from router.flows.agents.reply import ReplyService
+from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallEnds
 from router.flows.callbacks.booking import CustomerCalls
 from router.flows.customers.visitor_feed import Files
@@ -202,8 +203,9 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
         services = Services(
             storage=store,
             rules=rules,
-            replies=Replies(store, rules, signals, clock, cans=cans),
-            calls=AgentCalls(store, rules, signals, clock, cans=cans, ends=ends, customers=customers),
+            replies=ReplyService(store, rules, signals, clock, cans=cans),
+            actions=ConversationActions(store, rules, clock),
+            callbacks=CallbackService(store, rules, clock, ends=ends, customers=customers),
             inbox=inbox,
             channels=lambda: accounts,
             health=lambda: [

@@ -1,42 +1,31 @@
 """What agents do with a conversation besides talking: take, release, transfer, close, reopen, snooze, label."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from conversation.errors import Conflict, NotFound, UnlawfulMove
+from conversation.errors import Conflict
 from conversation.model import conversation as thread
-from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
-from conversation.ports.channel import Clock, Signals
+from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
+from router.flows.agents.conversation_lock import ConversationLock
 from router.policy import escalation
 from router.policy import notifications as announce
 from router.policy import permissions as access
 from router.policy.last_owner import with_last_owner
 
 
-class Moves:
-    """Each move is one transaction: locked, checked, moved by conditional update, told, and announced after the commit."""
+class ConversationActions:
+    """Each is one transaction: locked, checked, moved by conditional update, and announced after the commit."""
 
-    def __init__(
-        self,
-        storage: Storage,
-        rules: RulesInForce,
-        signals: Signals,
-        clock: Clock,
-        *,
-        cans: Callable[[], Mapping[str, Can]],
-    ) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, rules: RulesInForce, clock: Clock) -> None:
+        self._locked = ConversationLock(storage, rules)
         self._rules = rules
-        self._signals = signals
         self._clock = clock
-        self._cans = cans
 
     # -- the moves -----------------------------------------------------------------------------------------------------
 
@@ -52,7 +41,7 @@ class Moves:
     async def release(self, agent: Agent, conversation: str) -> Conversation:
         """Give it back, or decline an offer: the agent is not asked again for it."""
         async with self._locked("release", agent, conversation) as (work, before):
-            self._needs_holder(agent, before)
+            access.must_hold(agent, before)
             after = thread.release(before, self._clock.now())
             if agent.id not in after.passed and before.owner == agent.id:
                 after = replace(after, passed=(*after.passed, agent.id))
@@ -64,7 +53,7 @@ class Moves:
     ) -> Conversation:
         """To another queue, or straight `to` another agent, whose capacity it then takes."""
         async with self._locked("transfer", agent, conversation) as (work, before):
-            self._needs_say(agent, before)
+            access.must_control(agent, before)
             if to is not None:
                 after = thread.hand_to(before, await self._enabled(work, to), self._clock.now())
                 await self._move(work, before, after, EventType.ASSIGNED, agent)
@@ -79,7 +68,7 @@ class Moves:
         async with self._locked("close", agent, conversation) as (work, before):
             if before.state is State.CLOSED:
                 return before
-            self._needs_say(agent, before)
+            access.must_control(agent, before)
             await self._needs_no_call(work, before)
             after = thread.close(with_last_owner(before), self._clock.now())
             await self._move(work, before, after, EventType.CLOSED, agent)
@@ -93,9 +82,9 @@ class Moves:
         return after
 
     async def snooze(self, agent: Agent, conversation: str, *, until: datetime) -> Conversation:
-        """Asleep until a moment, or until the customer writes; frees the agent's hands meanwhile."""
+        """Asleep until a moment, or until the customer writes; frees the agent's capacity meanwhile."""
         async with self._locked("snooze", agent, conversation) as (work, before):
-            self._needs_say(agent, before)
+            access.must_control(agent, before)
             after = thread.snooze(before, until, self._clock.now())
             await self._move(work, before, after, EventType.UPDATED, agent)
         return after
@@ -109,7 +98,7 @@ class Moves:
         issue: str | None = None,
         labels: Sequence[str] | None = None,
     ) -> Conversation:
-        """Correct what the house understood; a correction of language or issue is kept as training data."""
+        """Correct what was understood; a correction of language or issue is kept as training data."""
         async with self._locked("label", agent, conversation) as (work, before):
             now = self._clock.now()
             after = replace(
@@ -129,33 +118,12 @@ class Moves:
 
     # -- what they share -----------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _locked(self, move: str, agent: Agent, conversation: str) -> AsyncIterator[tuple[Work, Conversation]]:
-        """The conversation under lock, if this agent may see it; an unlawful move becomes a conflict with a stable code."""
-        try:
-            async with self._storage.begin(move) as work:
-                before = await work.conversations.lock(conversation)
-                if not access.may_see(agent, before, self._rules.rulebook):
-                    raise NotFound("there is no such conversation")
-                yield work, before
-        except UnlawfulMove as unlawful:
-            raise Conflict(str(unlawful), code=_code_of(unlawful)) from unlawful
-
     async def _move(self, work: Work, before: Conversation, after: Conversation, kind: EventType, agent: Agent) -> None:
         await work.conversations.move(before, after)
         event = announce.told(kind, after, was=before, agent=agent.id, was_owner=before.owner or before.offered_to)
         await work.events.add([event], now=self._clock.now())
         if announce.frees(before, after):
             work.hint(*announce.hints(queues=[after.queue, before.queue]))
-
-    def _needs_holder(self, agent: Agent, conversation: Conversation) -> None:
-        if not access.holds(agent, conversation) and not access.sees_all(agent):
-            raise Conflict("this conversation is not yours", code="not_owner")
-
-    def _needs_say(self, agent: Agent, conversation: Conversation) -> None:
-        """What nobody holds is everybody's who sees it; what somebody holds is theirs and the leads'."""
-        if conversation.owner is not None or conversation.offered_to is not None:
-            self._needs_holder(agent, conversation)
 
     async def _needs_no_call(self, work: Work, conversation: Conversation) -> None:
         """What is closed is offered to nobody: a call that is still asked for would never be made."""
@@ -174,9 +142,3 @@ class Moves:
         if found.disabled:
             raise Conflict("this agent is disabled", code="agent_disabled")
         return found.id
-
-
-def _code_of(unlawful: UnlawfulMove) -> str:
-    if unlawful.state == State.CLOSED.value:
-        return "closed"
-    return "taken" if unlawful.move == "take" else "unlawful_move"

@@ -1,7 +1,7 @@
-"""An agent's words: a message, its outbox row and the conversation's move, in one transaction."""
+"""Agents' replies: a message, its outbox row and the conversation's move, in one transaction."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -9,13 +9,16 @@ from hashlib import sha256
 from conversation.errors import AttachmentGone, Conflict, NotFound
 from conversation.id_generator import new_id
 from conversation.model import conversation as thread
+from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType, Hint, Topic
 from conversation.model.message import Attachment, Author, AuthorKind, Direction, Message, Status
 from conversation.model.outbound import OutboxState
 from conversation.model.people import Agent, Identity
-from conversation.ports.storage import Work
-from router.flows.agents.conversation_actions import Moves
+from conversation.ports.channel import Clock, Signals
+from conversation.ports.storage import Storage, Work
+from router.flows.active_rules import RulesInForce
+from router.flows.agents.conversation_lock import ConversationLock
 from router.flows.delivery.email_follow_up import wish_for
 from router.flows.delivery.reachability import written_from
 from router.flows.intake.sanitize import clean_text
@@ -44,10 +47,26 @@ class Template:
         return " | ".join((self.name, *self.parameters))
 
 
-class Replies(Moves):
-    """All that an agent does in a conversation: the moves, and the words."""
+class ReplyService:
+    """What agents write: replies, notes, and what is to become of a message whose delivery is in doubt."""
 
-    async def say(
+    def __init__(
+        self,
+        storage: Storage,
+        rules: RulesInForce,
+        signals: Signals,
+        clock: Clock,
+        *,
+        cans: Callable[[], Mapping[str, Can]],
+    ) -> None:
+        self._locked = ConversationLock(storage, rules)
+        self._storage = storage
+        self._rules = rules
+        self._signals = signals
+        self._clock = clock
+        self._cans = cans
+
+    async def send(
         self,
         agent: Agent,
         conversation: str,
@@ -85,7 +104,7 @@ class Replies(Moves):
             if found is None or found.conversation != before.id:
                 raise NotFound("there is no such message in this conversation")
             if found.status is Status.FAILED or not await work.outbox.resolve(message, row, now=self._clock.now()):
-                raise Conflict("this message is not waiting for anybody's word", code="not_uncertain")
+                raise Conflict("this message is not waiting for a decision", code="not_uncertain")
             moved = await work.messages.set_status(message, status)
             if moved is not None:
                 await work.events.add([announce.status_of(moved, before)], now=self._clock.now())
@@ -93,7 +112,7 @@ class Replies(Moves):
         return moved or found
 
     async def typing(self, agent: Agent, conversation: str) -> None:
-        """The customer and the other agents are told that somebody writes; nothing is stored."""
+        """The customer and the other agents see that somebody writes; nothing is stored."""
         async with self._storage.read("typing") as work:
             found = await work.conversations.get(conversation)
         if not access.may_see(agent, found, self._rules.rulebook):
@@ -182,7 +201,7 @@ class Replies(Moves):
         if before.owner is None and before.offered_to in (None, agent.id):
             after = thread.take(before, agent.id, now)
         else:
-            self._needs_holder(agent, before)
+            access.must_hold(agent, before)
         after = replace(after, owner_wrote_at=now, due=None, updated_at=now)
         await work.conversations.move(before, after)
         if after.state is not before.state:
@@ -255,7 +274,7 @@ async def _files(work: Work, attachments: Sequence[str]) -> tuple[Attachment, ..
 def _hash_of(
     text: str, channel: str | None, note: bool, attachments: Sequence[str], template: Template | None = None
 ) -> str:
-    told: list[object] = [text, channel, note, list(attachments)]
+    hashed: list[object] = [text, channel, note, list(attachments)]
     if template is not None:
-        told += [template.name, list(template.parameters)]
-    return sha256(json.dumps(told).encode()).hexdigest()
+        hashed += [template.name, list(template.parameters)]
+    return sha256(json.dumps(hashed).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """What agents do with a call that a customer asked for: look at it, dial, say what came of it, move it, cancel it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -9,14 +9,13 @@ from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Attempt, Callback, CallRefused, Outcome, Slot
-from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
-from conversation.ports.channel import Clock, Signals
+from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
-from router.flows.agents.conversation_actions import Moves
+from router.flows.agents.conversation_lock import ConversationLock
 from router.flows.callbacks.attempts import CallEnds
 from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.notices import note
@@ -26,21 +25,16 @@ from router.policy.callback_plan import times_of
 from router.wording.callback_messages import change_of
 
 
-class AgentCalls(Moves):
-    """Moves of a call. The conversation is the agent's work as any other: they take it before they dial."""
+class CallbackService:
+    """Actions on a callback. Its conversation is work as any other: agents take it before they dial."""
 
     def __init__(
-        self,
-        storage: Storage,
-        rules: RulesInForce,
-        signals: Signals,
-        clock: Clock,
-        *,
-        cans: Callable[[], Mapping[str, Can]],
-        ends: CallEnds,
-        customers: CustomerCalls,
+        self, storage: Storage, rules: RulesInForce, clock: Clock, *, ends: CallEnds, customers: CustomerCalls
     ) -> None:
-        super().__init__(storage, rules, signals, clock, cans=cans)
+        self._locked = ConversationLock(storage, rules)
+        self._storage = storage
+        self._rules = rules
+        self._clock = clock
         self._ends = ends
         self._customers = customers
 
@@ -77,7 +71,7 @@ class AgentCalls(Moves):
         """
         async with self._locked("call_outcome", agent, conversation) as (work, before):
             callback = await self._open(work, before)
-            self._needs_holder(agent, before)
+            access.must_hold(agent, before)
             if never:
                 await work.callbacks.block(callback.number, reason=f"told {agent.email}", now=self._clock.now())
             attempt = await self._living(work, callback)
@@ -114,7 +108,7 @@ class AgentCalls(Moves):
         try:
             async with self._locked(move, agent, conversation) as (work, before):
                 callback = await self._open(work, before)
-                self._needs_say(agent, before)
+                access.must_control(agent, before)
                 yield work, before, callback
         except CallRefused as refused:
             raise _conflict(refused) from refused
@@ -149,7 +143,7 @@ class AgentCalls(Moves):
     async def _taken(self, work: Work, agent: Agent, before: Conversation, state: str) -> None:
         """Dialing takes what is offered to oneself, or what nobody holds."""
         if before.state is State.ASSIGNED:
-            self._needs_holder(agent, before)
+            access.must_hold(agent, before)
             return
         after = thread.take(before, agent.id, self._clock.now())
         await work.conversations.move(before, after)

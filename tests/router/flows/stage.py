@@ -20,8 +20,9 @@ from conversation.model.people import Agent, Identity, Presence, Role, WorkKind
 from conversation.ports.channel import Inbox, Signals
 from conversation.ports.metrics import ChannelEvent, CountedEvent
 from router.flows.active_rules import RulesInForce
-from router.flows.agents.reply import Replies
-from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.agents.conversation_actions import ConversationActions
+from router.flows.agents.reply import ReplyService
+from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallEnds
 from router.flows.callbacks.booking import CustomerCalls
 from router.flows.callbacks.timers import CallDuties
@@ -181,7 +182,8 @@ class Stage:
         self.channels = {name: FakeChannel(name, can) for name, can in CANS.items()}
         self.webhooks = FakeWebhooks()
         self.distributor = Distributor(storage, self.rules, signals, clock)
-        self.replies = Replies(storage, self.rules, signals, clock, cans=lambda: self.cans)
+        self.actions = ConversationActions(storage, self.rules, clock)
+        self.replies = ReplyService(storage, self.rules, signals, clock, cans=lambda: self.cans)
         self.ends = CallEnds(storage, self.rules, clock, cans=lambda: self.cans)
         self.calls = self.agents_of(self.ends)
         duties = CallDuties(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
@@ -213,11 +215,11 @@ class Stage:
         """What the flows counted is read as `meters[event]`."""
         self.meters[event] = self.meters.get(event, 0) + amount
 
-    def agents_of(self, ends: CallEnds) -> AgentCalls:
+    def agents_of(self, ends: CallEnds) -> CallbackService:
         """Agents' side of calls, which are made by these."""
-        how: Any = {"cans": lambda: self.cans, "ends": ends}
-        customers = CustomerCalls(self.storage, self.rules, FakeInbox(), self.clock, **how)
-        return AgentCalls(self.storage, self.rules, self.signals, self.clock, customers=customers, **how)
+        inbox = FakeInbox()
+        customers = CustomerCalls(self.storage, self.rules, inbox, self.clock, cans=lambda: self.cans, ends=ends)
+        return CallbackService(self.storage, self.rules, self.clock, customers=customers, ends=ends)
 
     # -- the inbox -----------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ async def test_a_chinese_question_is_answered_by_one_who_speaks_chinese(stage: S
             return (await stage.conversation(accepted.conversation)).offered_to == mei.id
 
         await eventually(offered)
-        await stage.replies.say(mei, accepted.conversation or "", client_id="r1", text="您好,我来查一下")
+        await stage.replies.send(mei, accepted.conversation or "", client_id="r1", text="您好,我来查一下")
 
         async def sent() -> bool:
             return (await stage.messages(accepted.conversation))[1].status is Status.SENT
@@ -35,7 +35,7 @@ async def test_a_chinese_question_is_answered_by_one_who_speaks_chinese(stage: S
     assert token
     assert [m.text for m in await feed.after(visitor.identity.id, 0, 10)] == [text, "您好,我来查一下"]
     await feed.seen(visitor.identity.id, 2)
-    await stage.replies.close(mei, accepted.conversation or "")
+    await stage.actions.close(mei, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=1))
     again = await stage.write("还是没到账", address=visitor.identity.address)
     conversation = await stage.conversation(again.conversation)

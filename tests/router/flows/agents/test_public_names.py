@@ -49,7 +49,7 @@ async def test_what_an_agent_without_a_name_says_is_stored_and_sent_without_one(
     agent = await nameless(stage)
     accepted = await stage.write("hello")
     conversation = accepted.conversation or ""
-    message, _ = await stage.replies.say(agent, conversation, client_id="c1", text="Good morning")
+    message, _ = await stage.replies.send(agent, conversation, client_id="c1", text="Good morning")
     assert (message.author.id, message.author.name) == (agent.id, None)
     await stage.dispatcher.once()
     assert [one.author_name for one in stage.channels["site"].sent] == [None]
@@ -65,7 +65,7 @@ async def test_a_login_that_was_queued_as_a_name_before_does_not_leave(
     agent = await nameless(stage)
     accepted = await stage.write("hello")
     monkeypatch.setattr(Agent, "public_name", property(lambda agent: agent.name))  # as it was
-    message, _ = await stage.replies.say(agent, accepted.conversation or "", client_id="c1", text="Good morning")
+    message, _ = await stage.replies.send(agent, accepted.conversation or "", client_id="c1", text="Good morning")
     assert message.author.name == LOGIN
     await stage.dispatcher.once()
     assert [one.author_name for one in stage.channels["site"].sent] == [None]

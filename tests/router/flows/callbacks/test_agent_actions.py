@@ -28,25 +28,25 @@ async def test_a_conversation_is_not_closed_over_a_call_that_is_still_asked_for(
     agent = await stage.agent()
     told = await request(stage)
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
 
     with pytest.raises(Conflict, match="say what came of it, or cancel it") as refused:
-        await stage.replies.close(agent, conversation)
+        await stage.actions.close(agent, conversation)
     assert refused.value.code == "call_open"
     assert (await stage.conversation(conversation)).owner == agent.id
     assert (await callback(stage, told)).state is CallState.DUE
     await stage.calls.dial(agent, conversation)
     with pytest.raises(Conflict) as refused:  # nor while it is on the line
-        await stage.replies.close(agent, conversation)
+        await stage.actions.close(agent, conversation)
     assert refused.value.code == "call_open"
     await stage.calls.outcome(agent, conversation, Outcome.DONE)
-    assert (await stage.replies.close(agent, conversation)).state is State.CLOSED  # twice is harmless
+    assert (await stage.actions.close(agent, conversation)).state is State.CLOSED  # twice is harmless
 
 
 async def test_nor_is_a_chat_in_which_a_call_sleeps_until_its_time(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=5))  # Shanghai is closed: the call sleeps until it opens
     await stage.present(agent)
     told = await request(stage, token=accepted.conversation)
@@ -54,7 +54,7 @@ async def test_nor_is_a_chat_in_which_a_call_sleeps_until_its_time(stage: Stage)
     conversation = await stage.conversation(accepted.conversation)
     assert (conversation.kind, told.callback.state) == (WorkKind.CHAT, CallState.REQUESTED)
     with pytest.raises(Conflict) as refused:
-        await stage.replies.close(agent, conversation.id)
+        await stage.actions.close(agent, conversation.id)
     assert refused.value.code == "call_open"
 
 
@@ -62,11 +62,11 @@ async def test_it_may_be_snoozed_and_handed_on(stage: Stage) -> None:
     agent, other = await stage.agent("a"), await stage.agent("b")
     told = await request(stage)
     conversation = told.callback.conversation
-    await stage.calls.take(agent, conversation)
-    await stage.replies.transfer(agent, conversation, to=other.id)
+    await stage.actions.take(agent, conversation)
+    await stage.actions.transfer(agent, conversation, to=other.id)
     until = stage.clock.now() + timedelta(hours=1)
 
-    assert (await stage.replies.snooze(other, conversation, until=until)).state is State.SNOOZED
+    assert (await stage.actions.snooze(other, conversation, until=until)).state is State.SNOOZED
     assert (await callback(stage, told)).open
 
 
@@ -96,19 +96,19 @@ async def test_an_agent_cancels_a_call_and_the_conversation_tells_who_did(stage:
 async def test_a_chat_goes_on_when_its_call_is_cancelled_and_may_then_be_closed(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     told = await request(stage, token=accepted.conversation)
 
     after = await stage.calls.cancel(agent, told.callback.conversation)
     assert (after.state, after.owner) == (State.ASSIGNED, agent.id)
-    assert (await stage.replies.close(agent, after.id)).state is State.CLOSED
+    assert (await stage.actions.close(agent, after.id)).state is State.CLOSED
 
 
 async def test_an_agent_moves_a_call_to_a_free_slot_and_back_to_now(stage: Stage) -> None:
     agent = await stage.agent(capacity=1)
     async with door(stage) as calls:
         told = await calls.request(asked())
-        await stage.calls.take(agent, told.callback.conversation)
+        await stage.actions.take(agent, told.callback.conversation)
         shown, free = await stage.calls.slots(agent, told.callback.conversation, limit=3)
         assert (shown.zone, free) == ("Europe/Paris", await calls.slots(WISH, limit=3))
         slept = await stage.calls.reschedule(agent, told.callback.conversation, free[2].start)
@@ -146,7 +146,7 @@ async def test_nobody_changes_a_call_that_is_somebody_elses_on_the_line_or_out_o
     stranger = await stage.agent("c", queues=("general",))
     told = await request(stage)
     conversation = told.callback.conversation
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
 
     for who, code in ((other, "not_owner"), (agent, "on_the_line")):
         for change in (stage.calls.cancel(who, conversation), stage.calls.reschedule(who, conversation, None)):
@@ -198,7 +198,7 @@ async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_
 async def ignored(stage: Stage, agent: Agent, text: str = "top up please") -> Standing:
     """The agent owns a chat in which a call is promised; its slot begins, and nobody calls."""
     accepted = await stage.write(text, channel="site", address="anna")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     async with door(stage) as calls:
         wish = replace(WISH, conversation=accepted.conversation)
         (slot,) = await calls.slots(wish, limit=1)
@@ -247,7 +247,7 @@ async def test_a_missed_slot_of_a_chat_that_its_owner_laid_aside_waits_as_a_call
     agent = await stage.agent()
     told = await ignored(stage, agent)
     conversation = told.callback.conversation
-    await stage.replies.snooze(agent, conversation, until=stage.clock.now() + timedelta(days=1))
+    await stage.actions.snooze(agent, conversation, until=stage.clock.now() + timedelta(days=1))
     await stage.ticker.once(stage.clock.now())
 
     found = await stage.conversation(conversation)

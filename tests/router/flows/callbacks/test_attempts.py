@@ -11,7 +11,7 @@ import pytest
 
 from conversation.errors import PermanentFailure, TransientFailure, Unknown
 from conversation.model.callback import CallReport, CallState, Outcome, PhoneCall
-from router.flows.callbacks.agent_actions import AgentCalls
+from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallEnds
 from router.flows.callbacks.timers import CallDuties
 from tests.router.flows.callbacks.test_callbacks import MONDAY, asked, callback, door, offered, request
@@ -65,7 +65,7 @@ def ends(stage: Stage, dialer: CountingDialer, die: object = None) -> CallEnds:
     )  # fmt: skip
 
 
-def agents(stage: Stage, by: CallEnds) -> AgentCalls:
+def agents(stage: Stage, by: CallEnds) -> CallbackService:
     return stage.agents_of(by)
 
 

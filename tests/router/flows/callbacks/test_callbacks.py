@@ -243,7 +243,7 @@ async def test_a_retry_waits_for_lawful_hours(stage: Stage) -> None:
     told = await request(stage)
     conversation = await offered(stage, agent, told)
     stage.clock.advance(timedelta(hours=3, minutes=50))  # ten minutes before Shanghai closes
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER)
 
     assert (await callback(stage, told)).due_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
@@ -283,7 +283,7 @@ async def test_a_missed_slot_goes_to_the_top_of_the_queue_and_from_whoever_slept
     stage.clock.advance(slot.start - stage.clock.now())
     await stage.ticker.once(stage.clock.now())
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     await stage.present(agent)
     stage.clock.advance(HALF)
     await stage.ticker.once(stage.clock.now())
@@ -330,7 +330,7 @@ async def test_nobody_is_dialed_at_night_where_they_are(stage: Stage) -> None:
     agent = await stage.agent()
     told = await request(stage)
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     stage.clock.advance(timedelta(hours=12))
 
     with pytest.raises(Conflict) as refused:
@@ -411,7 +411,7 @@ async def test_a_try_that_an_agent_forgot_is_lost_and_made_again(stage: Stage) -
 async def test_a_call_asked_for_in_a_chat_leaves_the_chat_with_its_agent(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     told = await request(stage, token=accepted.conversation)
 
     conversation = await stage.conversation(accepted.conversation)
@@ -425,7 +425,7 @@ async def test_a_call_asked_for_in_a_chat_leaves_the_chat_with_its_agent(stage: 
 async def test_only_who_holds_it_says_what_came_of_it(stage: Stage) -> None:
     agent, other = await stage.agent("a"), await stage.agent("b")
     told = await request(stage)
-    await stage.calls.take(agent, told.callback.conversation)
+    await stage.actions.take(agent, told.callback.conversation)
 
     with pytest.raises(Conflict) as refused:
         await stage.calls.outcome(other, told.callback.conversation, Outcome.DONE)
@@ -435,16 +435,16 @@ async def test_only_who_holds_it_says_what_came_of_it(stage: Stage) -> None:
 async def test_an_answer_goes_where_they_wrote_and_not_into_the_telephone(stage: Stage) -> None:
     agent = await stage.agent()
     own = await stage.write("top up please", channel="site", address="anna")
-    await stage.replies.take(agent, own.conversation or "")
+    await stage.actions.take(agent, own.conversation or "")
     told = await request(stage, token=own.conversation)
-    message, _ = await stage.replies.say(agent, told.callback.conversation, client_id="c", text="We will call you.")
+    message, _ = await stage.replies.send(agent, told.callback.conversation, client_id="c", text="We will call you.")
     assert message.channel == "site"
     async with stage.storage.read("test") as work:
         reach = await stage.replies.reach(work, await work.conversations.get(told.callback.conversation))
     assert (reach.channel if reach else None) == "site"
 
     only = await request(stage, number="+33491123456")
-    await stage.replies.take(agent, only.callback.conversation)
+    await stage.actions.take(agent, only.callback.conversation)
     with pytest.raises(Conflict) as refused:
-        await stage.replies.say(agent, only.callback.conversation, client_id="c", text="We will call you.")
+        await stage.replies.send(agent, only.callback.conversation, client_id="c", text="We will call you.")
     assert refused.value.code == "no_channel"

@@ -42,7 +42,7 @@ async def test_who_was_tried_and_then_forgotten_is_told_that_nobody_reached_them
     agent = await stage.agent()
     chat = await stage.write("top up please", channel="site", address="anna")
     told = await request(stage, token=chat.conversation)
-    await stage.calls.take(agent, await offered(stage, agent, told))
+    await stage.actions.take(agent, await offered(stage, agent, told))
     await stage.calls.outcome(agent, told.callback.conversation, Outcome.NO_ANSWER)
     await to(stage, MONDAY + timedelta(minutes=31))
     await tick(stage, timedelta(days=4))

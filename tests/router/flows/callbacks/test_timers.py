@@ -64,7 +64,7 @@ async def test_a_try_again_after_a_slot_days_ahead_does_not_run_out(stage: Stage
     told = await request(stage, slot=slot)
     await to(stage, slot)
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER)
     await to(stage, slot + HALF)
     assert (await callback(stage, told)).state is CallState.DUE
@@ -119,7 +119,7 @@ async def test_who_holds_a_call_when_the_queue_closes_may_still_make_it_while_it
     agent = await stage.agent()
     told = await request(stage)
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     await to(stage, MONDAY + timedelta(hours=4, minutes=1))  # Shanghai is closed
     await stage.calls.dial(agent, conversation)
     assert (await callback(stage, told)).state is CallState.DIALING
@@ -251,7 +251,7 @@ async def test_a_number_that_asked_never_to_be_called_is_not_tried_again(stage: 
     agent = await stage.agent()
     told = await request(stage)
     conversation = await offered(stage, agent, told)
-    await stage.calls.take(agent, conversation)
+    await stage.actions.take(agent, conversation)
     await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER, never=True)
     assert (await callback(stage, told)).state is CallState.NO_ANSWER
 

@@ -66,8 +66,8 @@ async def test_a_visitor_sees_both_sides_without_notes_by_a_gap_free_seq(stage: 
     agent = await stage.agent()
     accepted = await stage.write("hello")
     conversation = await stage.conversation(accepted.conversation)
-    await stage.replies.say(agent, conversation.id, client_id="n", text="secret", note=True)
-    reply, _ = await stage.replies.say(agent, conversation.id, client_id="r", text="hi")
+    await stage.replies.send(agent, conversation.id, client_id="n", text="secret", note=True)
+    reply, _ = await stage.replies.send(agent, conversation.id, client_id="r", text="hi")
     feed = Feed(stage.storage, stage.signals, stage.clock, cans=lambda: CANS)
     seen = await feed.after(conversation.identity or "", 0, 10)
     assert [(m.feed_seq, m.text) for m in seen] == [(1, "hello"), (2, "hi")]
@@ -77,7 +77,7 @@ async def test_a_visitor_sees_both_sides_without_notes_by_a_gap_free_seq(stage: 
 async def test_reading_is_told_to_the_agents(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.say(agent, accepted.conversation or "", client_id="r", text="hi")
+    await stage.replies.send(agent, accepted.conversation or "", client_id="r", text="hi")
     identity = (await stage.conversation(accepted.conversation)).identity or ""
     feed = Feed(stage.storage, stage.signals, stage.clock, cans=lambda: CANS)
     await feed.seen(identity, 2)
@@ -151,7 +151,7 @@ async def test_a_file_named_in_an_answer_opens_for_the_customer_it_was_sent_to(s
     identity = (await stage.conversation(accepted.conversation)).identity or ""
     with pytest.raises(NotFound):
         await door.open(str(told["id"]), identity=identity)
-    await stage.replies.say(agent, accepted.conversation or "", client_id="r", text="", attachments=(str(told["id"]),))
+    await stage.replies.send(agent, accepted.conversation or "", client_id="r", text="", attachments=(str(told["id"]),))
     assert (await door.open(str(told["id"]), identity=identity))[1] == PNG
 
 

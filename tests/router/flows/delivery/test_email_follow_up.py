@@ -10,7 +10,7 @@ from conversation.model.conversation import State
 from conversation.model.message import DeliveryReported, Direction, Message, Status
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Agent, Identity, WorkKind
-from router.flows.agents.reply import Replies
+from router.flows.agents.reply import ReplyService
 from router.flows.customers.visitor_feed import Feed, VisitorDoor
 from router.flows.delivery.email_follow_up import FollowUps
 from tests.router.flows.stage import CANS, FakeChannel, Stage, received
@@ -30,7 +30,7 @@ class Chat:
         self.stage = stage
         self.mail = FakeChannel("mail", WITH_MAIL["mail"])
         stage.channels["mail"] = self.mail
-        self.replies = Replies(stage.storage, stage.rules, stage.signals, stage.clock, cans=lambda: WITH_MAIL)
+        self.replies = ReplyService(stage.storage, stage.rules, stage.signals, stage.clock, cans=lambda: WITH_MAIL)
         self.follow_ups = FollowUps(stage.storage, stage.clock, cans=lambda: WITH_MAIL)
         self.feed = Feed(stage.storage, stage.signals, stage.clock, cans=lambda: WITH_MAIL)
         self.identity = self.conversation = ""
@@ -43,11 +43,11 @@ class Chat:
         accepted = await self.stage.write("My top up is pending", address=visitor.identity.address)
         self.conversation = accepted.conversation or ""
         self.agent = self.agent or await self.stage.agent()
-        await self.replies.take(self.agent, self.conversation)
+        await self.stage.actions.take(self.agent, self.conversation)
 
     async def say(self, text: str) -> Message:
         assert self.agent is not None
-        message, _ = await self.replies.say(self.agent, self.conversation, client_id=text, text=text)
+        message, _ = await self.replies.send(self.agent, self.conversation, client_id=text, text=text)
         return message
 
     async def later(self, span: timedelta = AFTER) -> list[OutboundMessage]:
@@ -140,7 +140,7 @@ async def test_a_typed_address_is_told_the_answer_and_nothing_of_what_went_befor
 async def test_an_address_that_is_vouched_for_is_told_what_went_before_but_no_notes(chat: Chat) -> None:
     await chat.begin(address="user:42")
     assert chat.agent is not None
-    await chat.replies.say(chat.agent, chat.conversation, client_id="n", text="a fraud?", note=True)
+    await chat.replies.send(chat.agent, chat.conversation, client_id="n", text="a fraud?", note=True)
     await chat.say("Hello Anna.")
     await chat.feed.seen(chat.identity, 2)
     await chat.say("Please tell us the amount.")

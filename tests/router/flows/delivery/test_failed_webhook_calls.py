@@ -152,7 +152,7 @@ async def test_two_nodes_tell_of_an_expired_call_once(stage: Stage) -> None:
 async def test_an_answer_to_a_customer_is_no_such_call_and_leaves_later_all_the_same(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello", channel="app")
-    await stage.replies.say(agent, accepted.conversation or "", client_id="c1", text="hi")
+    await stage.replies.send(agent, accepted.conversation or "", client_id="c1", text="hi")
     stage.clock.advance(timedelta(hours=2))
     await stage.dispatcher.once()
     assert [message.text for message in stage.channels["app"].sent] == ["hi"]

@@ -38,7 +38,7 @@ async def somebody(stage: Stage) -> Agent:
 
 
 async def say(stage: Stage, agent: Agent, asked_: Accepted, template: Template | None = None) -> Message:
-    message, _ = await stage.replies.say(
+    message, _ = await stage.replies.send(
         agent, asked_.conversation or "", client_id=new_id(), text="" if template else "hi", template=template
     )
     return message
@@ -89,9 +89,9 @@ async def test_after_the_last_window_only_a_template_is_taken_and_what_else_may_
 async def test_an_answer_repeated_after_the_window_is_the_one_that_was_taken(windowed: Stage) -> None:
     accepted, agent = await asked(windowed), await somebody(windowed)
     conversation = accepted.conversation or ""
-    first, _ = await windowed.replies.say(agent, conversation, client_id="r", text="hi")
+    first, _ = await windowed.replies.send(agent, conversation, client_id="r", text="hi")
     windowed.clock.advance(8 * DAY)
-    again, new = await windowed.replies.say(agent, conversation, client_id="r", text="hi")
+    again, new = await windowed.replies.send(agent, conversation, client_id="r", text="hi")
     assert (again.id, new) == (first.id, False)
 
 

@@ -36,7 +36,7 @@ class Answering:
         self.channel = stage.channels[channel]
 
     async def say(self, text: str) -> Message:
-        return (await self.stage.replies.say(self.agent, self.conversation, client_id=new_id(), text=text))[0]
+        return (await self.stage.replies.send(self.agent, self.conversation, client_id=new_id(), text=text))[0]
 
     async def status(self, message: Message) -> tuple[Status, str | None]:
         async with self.stage.storage.read("test") as work:
@@ -323,7 +323,7 @@ async def test_an_account_sends_a_bounded_number_at_once(stage: Stage) -> None:
     agent = await stage.agent(capacity=100)
     for n in range(12):
         accepted = await stage.write("hello", address=f"c{n}", channel="app")
-        await stage.replies.say(agent, accepted.conversation or "", client_id=f"x{n}", text="hi")
+        await stage.replies.send(agent, accepted.conversation or "", client_id=f"x{n}", text="hi")
     stage.channels["app"].hold = asyncio.Event()
     async with running(stage.dispatcher.run()):
 

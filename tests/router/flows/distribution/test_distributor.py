@@ -78,7 +78,7 @@ async def test_hands_that_become_free_get_the_next_work_at_once(stage: Stage) ->
 
         await eventually(first_offered)
         second = await stage.write("two", address="b")
-        await stage.replies.close(agent, first.conversation or "")
+        await stage.actions.close(agent, first.conversation or "")
 
         async def second_offered() -> bool:
             return (await stage.conversation(second.conversation)).offered_to == agent.id
@@ -124,7 +124,7 @@ async def test_work_goes_round_under_the_other_strategies(stage: Stage, strategy
         await stage.distributor.once()
         holder = (await stage.conversation(accepted.conversation)).offered_to
         agent = next(agent for agent in agents if agent.id == holder)
-        await stage.replies.close(agent, accepted.conversation or "")
+        await stage.actions.close(agent, accepted.conversation or "")
     offered = [event.agent for event in await stage.events(EventType.OFFERED)]
     assert len(set(offered)) == 3
 
@@ -142,12 +142,12 @@ async def test_who_declined_is_not_asked_again_until_an_offers_time_has_gone_by(
     agent = await stage.agent()
     accepted = await stage.write("hello")
     await stage.distributor.once()
-    await stage.replies.release(agent, accepted.conversation or "")
+    await stage.actions.release(agent, accepted.conversation or "")
     assert await stage.distributor.once() == 0
     other = await stage.agent("other")
     assert await stage.distributor.once() == 1
     assert (await stage.conversation(accepted.conversation)).offered_to == other.id
-    await stage.replies.release(other, accepted.conversation or "")
+    await stage.actions.release(other, accepted.conversation or "")
     assert await stage.distributor.once() == 0
     stage.clock.advance(timedelta(minutes=1))
     assert await stage.distributor.once() == 1
@@ -158,10 +158,10 @@ async def test_what_becomes_of_an_offer_can_be_counted(stage: Stage) -> None:
     accepted = await stage.write("hello")
     began = stage.clock.now()
     await stage.distributor.once()
-    await stage.replies.release(agent, accepted.conversation or "")
-    await stage.replies.take(agent, accepted.conversation or "")
-    await stage.replies.release(agent, accepted.conversation or "")
-    await stage.replies.close(agent, accepted.conversation or "")
+    await stage.actions.release(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
+    await stage.actions.release(agent, accepted.conversation or "")
+    await stage.actions.close(agent, accepted.conversation or "")
     await stage.write("hello again")
     async with stage.storage.read("test") as work:
         counted = await work.figures.handled(Window(began, stage.clock.now() + timedelta(seconds=1)))
@@ -171,11 +171,11 @@ async def test_what_becomes_of_an_offer_can_be_counted(stage: Stage) -> None:
 async def test_the_last_owner_is_asked_first_when_it_wakes(stage: Stage) -> None:
     a, _ = await stage.agent("a"), await stage.agent("b")
     accepted = await stage.write("hello")
-    await stage.replies.take(a, accepted.conversation or "")
-    await stage.replies.snooze(a, accepted.conversation or "", until=stage.clock.now() + timedelta(hours=1))
+    await stage.actions.take(a, accepted.conversation or "")
+    await stage.actions.snooze(a, accepted.conversation or "", until=stage.clock.now() + timedelta(hours=1))
     # a becomes the busier one, so that only memory speaks for a
     busy = await stage.write("other", address="x")
-    await stage.replies.take(a, busy.conversation or "")
+    await stage.actions.take(a, busy.conversation or "")
     stage.clock.advance(timedelta(hours=2))
     assert await stage.ticker.once(stage.clock.now()) == 1
     await stage.distributor.once()
@@ -195,7 +195,7 @@ async def test_eight_contenders_for_one_conversation_make_one_owner(stage: Stage
     for n in range(5):
         accepted = await stage.write("hello", address=f"c{n}")
         answers = await asyncio.gather(
-            *(stage.replies.take(agent, accepted.conversation or "") for agent in agents), return_exceptions=True
+            *(stage.actions.take(agent, accepted.conversation or "") for agent in agents), return_exceptions=True
         )
         winners = [answer for answer in answers if not isinstance(answer, BaseException)]
         codes = {answer.code for answer in answers if isinstance(answer, Conflict)}
@@ -209,8 +209,8 @@ async def test_taking_over_capacity_is_refused_by_code(stage: Stage) -> None:
     agent = await stage.agent(capacity=1)
     one = await stage.write("one", address="a")
     two = await stage.write("two", address="b")
-    await stage.replies.take(agent, one.conversation or "")
+    await stage.actions.take(agent, one.conversation or "")
     with pytest.raises(Conflict) as refused:
-        await stage.replies.take(agent, two.conversation or "")
+        await stage.actions.take(agent, two.conversation or "")
     assert refused.value.code == "capacity_full"
     assert (await stage.conversation(two.conversation)).state is State.WAITING

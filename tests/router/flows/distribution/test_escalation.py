@@ -53,7 +53,7 @@ async def test_a_page_survives_a_transfer_by_an_agent_who_did_not_take_it(stage:
     tom = await stage.agent("tom", skills={"safety": 1, "payments": 1})
     accepted = await stage.write("my money was stolen")
     await tick(stage, 30)
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="payments")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="payments")
     await tick(stage, 29)
     assert await pages(stage) == []
     await tick(stage, 1)
@@ -78,7 +78,7 @@ async def test_a_rules_own_page_survives_a_transfer_too(stage: Stage) -> None:
     tom = await stage.agent("tom")
     accepted = await stage.write("top up failed")
     stage.clock.advance(timedelta(seconds=100))
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="general")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="general")
     await tick(stage, 20)
     await tick(stage, 300)
     assert await pages(stage) == [("duty", accepted.conversation)]
@@ -92,7 +92,7 @@ async def test_it_is_counted_in_the_hours_of_the_queue_where_it_began_to_wait(st
     stage.clock.set(datetime(2026, 11, 23, 3, 58, tzinfo=UTC))  # 11:58 in Shanghai, closed from 12 to 13
     tom = await stage.agent("tom")
     accepted = await stage.write("top up failed")
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="general")  # always open
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="general")  # always open
     await tick(stage, 3600)
     assert await pages(stage) == []
     await tick(stage, 300)
@@ -118,10 +118,10 @@ async def test_the_sooner_of_two_pages_over_the_same_webhook_counts_and_only_onc
     tom = await stage.agent("tom", skills={"safety": 1})
     accepted = await stage.write("hello")
     stage.clock.advance(timedelta(seconds=30))
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="safety")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="safety")
     await tick(stage, 60)
     assert len(await pages(stage)) == 1
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="general")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="general")
     await tick(stage, 3600)
     assert len(await pages(stage)) == 1
 
@@ -147,7 +147,7 @@ async def test_an_offer_in_another_queue_holds_no_kept_page_up(stage: Stage) -> 
     assert (await stage.conversation(accepted.conversation)).offered_to == tom.id
     await tick(stage, 24)
     assert await pages(stage) == [("duty", accepted.conversation)]
-    await stage.replies.take(tom, accepted.conversation or "")
+    await stage.actions.take(tom, accepted.conversation or "")
     await tick(stage, 600)
     assert len(await pages(stage)) == 1
 
@@ -160,9 +160,9 @@ async def test_a_kept_page_ends_when_a_person_takes_it_or_it_is_closed(stage: St
     await tick(stage, 36)
     conversation = accepted.conversation or ""
     if how == "reply":
-        await stage.replies.say(tom, conversation, client_id="c1", text="We are on it.")
+        await stage.replies.send(tom, conversation, client_id="c1", text="We are on it.")
     else:
-        await getattr(stage.replies, how)(tom, conversation)
+        await getattr(stage.actions, how)(tom, conversation)
     await tick(stage, 3600)
     assert await pages(stage) == []
 
@@ -172,11 +172,11 @@ async def test_what_is_released_is_paged_for_anew_in_its_own_queue_only(stage: S
     tom = await stage.agent("tom", skills={})
     accepted = await stage.write("my money was stolen")
     await tick(stage, 36)
-    await stage.replies.take(tom, accepted.conversation or "")
-    await stage.replies.release(tom, accepted.conversation or "")  # a person has seen it: general pages nobody
+    await stage.actions.take(tom, accepted.conversation or "")
+    await stage.actions.release(tom, accepted.conversation or "")  # a person has seen it: general pages nobody
     await tick(stage, 3600)
     assert await pages(stage) == []
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="safety")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="safety")
     await tick(stage, 59)
     assert await pages(stage) == []
     await tick(stage, 1)
@@ -213,11 +213,11 @@ async def test_what_slept_untaken_keeps_its_page_and_a_reopened_one_has_none_lef
     tom = await stage.agent("tom", skills={})
     first = await stage.write("my money was stolen")
     await tick(stage, 36)
-    await stage.replies.snooze(tom, first.conversation or "", until=stage.clock.now() + timedelta(minutes=5))
+    await stage.actions.snooze(tom, first.conversation or "", until=stage.clock.now() + timedelta(minutes=5))
     await tick(stage, 60)
     assert await pages(stage) == []
     await tick(stage, 240)
     assert await pages(stage) == [("duty", first.conversation)]
-    await stage.replies.close(tom, first.conversation or "")
-    await stage.replies.reopen(tom, first.conversation or "")
+    await stage.actions.close(tom, first.conversation or "")
+    await stage.actions.reopen(tom, first.conversation or "")
     assert not {"pages", "paged"} & set((await stage.conversation(first.conversation)).attributes)

@@ -31,7 +31,7 @@ async def test_work_of_an_agent_who_vanished_comes_back_after_the_grace_time_onc
     agent = await stage.agent(online=False)
     await stage.present(agent, span=timedelta(seconds=60))
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(seconds=60) + timedelta(minutes=4))
     assert await stage.ticker.once(stage.clock.now()) == 0
     stage.clock.advance(timedelta(minutes=1, seconds=1))
@@ -45,7 +45,7 @@ async def test_an_agent_who_comes_back_within_the_grace_time_keeps_the_work(stag
     agent = await stage.agent(online=False)
     await stage.present(agent, span=timedelta(seconds=60))
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(minutes=4))
     await stage.present(agent)
     stage.clock.advance(timedelta(minutes=4))
@@ -56,7 +56,7 @@ async def test_an_agent_who_comes_back_within_the_grace_time_keeps_the_work(stag
 async def test_going_offline_gives_work_back_after_the_grace_time_too(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     await stage.present(agent, Presence.OFFLINE)
     stage.clock.advance(timedelta(minutes=5, seconds=1))
     assert await stage.ticker.once(stage.clock.now()) == 1
@@ -66,8 +66,8 @@ async def test_going_offline_gives_work_back_after_the_grace_time_too(stage: Sta
 async def test_the_snoozed_wake_when_their_time_has_come(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
-    await stage.replies.snooze(agent, accepted.conversation or "", until=stage.clock.now() + timedelta(hours=1))
+    await stage.actions.take(agent, accepted.conversation or "")
+    await stage.actions.snooze(agent, accepted.conversation or "", until=stage.clock.now() + timedelta(hours=1))
     assert await stage.held(agent) == 0
     stage.clock.advance(timedelta(hours=1))
     assert await stage.ticker.once(stage.clock.now()) == 1
@@ -109,7 +109,7 @@ async def test_somebody_is_paged_once_when_nobody_took_it(stage: Stage) -> None:
 async def test_nobody_is_paged_for_what_was_taken_in_time(stage: Stage) -> None:
     agent = await stage.agent(skills={"safety": 1})
     accepted = await stage.write("my money was stolen")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=1))
     await stage.ticker.once(stage.clock.now())
     assert await stage.dispatcher.once() == 0
@@ -118,10 +118,10 @@ async def test_nobody_is_paged_for_what_was_taken_in_time(stage: Stage) -> None:
 async def test_work_sent_to_a_queue_by_hand_gets_that_queues_time_before_it_overflows(stage: Stage) -> None:
     tom = await stage.agent("tom", skills={})
     accepted = await stage.write("hello")
-    await stage.replies.take(tom, accepted.conversation or "")
+    await stage.actions.take(tom, accepted.conversation or "")
     stage.clock.advance(timedelta(minutes=40))
     await stage.present(tom)
-    await stage.replies.transfer(tom, accepted.conversation or "", queue="payments")
+    await stage.actions.transfer(tom, accepted.conversation or "", queue="payments")
     assert await stage.ticker.once(stage.clock.now()) == 0
     assert (await stage.conversation(accepted.conversation)).queue == "payments"
     stage.clock.advance(timedelta(minutes=5))
@@ -147,9 +147,9 @@ async def test_somebody_is_paged_again_when_it_came_back_and_nobody_takes_it(sta
     accepted = await stage.write("my money was stolen")
     stage.clock.advance(timedelta(seconds=61))
     await stage.ticker.once(stage.clock.now())
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=1))
-    await stage.replies.release(agent, accepted.conversation or "")
+    await stage.actions.release(agent, accepted.conversation or "")
     await stage.ticker.once(stage.clock.now())
     assert (await stage.outbox())["queued"] == 1  # nobody is called for what came back just now
     stage.clock.advance(timedelta(seconds=61))

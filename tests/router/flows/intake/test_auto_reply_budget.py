@@ -141,7 +141,7 @@ async def test_an_agents_answer_carries_the_subject_of_the_mail_that_it_answers(
     await arrive(stage, [first, second], most=5, together=1)
     (created,) = await stage.events(EventType.CREATED)
     agent = await stage.agent()
-    await stage.replies.say(agent, created.conversation or "", text="We look into it.", client_id="one")
+    await stage.replies.send(agent, created.conversation or "", text="We look into it.", client_id="one")
     for _ in range(3):
         await stage.dispatcher.once()
     answer = stage.channels["mail"].sent[-1]

@@ -7,8 +7,8 @@ from tests.router.flows.stage import Stage
 async def test_an_automatic_answer_to_a_closed_matter_is_kept_in_it_and_leaves_it_closed(stage: Stage) -> None:
     mei = await stage.agent("mei")
     asked = await stage.write("My top-up is lost", channel="text")
-    await stage.replies.say(mei, asked.conversation or "", client_id="r1", text="Found it.")
-    await stage.replies.close(mei, asked.conversation or "")
+    await stage.replies.send(mei, asked.conversation or "", client_id="r1", text="Found it.")
+    await stage.actions.close(mei, asked.conversation or "")
     away = await stage.write("I am away. My card was stolen", channel="text", machine="auto-reply")
     kept = await stage.conversation(asked.conversation)
     assert (away.conversation, kept.state, kept.queue) == (asked.conversation, State.CLOSED, "payments")

@@ -128,8 +128,8 @@ async def test_a_machine_gets_no_automatic_reply(stage: Stage) -> None:
 async def test_a_customers_message_wakes_what_was_snoozed(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
-    await stage.replies.snooze(agent, accepted.conversation or "", until=stage.clock.now() + timedelta(days=1))
+    await stage.actions.take(agent, accepted.conversation or "")
+    await stage.actions.snooze(agent, accepted.conversation or "", until=stage.clock.now() + timedelta(days=1))
     again = await stage.write("still there?")
     conversation = await stage.conversation(again.conversation)
     assert (again.conversation, conversation.state, conversation.owner) == (accepted.conversation, State.WAITING, None)
@@ -138,12 +138,12 @@ async def test_a_customers_message_wakes_what_was_snoozed(stage: Stage) -> None:
 async def test_a_customers_message_reopens_what_was_closed_not_long_ago(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("top up failed")
-    await stage.replies.close(agent, accepted.conversation or "")
+    await stage.actions.close(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=71))
     again = await stage.write("it failed again")
     assert again.conversation == accepted.conversation
     assert (await stage.conversation(again.conversation)).state is State.WAITING
-    await stage.replies.close(agent, accepted.conversation or "")
+    await stage.actions.close(agent, accepted.conversation or "")
     stage.clock.advance(timedelta(hours=73))
     assert (await stage.write("and again")).conversation != accepted.conversation
 
@@ -151,7 +151,7 @@ async def test_a_customers_message_reopens_what_was_closed_not_long_ago(stage: S
 async def test_an_owner_keeps_the_conversation_when_its_customer_writes(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     await stage.write("one more thing")
     conversation = await stage.conversation(accepted.conversation)
     assert (conversation.state, conversation.owner, conversation.last_seq) == (State.ASSIGNED, agent.id, 2)
@@ -160,7 +160,7 @@ async def test_an_owner_keeps_the_conversation_when_its_customer_writes(stage: S
 async def test_an_urgent_word_in_owned_work_raises_its_priority_and_alerts(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write("hello")
-    await stage.replies.take(agent, accepted.conversation or "")
+    await stage.actions.take(agent, accepted.conversation or "")
     await stage.write("my money was stolen")
     conversation = await stage.conversation(accepted.conversation)
     assert (conversation.owner, conversation.priority) == (agent.id, Priority.URGENT)
@@ -370,7 +370,7 @@ async def test_draining_finishes_what_was_accepted_and_takes_nothing_more(stage:
 async def test_a_delivery_report_moves_the_status_and_is_told(stage: Stage) -> None:
     agent = await stage.agent()
     accepted = await stage.write()
-    reply, _ = await stage.replies.say(agent, accepted.conversation or "", client_id="c", text="hi")
+    reply, _ = await stage.replies.send(agent, accepted.conversation or "", client_id="c", text="hi")
     await stage.dispatcher.once()
     report = DeliveryReported(
         channel="site", external_id=reply.id, status=Status.DELIVERED, received_at=stage.clock.now()

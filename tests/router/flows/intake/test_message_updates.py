@@ -207,7 +207,7 @@ async def test_an_echo_to_a_stranger_opens_a_conversation_in_which_nobody_waits(
 async def answering(stage: Stage, text: str = "We are on it") -> tuple[Message, Any]:
     (accepted,) = await tell(stage, wrote("hello", "m1"))
     agent = await stage.agent(queues=("general",))
-    message, _ = await stage.replies.say(agent, accepted.conversation, client_id="r1", text=text)
+    message, _ = await stage.replies.send(agent, accepted.conversation, client_id="r1", text=text)
     return message, agent
 
 
@@ -296,7 +296,7 @@ async def test_answers_go_to_a_new_address_and_the_conversation_goes_on(stage: S
     for address in ("anna", "anna2"):
         (answer,) = await tell(stage, wrote("more", f"m-{address}", address=address))
         assert answer.conversation == message.conversation
-    await stage.replies.say(agent, message.conversation, client_id="r2", text="again")
+    await stage.replies.send(agent, message.conversation, client_id="r2", text="again")
     await stage.dispatcher.once()
     assert [one.to.address for one in stage.channels["text"].sent] == ["anna2", "anna2"]
     await tell(stage, news(10, new_address="anna2"))
@@ -381,7 +381,7 @@ async def test_everything_sent_before_a_watermark_advances_and_nothing_after_it(
     message, agent = await answering(stage)
     await stage.dispatcher.once()
     stage.clock.advance(timedelta(seconds=30))
-    await stage.replies.say(agent, message.conversation, client_id="r2", text="and more")
+    await stage.replies.send(agent, message.conversation, client_id="r2", text="and more")
     await stage.dispatcher.once()
     await tell(stage, read_up_to(10))
     assert [one.status for one in (await said(stage))[1:]] == [Status.READ, Status.SENT]

@@ -80,9 +80,9 @@ async def someone(stage: Stage, blobs: FolderBlobs, address: str = "anna.private
         await inbox.accept([again, early, unread])
     conversation = await stage.conversation(accepted.conversation)
     agent = await stage.agent(new_id())
-    await stage.replies.take(agent, conversation.id)
-    await stage.replies.say(agent, conversation.id, client_id=new_id(), text="she holds the blue wallet", note=True)
-    await stage.replies.say(agent, conversation.id, client_id=new_id(), text="Dear Anna Dupont")
+    await stage.actions.take(agent, conversation.id)
+    await stage.replies.send(agent, conversation.id, client_id=new_id(), text="she holds the blue wallet", note=True)
+    await stage.replies.send(agent, conversation.id, client_id=new_id(), text="Dear Anna Dupont")
     await _belongings(stage, blobs, conversation.identity or "", conversation.id, sub=address)
     async with door(stage, **BY_TEXT) as calls:
         await calls.request(asked(token=conversation.id, note="the blue wallet", number=number))
