@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conversation.model.decision import Condition, Decision, Facts, Matter, Page, Tried
+from conversation.model.decision import Condition, Decision, Escalation, Facts, Matter, Tried
 
 Json = dict[str, Any]
 
@@ -76,7 +76,7 @@ def facts_to_json(facts: Facts) -> Json:
     }
 
 
-def page_to_json(page: Page) -> Json:
+def page_to_json(page: Escalation) -> Json:
     """Who is called, and how long after."""
     return {"webhook": page.webhook, "after_seconds": page.after_seconds}
 

@@ -125,7 +125,7 @@ class StoreUnavailable(StoreError):
         self.reason = reason
 
 
-class NoRoom(StoreUnavailable):
+class DiskFull(StoreUnavailable):
     """Too little of the disk is free to keep another file; messages without one are still taken."""
 
 

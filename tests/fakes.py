@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from conversation.errors import NotFound
-from conversation.model.callback import CallWish, Outcome, Slot, Standing
+from conversation.model.callback import CallbackStatus, CallOutcome, CallWish, Slot
 from conversation.model.message import Accepted, CallbackRequested, InboundEvent, MessageReceived
 from conversation.model.verification_code import CodeSent
 
@@ -79,13 +79,13 @@ class NoCalls:
     async def next_call(self, wish: CallWish) -> datetime | None:
         return None
 
-    async def request(self, asked: CallbackRequested) -> Standing:
+    async def request(self, asked: CallbackRequested) -> CallbackStatus:
         raise NotFound(asked.external_id)
 
-    async def ask(self, asked: CallbackRequested) -> Standing:
+    async def ask(self, asked: CallbackRequested) -> CallbackStatus:
         raise NotFound(asked.external_id)
 
-    async def confirm(self, request: str, code: str) -> Standing:
+    async def confirm(self, request: str, code: str) -> CallbackStatus:
         raise NotFound(request)
 
     async def another_code(self, request: str) -> CodeSent:
@@ -94,15 +94,20 @@ class NoCalls:
     async def code_sent(self, request: str) -> CodeSent:
         raise NotFound(request)
 
-    async def standing(self, callback: str) -> Standing:
+    async def standing(self, callback: str) -> CallbackStatus:
         raise NotFound(callback)
 
-    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+    async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
         raise NotFound(callback)
 
-    async def cancel(self, callback: str) -> Standing:
+    async def cancel(self, callback: str) -> CallbackStatus:
         raise NotFound(callback)
 
     async def progressed(
-        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+        self,
+        attempt: str,
+        *,
+        provider_id: str | None = None,
+        connected: bool = False,
+        outcome: CallOutcome | None = None,
     ) -> None: ...

@@ -8,30 +8,30 @@ from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from channels.callback.settings import Asterisk
-from conversation.model.callback import CallReport, Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, CallReport, PhoneCall
 
 _LISTENS = 2_000  # milliseconds, after which a switchboard that answered hears tones
 _CAUSES = {
-    1: Outcome.INVALID,
-    3: Outcome.INVALID,
-    28: Outcome.INVALID,
-    16: Outcome.NO_ANSWER,  # cleared before anybody picked up; after that it is `done`
-    17: Outcome.BUSY,
-    18: Outcome.NO_ANSWER,
-    19: Outcome.NO_ANSWER,
-    20: Outcome.NO_ANSWER,
-    21: Outcome.REJECTED,
-    34: Outcome.CONGESTION,
-    38: Outcome.CONGESTION,
-    41: Outcome.CONGESTION,
-    42: Outcome.CONGESTION,
-    44: Outcome.CONGESTION,
+    1: CallOutcome.INVALID,
+    3: CallOutcome.INVALID,
+    28: CallOutcome.INVALID,
+    16: CallOutcome.NO_ANSWER,  # cleared before anybody picked up; after that it is `done`
+    17: CallOutcome.BUSY,
+    18: CallOutcome.NO_ANSWER,
+    19: CallOutcome.NO_ANSWER,
+    20: CallOutcome.NO_ANSWER,
+    21: CallOutcome.REJECTED,
+    34: CallOutcome.CONGESTION,
+    38: CallOutcome.CONGESTION,
+    41: CallOutcome.CONGESTION,
+    42: CallOutcome.CONGESTION,
+    44: CallOutcome.CONGESTION,
 }
 
 
-def outcome_of(cause: object) -> Outcome:
+def outcome_of(cause: object) -> CallOutcome:
     """What a cause of ITU-T Q.850 means for a call; one that is not listed is a fault on the way."""
-    return _CAUSES.get(cause, Outcome.CONGESTION) if isinstance(cause, int) else Outcome.CONGESTION
+    return _CAUSES.get(cause, CallOutcome.CONGESTION) if isinstance(cause, int) else CallOutcome.CONGESTION
 
 
 def originate(call: PhoneCall, settings: Asterisk) -> str:

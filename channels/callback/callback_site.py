@@ -7,7 +7,7 @@ from channels.rate_limits import Buckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class CallbackSite:
     """The account under `/callback/{channel}`, and how often a number and a network address may ask there."""
 
     channel: str

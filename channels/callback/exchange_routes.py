@@ -6,31 +6,31 @@ from urllib.parse import parse_qsl
 from aiohttp import hdrs, web
 
 from channels.callback import normalize, render, twilio, voice
-from channels.callback.callback_site import Place
+from channels.callback.callback_site import CallbackSite
 from channels.callback.problems import Problem
 from channels.callback.request_fields import body_of
 from channels.callback.settings import Choice
-from channels.callback.voice import Said
+from channels.callback.voice import SpokenPrompt
 from conversation.errors import MalformedPayload
 from conversation.model.callback import CallRefused
-from conversation.ports.customer_pages import Doors
+from conversation.ports.customer_pages import CustomerPagePorts
 
-Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request, CallbackSite], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handler]
 _SAID = 3  # times that the menu is said
 
 
-def handlers(doors: Doors) -> list[Route]:
+def handlers(doors: CustomerPagePorts) -> list[Route]:
     """Method, path below the account's own, and who answers."""
     one = _Exchange(doors)
     return [(hdrs.METH_POST, "/calls/{attempt}", one.status), (hdrs.METH_POST, "/voice", one.incoming)]
 
 
 class _Exchange:
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: CustomerPagePorts) -> None:
         self._doors = doors
 
-    async def status(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def status(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         """What became of a call; answered after the commit."""
         attempt = request.match_info["attempt"]
         form = await _signed(request, place, place.account.status_url + f"/{attempt}")
@@ -40,7 +40,7 @@ class _Exchange:
         )
         return web.Response(status=204)
 
-    async def incoming(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def incoming(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         """A call that came in while nobody takes calls: a key may say language and matter, then it becomes a wish."""
         url = f"{self._doors.public_url}/callback/{place.channel}/voice"
         form = await _signed(request, place, url)
@@ -55,7 +55,9 @@ class _Exchange:
         language = choice.language if choice and choice.language else language
         return _twiml(twilio.goodbye(await self._wished(form, place, choice, language)))
 
-    async def _wished(self, form: dict[str, str], place: Place, choice: Choice | None, language: str) -> Said:
+    async def _wished(
+        self, form: dict[str, str], place: CallbackSite, choice: Choice | None, language: str
+    ) -> SpokenPrompt:
         """How their request stands. Their call is their consent, and comes from their number: no code is asked."""
         now = self._doors.clock.now()
         try:
@@ -76,7 +78,7 @@ def _heard(request: web.Request) -> int:
     return int(told) if told.isascii() and told.isdigit() and len(told) == 1 else 0
 
 
-async def _signed(request: web.Request, place: Place, url: str) -> dict[str, str]:
+async def _signed(request: web.Request, place: CallbackSite, url: str) -> dict[str, str]:
     """The form, if Twilio signed it for the address under which the outside knows this one."""
     line = place.account.settings.twilio
     raw = await body_of(request)

@@ -11,7 +11,7 @@ from channels.callback.settings import Settings
 from channels.callback.time_text import day_of, time_of, when
 from channels.callback.translations import NAMES, words_of
 from channels.callback.zones import zones_by_country
-from conversation.model.callback import FINAL, ON_THE_LINE, CallState, Slot, Standing
+from conversation.model.callback import FINAL, ON_THE_LINE, CallbackStatus, CallState, Slot
 from conversation.model.verification_code import CodeSent
 
 _EXAMPLES = {"fr": "+33 1 99 00 12 34", "de": "+49 30 23125 000", "zh": "+86 10 5550 0000"}
@@ -53,7 +53,7 @@ def page(form: Form) -> str:
 
 
 def standing(
-    told: Standing,
+    told: CallbackStatus,
     *,
     channel: str,
     language: str,
@@ -92,7 +92,7 @@ def code(told: CodeSent, *, channel: str, language: str, token: str, fault: str 
     return _document(channel, language, words["code_title"], body)
 
 
-def sentence(told: Standing, language: str) -> str:
+def sentence(told: CallbackStatus, language: str) -> str:
     """How a request stands, in one sentence."""
     words, one = words_of(language), told.callback
     if one.state is CallState.CANCELLED:
@@ -116,7 +116,7 @@ def message(channel: str, language: str, code: str) -> str:
     return _document(channel, language, words["title"], body)
 
 
-def as_json(told: Standing, token: str | None) -> dict[str, object]:
+def as_json(told: CallbackStatus, token: str | None) -> dict[str, object]:
     """The answer to an application; `token` cancels and changes, as bearer or in the link."""
     one = told.callback
     slot = {"start": one.slot_at.isoformat(), "local": one.slot_local} if one.slot_at else None
@@ -282,7 +282,7 @@ def _consent(form: Form, words: Mapping[str, str]) -> str:
     return f'<label class="choice"><input type="checkbox" id="consent" name="consent" value="yes" required{ticked}{marks}> {escape(text)}</label>{fault}'
 
 
-def _changes(told: Standing, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
+def _changes(told: CallbackStatus, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
     words, one = words_of(language), told.callback
     base = f"/callback/{escape(channel)}/{escape(one.id)}"
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from channels import strict_json
 from channels.callback import normalize
-from channels.callback.callback_site import Place
+from channels.callback.callback_site import CallbackSite
 from channels.callback.problems import Problem
 
 BODY_LIMIT = 32 * 1024  # of whatever is posted there
@@ -69,7 +69,7 @@ def wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get(hdrs.ACCEPT, "") or is_form(request)
 
 
-def origin_allowed(request: web.Request, place: Place) -> bool:
+def origin_allowed(request: web.Request, place: CallbackSite) -> bool:
     """No browser's page, the own page, or one that the account names."""
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None or origin in place.account.settings.origins:

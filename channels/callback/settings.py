@@ -18,7 +18,7 @@ from pydantic import (
 
 from channels.address_guard import http_url
 from channels.callback.numbers import Policy
-from conversation.model.callback import DAY_MINUTES, USUAL_DISTANCES, USUAL_LAWFUL, Outcome
+from conversation.model.callback import DAY_MINUTES, USUAL_DISTANCES, USUAL_LAWFUL, CallOutcome
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -176,7 +176,7 @@ class Settings(_Part):
         default=timedelta(days=7), description="the latest slot begins within this time"
     )
     attempts: Annotated[int, Field(ge=1, le=10)] = Field(default=4, description="tries in all")
-    retry: Mapping[Outcome, list[Span]] = Field(
+    retry: Mapping[CallOutcome, list[Span]] = Field(
         default={}, description="how long to wait after an outcome, for each time it comes"
     )
     remind: Span | None = Field(default=None, description="how long before a slot a reminder leaves")
@@ -224,7 +224,7 @@ class Settings(_Part):
         return Policy(country=self.country, allow=tuple(self.allow), deny=tuple(self.deny), kinds=frozenset(self.kinds))
 
     @property
-    def distances(self) -> Mapping[Outcome, tuple[timedelta, ...]]:
+    def distances(self) -> Mapping[CallOutcome, tuple[timedelta, ...]]:
         """How long to wait, by outcome; those that are not named are as usual."""
         return {**USUAL_DISTANCES, **{outcome: tuple(spans) for outcome, spans in self.retry.items()}}
 

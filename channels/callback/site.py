@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from channels.callback import exchange_routes as exchange
 from channels.callback import normalize, render
 from channels.callback.account import ASK, CHANGE, CONFIRM, CallbackAccount
-from channels.callback.callback_site import Place
+from channels.callback.callback_site import CallbackSite
 from channels.callback.normalize import Fault, FieldsAtFault, Offered
 from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
 from channels.callback.request_fields import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
@@ -20,10 +20,10 @@ from channels.client_address import remote_of
 from channels.rate_limits import Buckets
 from conversation.errors import MalformedPayload, NotFound, StoreError
 from conversation.id_generator import new_id
-from conversation.model.callback import CallRefused, CallWish, Standing
+from conversation.model.callback import CallbackStatus, CallRefused, CallWish
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
-from conversation.ports.customer_pages import Doors
+from conversation.ports.customer_pages import CustomerPagePorts
 
 log = logging.getLogger(__name__)
 
@@ -51,14 +51,14 @@ _PREFLIGHT = {
 _UNREADABLE = (MalformedPayload, web.RequestPayloadError, HttpProcessingError, ValueError)
 
 
-def routes(accounts: Mapping[str, CallbackAccount], doors: Doors) -> list[web.RouteDef]:
+def routes(accounts: Mapping[str, CallbackAccount], doors: CustomerPagePorts) -> list[web.RouteDef]:
     """The addresses under `/callback/{channel}`."""
     return _Site(doors, {name: _place(name, account, doors) for name, account in accounts.items()}).routes()
 
 
-def _place(name: str, account: CallbackAccount, doors: Doors) -> Place:
+def _place(name: str, account: CallbackAccount, doors: CustomerPagePorts) -> CallbackSite:
     written = account.settings
-    return Place(
+    return CallbackSite(
         channel=name,
         account=account,
         per_number=Buckets(doors.clock, per_second=written.per_number / _HOUR, burst=written.per_number),
@@ -67,7 +67,7 @@ def _place(name: str, account: CallbackAccount, doors: Doors) -> Place:
 
 
 class _Site:
-    def __init__(self, doors: Doors, places: Mapping[str, Place]) -> None:
+    def __init__(self, doors: CustomerPagePorts, places: Mapping[str, CallbackSite]) -> None:
         self._doors = doors
         self._places = places
 
@@ -108,7 +108,9 @@ class _Site:
 
         return answered
 
-    async def _attempt(self, handler: exchange.Handler, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _attempt(
+        self, handler: exchange.Handler, request: web.Request, place: CallbackSite
+    ) -> web.StreamResponse:
         if request.method != hdrs.METH_GET and not origin_allowed(request, place):
             return self._problem(request, place, Problem(403, "origin"))
         try:
@@ -119,7 +121,7 @@ class _Site:
         except (Problem, CallRefused, *_UNREADABLE) as error:
             return self._problem(request, place, of(error))
 
-    def _problem(self, request: web.Request, place: Place | None, problem: Problem) -> web.Response:
+    def _problem(self, request: web.Request, place: CallbackSite | None, problem: Problem) -> web.Response:
         """For a browser a page in its language, for an application a problem document."""
         language = self._language(request)
         headers = {hdrs.RETRY_AFTER: "60"} if problem.status in (429, 503) else {}
@@ -129,7 +131,7 @@ class _Site:
             text, kind = json.dumps(problem.as_json(language), ensure_ascii=False), "application/problem+json"
         return web.Response(status=problem.status, text=text, content_type=kind, headers=headers)
 
-    async def _preflight(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _preflight(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         """What a browser asks before a page of another origin may send JSON. A page that is not named is told nothing."""
         if request.headers.get(hdrs.ORIGIN) not in place.account.settings.origins:
             raise Problem(403, "origin")
@@ -137,14 +139,14 @@ class _Site:
 
     # -- the page ------------------------------------------------------------------------------------------------------
 
-    async def _page(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _page(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told = {name: value for name, value in request.query.items() if name in ("t", "tz", "issue", "number")}
         return await self._form(request, place, told)
 
     async def _form(
         self,
         request: web.Request,
-        place: Place,
+        place: CallbackSite,
         told: Mapping[str, str],
         *,
         status: int = 200,
@@ -171,7 +173,7 @@ class _Site:
         )
         return web.Response(status=status, text=render.page(form), content_type="text/html")
 
-    async def _file(self, request: web.Request, place: Place) -> web.StreamResponse:  # noqa: ARG002 one shape for all
+    async def _file(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:  # noqa: ARG002 one shape for all
         name = request.match_info["file"]
         if name not in _TYPES:
             raise Problem(404, "not_found")
@@ -180,14 +182,14 @@ class _Site:
 
     # -- slots and requests --------------------------------------------------------------------------------------------
 
-    async def _slots(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _slots(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told = normalize.fields({name: value for name, value in request.query.items() if name != "limit"})
         zones = normalize.zones(told, place.account.settings)
         wish = self._wish(place, told, zones, told.get("language"))
         free = await self._doors.calls.slots(wish, limit=_TOLD)
         return _json({"items": render.slots_json(free), "timezone": zones[0]})
 
-    async def _ask(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _ask(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told: Mapping[str, str] = {}
         try:
             told = await fields_of(request)
@@ -206,13 +208,15 @@ class _Site:
             return self._awaited(request, place, found, status=202)
         return await self._taken(request, place, found)
 
-    async def _taken(self, request: web.Request, place: Place, found: Standing) -> web.StreamResponse:
+    async def _taken(self, request: web.Request, place: CallbackSite, found: CallbackStatus) -> web.StreamResponse:
         token = place.account.links.make(CHANGE, found.callback.id)
         if not is_form(request):
             return _json(render.as_json(found, token), status=201)
         return await self._told(request, place, found, token or "", status=201)
 
-    async def _asked(self, request: web.Request, place: Place, told: Mapping[str, str]) -> Standing | CodeSent:
+    async def _asked(
+        self, request: web.Request, place: CallbackSite, told: Mapping[str, str]
+    ) -> CallbackStatus | CodeSent:
         offered = Offered(languages=self._doors.languages, issues=tuple(self._doors.issues()))
         asked = normalize.wish(told, place.account.settings, offered)
         if self._doors.draining():
@@ -231,7 +235,7 @@ class _Site:
             await self._must_not_change(event)
         return known or await self._new(place, event, vouched)
 
-    async def _known(self, event: CallbackRequested) -> Standing | None:
+    async def _known(self, event: CallbackRequested) -> CallbackStatus | None:
         """How the request stands that came before under the same key. Raises `Problem` 409 where that one was another."""
         try:
             found = await self._doors.calls.standing(event.external_id)
@@ -254,7 +258,7 @@ class _Site:
         if waiting.until > self._doors.clock.now():
             _must_be_same(event, waiting)
 
-    async def _new(self, place: Place, event: CallbackRequested, vouched: bool) -> Standing | CodeSent:
+    async def _new(self, place: CallbackSite, event: CallbackRequested, vouched: bool) -> CallbackStatus | CodeSent:
         if not place.per_number.allow(event.number):
             raise Problem(429, "too_many")
         try:
@@ -266,13 +270,13 @@ class _Site:
         _must_be_same(event, found)
         return found
 
-    def _check_address(self, request: web.Request, place: Place) -> None:
+    def _check_address(self, request: web.Request, place: CallbackSite) -> None:
         """Against call bombing: a network address may ask so often in an hour, as a number may."""
         remote = remote_of(request, self._doors.proxies)
         if remote is not None and not place.per_address.allow(remote):
             raise Problem(429, "too_many")
 
-    def _proven(self, place: Place, token: str | None) -> tuple[str | None, bool]:
+    def _proven(self, place: CallbackSite, token: str | None) -> tuple[str | None, bool]:
         """The conversation that a link proves, and whether it is an agent's."""
         if token is None:
             return None, False
@@ -283,11 +287,11 @@ class _Site:
 
     # -- a code that was sent ------------------------------------------------------------------------------------------
 
-    async def _code(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _code(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         self._authorised(request, place, token_of(request, {}), CONFIRM)
         return self._awaited(request, place, await self._doors.calls.code_sent(request.match_info["id"]))
 
-    async def _typed(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _typed(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told = await link_fields_of(request)
         wanted = self._authorised(request, place, token_of(request, told), CONFIRM)
         calls, code = self._doors.calls, told.get("code", "").strip()
@@ -303,7 +307,7 @@ class _Site:
             raise fault
         return await self._in_vain(request, place, wanted, fault)
 
-    async def _in_vain(self, request: web.Request, place: Place, wanted: str, fault: Problem) -> web.Response:
+    async def _in_vain(self, request: web.Request, place: CallbackSite, wanted: str, fault: Problem) -> web.Response:
         """Said where the code is typed, while one may still come back; else on the form, filled from the request that waited."""
         try:
             sent = await self._doors.calls.code_sent(wanted)
@@ -317,7 +321,7 @@ class _Site:
         return await self._form(request, place, {**told, **({"t": link} if link else {})}, status=status, faults=faults)
 
     def _awaited(
-        self, request: web.Request, place: Place, sent: CodeSent, *, status: int = 200, fault: str | None = None
+        self, request: web.Request, place: CallbackSite, sent: CodeSent, *, status: int = 200, fault: str | None = None
     ) -> web.Response:
         token = place.account.links.make(CONFIRM, sent.request) or ""
         if not wants_page(request):
@@ -327,7 +331,7 @@ class _Site:
 
     # -- what a link changes -------------------------------------------------------------------------------------------
 
-    async def _look(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _look(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         token = token_of(request, {})
         callback = self._authorised(request, place, token)
         found = await self._doors.calls.standing(callback)
@@ -335,24 +339,24 @@ class _Site:
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
-    async def _cancel(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _cancel(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told = await link_fields_of(request) if request.method == hdrs.METH_POST else {}
         token = token_of(request, told)
         callback = self._authorised(request, place, token)
         return await self._changed(request, place, token, lambda: self._doors.calls.cancel(callback))
 
-    async def _reschedule(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _reschedule(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         told = await link_fields_of(request)
         token = token_of(request, told)
         callback = self._authorised(request, place, token)
 
-        async def moved() -> Standing:
+        async def moved() -> CallbackStatus:
             return await self._doors.calls.reschedule(callback, _slot_in(told))
 
         return await self._changed(request, place, token, moved)
 
     async def _changed(
-        self, request: web.Request, place: Place, token: str, change: Callable[[], Awaitable[Standing]]
+        self, request: web.Request, place: CallbackSite, token: str, change: Callable[[], Awaitable[CallbackStatus]]
     ) -> web.StreamResponse:
         """How the request stands now; where it could not be changed, its page says why and offers what is free."""
         try:
@@ -366,7 +370,7 @@ class _Site:
             return await self._told(request, place, found, token)
         return _json(render.as_json(found, None))
 
-    def _authorised(self, request: web.Request, place: Place, token: str, purpose: str = CHANGE) -> str:
+    def _authorised(self, request: web.Request, place: CallbackSite, token: str, purpose: str = CHANGE) -> str:
         subject = request.match_info["id"]
         if place.account.links.subject(purpose, token) != subject:
             raise Problem(403, "link_bad")
@@ -375,8 +379,8 @@ class _Site:
     async def _told(
         self,
         request: web.Request,
-        place: Place,
-        found: Standing,
+        place: CallbackSite,
+        found: CallbackStatus,
         token: str,
         *,
         status: int = 200,
@@ -391,7 +395,9 @@ class _Site:
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    def _wish(self, place: Place, told: Mapping[str, str], zones: tuple[str, ...], language: str | None) -> CallWish:
+    def _wish(
+        self, place: CallbackSite, told: Mapping[str, str], zones: tuple[str, ...], language: str | None
+    ) -> CallWish:
         known = language if language in self._doors.languages else None
         issue = told.get("issue") if told.get("issue") in self._doors.issues() else None
         conversation, _ = place.account.conversation(told.get("t", "")) or (None, False)
@@ -406,7 +412,7 @@ class _Site:
         return next((one for one in tongues if one in offered), self._doors.default_language)
 
 
-def _must_be_same(event: CallbackRequested, found: Standing | CodeSent) -> None:
+def _must_be_same(event: CallbackRequested, found: CallbackStatus | CodeSent) -> None:
     """Two under one key are one request, if they ask for the same. Raises `Problem` 409."""
     if isinstance(found, CodeSent):
         same = normalize.is_repeat_of_waiting(event, found.asked)

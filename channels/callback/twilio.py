@@ -10,19 +10,19 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from channels.callback.settings import Twilio
-from channels.callback.voice import Said
+from channels.callback.voice import SpokenPrompt
 from channels.twilio_signature import matches
-from conversation.model.callback import CallReport, Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, CallReport, PhoneCall
 
 FORM = "application/x-www-form-urlencoded"
 NO_SUCH_NUMBER = frozenset({21211, 21214, 21217, 21219, 21421})  # 'To' is invalid, not reachable, or not a phone number
 _NOT_FOUND = frozenset({"404", "484", "604"})
 _ENDED = {
-    "completed": Outcome.DONE,
-    "busy": Outcome.BUSY,
-    "no-answer": Outcome.NO_ANSWER,
-    "canceled": Outcome.LOST,
-    "failed": Outcome.CONGESTION,
+    "completed": CallOutcome.DONE,
+    "busy": CallOutcome.BUSY,
+    "no-answer": CallOutcome.NO_ANSWER,
+    "canceled": CallOutcome.LOST,
+    "failed": CallOutcome.CONGESTION,
 }
 _ANSWERED = frozenset({"in-progress", "answered"})
 _EVENTS = ("initiated", "ringing", "answered", "completed")
@@ -83,12 +83,12 @@ def report(attempt: str, form: Mapping[str, str], *, leg: str) -> CallReport:
     status, sid = form.get("CallStatus", ""), form.get("CallSid") or None
     outcome = _ENDED.get(status)
     if leg == "agent":
-        failed = outcome is not None and outcome is not Outcome.DONE
-        return CallReport(attempt=attempt, provider_id=sid, outcome=Outcome.CONGESTION if failed else None)
-    if outcome is Outcome.CONGESTION and form.get("SipResponseCode") in _NOT_FOUND:
-        outcome = Outcome.INVALID
-    if outcome is Outcome.CONGESTION and form.get("SipResponseCode") == "603":
-        outcome = Outcome.REJECTED
+        failed = outcome is not None and outcome is not CallOutcome.DONE
+        return CallReport(attempt=attempt, provider_id=sid, outcome=CallOutcome.CONGESTION if failed else None)
+    if outcome is CallOutcome.CONGESTION and form.get("SipResponseCode") in _NOT_FOUND:
+        outcome = CallOutcome.INVALID
+    if outcome is CallOutcome.CONGESTION and form.get("SipResponseCode") == "603":
+        outcome = CallOutcome.REJECTED
     return CallReport(attempt=attempt, provider_id=sid, connected=status in _ANSWERED, outcome=outcome)
 
 
@@ -117,7 +117,7 @@ def _object(body: bytes) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def menu(action: str, sayings: Sequence[Said]) -> str:
+def menu(action: str, sayings: Sequence[SpokenPrompt]) -> str:
     """TwiML that says it and takes one key; who presses none is taken on, too."""
     return (
         f'<Response><Gather numDigits="1" action={quoteattr(action)} method="POST" timeout="6">{_say(sayings)}</Gather>'
@@ -125,10 +125,10 @@ def menu(action: str, sayings: Sequence[Said]) -> str:
     )
 
 
-def goodbye(saying: Said) -> str:
+def goodbye(saying: SpokenPrompt) -> str:
     """TwiML that says it and hangs up."""
     return f"<Response>{_say([saying])}<Hangup/></Response>"
 
 
-def _say(sayings: Sequence[Said]) -> str:
+def _say(sayings: Sequence[SpokenPrompt]) -> str:
     return "".join(f"<Say language={quoteattr(one.voice)}>{escape(one.words)}</Say>" for one in sayings)

@@ -12,21 +12,21 @@ _REFUSED = {"asked_already": "voice_asked_already"}  # a caller has no link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class SpokenPrompt:
     """One sentence, and the language of the voice that says it."""
 
     voice: str
     words: str
 
 
-def said(language: str, words: str) -> Said:
+def said(language: str, words: str) -> SpokenPrompt:
     """By a voice of this language; where the house has no words of it they are English, and so is the voice."""
-    return Said(voice=_VOICES[_tongue(language)], words=words)
+    return SpokenPrompt(voice=_VOICES[_tongue(language)], words=words)
 
 
 def menu(
     choices: Mapping[str, Choice], issues: Mapping[str, Mapping[str, str]], language: str, *, first: bool
-) -> list[Said]:
+) -> list[SpokenPrompt]:
     """Every key in the language that it stands for, and how to hear it again. At `first` why they hear it."""
     tongues = {choice.language or language: None for choice in choices.values()}
     return [
@@ -36,7 +36,7 @@ def menu(
     ]
 
 
-def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], language: str) -> Said:
+def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], language: str) -> SpokenPrompt:
     words = words_of(language)
     spoken = words["voice_spoken"] if _tongue(language) == language.partition("-")[0] else language
     parts = [spoken] if choice.language else []
@@ -46,7 +46,7 @@ def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], lang
     return said(language, words["voice_key"].format(what=what, key=key))
 
 
-def refusal(code: str, language: str) -> Said:
+def refusal(code: str, language: str) -> SpokenPrompt:
     """Why they will not be called, or not once more."""
     words = words_of(language)
     return said(language, words.get(_REFUSED.get(code, code), words["later"]))

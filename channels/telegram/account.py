@@ -233,7 +233,7 @@ class TelegramAccount:
         if self.tools.clock.monotonic() - began > _LONGEST_SENDING:
             raise RateLimited("the rest follows", retry_after=timedelta(seconds=1), whole_account=False)
 
-    async def _delivered(self, call: render.Call, chat: str, to: Identity, sent: list[str]) -> str:
+    async def _delivered(self, call: render.BotApiCall, chat: str, to: Identity, sent: list[str]) -> str:
         """The chat that took it: a group may have got another id."""
         try:
             number = await self._one(call, chat)
@@ -244,13 +244,13 @@ class TelegramAccount:
         sent.append(f"{chat}:{number}")
         return chat
 
-    async def _again(self, call: render.Call, chat: str) -> int:
+    async def _again(self, call: render.BotApiCall, chat: str) -> int:
         try:
             return await self._one(call, chat)
         except Migrated:
             raise TransientFailure("the group's new id has another new id") from None
 
-    async def _one(self, call: render.Call, chat: str) -> int:
+    async def _one(self, call: render.BotApiCall, chat: str) -> int:
         given = {"chat_id": chat, **call.given}
         data = await self._file(call.file) if call.file is not None else b""
         await (self._group_paces if chat.startswith("-") else self._paces).turn(chat)

@@ -49,7 +49,7 @@ class Host(Protocol):
         ...
 
 
-class Place:
+class PollingOffset:
     """Where reading stands: the number of the update that is asked for next, and when it became so."""
 
     def __init__(self, offset: int | None = None, since: datetime | None = None) -> None:
@@ -57,7 +57,7 @@ class Place:
         self.since = since
 
     @classmethod
-    def of(cls, cursor: Mapping[str, object] | None) -> "Place":
+    def of(cls, cursor: Mapping[str, object] | None) -> "PollingOffset":
         """From the cursor that was committed last; what cannot be read is no place."""
         offset, at = (cursor or {}).get("offset"), (cursor or {}).get("at")
         try:
@@ -87,7 +87,7 @@ class Polling:
 
     async def read(self) -> None:
         """Until cancelled."""
-        place = Place.of(await self._host.tools.state.cursor())
+        place = PollingOffset.of(await self._host.tools.state.cursor())
         while True:
             if not await self._host.holds():
                 raise TransientFailure("another node reads this bot's updates now")
@@ -97,7 +97,7 @@ class Polling:
             if len(updates) < BATCH:
                 self._host.caught_up()
 
-    async def _asked(self, place: Place) -> list[Any]:
+    async def _asked(self, place: PollingOffset) -> list[Any]:
         given = {
             "limit": BATCH,
             "timeout": int(self._patience),
@@ -109,9 +109,9 @@ class Polling:
             raise TransientFailure("what Telegram answered is no list of updates")
         return found
 
-    async def _take(self, updates: Sequence[Any]) -> Place:
+    async def _take(self, updates: Sequence[Any]) -> PollingOffset:
         """All of them in one commit; nothing of chats that are not ours needs one."""
-        after = Place(_after(updates), self._host.tools.clock.now())
+        after = PollingOffset(_after(updates), self._host.tools.clock.now())
         # each is read by itself, from bytes of its own, as a webhook brings it
         events = [event for update in updates for event in self._host.read(json.dumps(update).encode())]
         if events:

@@ -22,7 +22,7 @@ _SHORT = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class BotApiCall:
     """One message. `given` lacks the chat; the bytes of `file` go under `field`."""
 
     method: str
@@ -30,12 +30,12 @@ class Call:
     field: str = ""
     file: Attachment | None = None
 
-    def as_document(self) -> "Call":
+    def as_document(self) -> "BotApiCall":
         """The same file, sent as it is: for pictures that Telegram cannot show."""
-        return Call(method="sendDocument", given=self.given, field="document", file=self.file)
+        return BotApiCall(method="sendDocument", given=self.given, field="document", file=self.file)
 
 
-def calls(message: OutboundMessage) -> list[Call]:
+def calls(message: OutboundMessage) -> list[BotApiCall]:
     """In order: the text in parts of the medium's length, then the files. A short text stands below a single file instead."""
     question, choices = choices_of(message.text) if message.automatic else (message.text, ())
     if len(message.attachments) == 1 and not choices and length(question, UNIT) <= CAPTION:
@@ -56,18 +56,18 @@ def keyboard(choices: Sequence[str]) -> Mapping[str, Any]:
     return {"inline_keyboard": [[button] for button in buttons]}
 
 
-def _text(text: str, more: Mapping[str, Any] | None = None) -> Call:
-    return Call(method="sendMessage", given={"text": text, **(more or {})})
+def _text(text: str, more: Mapping[str, Any] | None = None) -> BotApiCall:
+    return BotApiCall(method="sendMessage", given={"text": text, **(more or {})})
 
 
-def _file(attachment: Attachment, given: Mapping[str, Any]) -> Call:
+def _file(attachment: Attachment, given: Mapping[str, Any]) -> BotApiCall:
     if attachment.type in _PHOTOS and attachment.size <= PHOTO:
-        return Call(method="sendPhoto", given=given, field="photo", file=attachment)
-    return Call(method="sendDocument", given=given, field="document", file=attachment)
+        return BotApiCall(method="sendPhoto", given=given, field="photo", file=attachment)
+    return BotApiCall(method="sendDocument", given=given, field="document", file=attachment)
 
 
-def _first(call: Call, more: Mapping[str, Any]) -> Call:
-    return Call(method=call.method, given={**call.given, **more}, field=call.field, file=call.file)
+def _first(call: BotApiCall, more: Mapping[str, Any]) -> BotApiCall:
+    return BotApiCall(method=call.method, given={**call.given, **more}, field=call.field, file=call.file)
 
 
 def _answering(message: OutboundMessage) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from conversation.ports.customer_pages import Visitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ChatSite:
     """One chat account as its pages need it."""
 
     channel: str
@@ -40,12 +40,12 @@ class Guards:
         self._sessions = Buckets(clock, per_second=0.2, burst=30)
         self._requests = Buckets(clock, per_second=20, burst=200)
 
-    def place(self, channel: str, settings: Settings, assets: Assets) -> Place:
+    def place(self, channel: str, settings: Settings, assets: Assets) -> ChatSite:
         """An account with its own limits."""
         messages = Buckets(self._clock, per_second=settings.messages_per_second, burst=settings.messages_at_once)
         uploads = Buckets(self._clock, per_second=0.2, burst=20)
         quotas = [Quota(self._clock, limit=limit, window=settings.upload_window) for limit in settings.quotas]
-        return Place(
+        return ChatSite(
             channel=channel,
             settings=settings,
             assets=assets,
@@ -56,13 +56,13 @@ class Guards:
             account_bytes=quotas[2],
         )
 
-    def quotas(self, request: web.Request, place: Place, visitor: Visitor) -> list[tuple[Quota, str]]:
+    def quotas(self, request: web.Request, place: ChatSite, visitor: Visitor) -> list[tuple[Quota, str]]:
         """The quotas of bytes that a file of this visitor counts for, each with its key."""
         found = [(place.visitor_bytes, visitor.identity.id), (place.account_bytes, "")]
         remote = remote_of(request, self._proxies)
         return found if remote is None else [*found, (place.address_bytes, remote)]
 
-    def origin_allowed(self, request: web.Request, place: Place) -> bool:
+    def origin_allowed(self, request: web.Request, place: ChatSite) -> bool:
         """A missing Origin is no browser's page; the own page and the allow-list pass; anything else is refused."""
         origin = request.headers.get("Origin")
         if origin is None:
@@ -78,7 +78,7 @@ class Guards:
         """Signs of typing that are passed on."""
         return self._typing.allow(session)
 
-    def message_allowed(self, session: str, place: Place) -> bool:
+    def message_allowed(self, session: str, place: ChatSite) -> bool:
         """Messages of one visitor."""
         return place.messages.allow(session)
 

@@ -10,7 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 
 from channels.webchat import idempotency as repeats
 from channels.webchat import normalize, render
-from channels.webchat.admission import Guards, Place
+from channels.webchat.admission import ChatSite, Guards
 from channels.webchat.visitors import Seat, Visitors
 from channels.websocket_writer import SocketWriter
 from conversation.errors import (
@@ -22,7 +22,7 @@ from conversation.errors import (
     Refused,
     StoreError,
 )
-from conversation.ports.customer_pages import Doors, Visitor
+from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
 log = logging.getLogger(__name__)
 
@@ -37,12 +37,12 @@ POLICY_TOKEN, POLICY_ORIGIN, POLICY_OLD, POLICY_MANY = 4401, 4403, 4410, 4429
 class ChatSockets:
     """The sockets of all chat accounts of one process."""
 
-    def __init__(self, doors: Doors, guards: Guards) -> None:
+    def __init__(self, doors: CustomerPagePorts, guards: Guards) -> None:
         self._doors = doors
         self._guards = guards
         self._visitors = Visitors(doors)
 
-    async def handle(self, request: web.Request, place: Place) -> web.WebSocketResponse:
+    async def handle(self, request: web.Request, place: ChatSite) -> web.WebSocketResponse:
         """From the upgrade to the close."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT, compress=False, max_msg_size=LARGEST_FRAME)
         await socket.prepare(request)
@@ -54,7 +54,7 @@ class ChatSockets:
             await socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"try again")
         return socket
 
-    async def _serve(self, seat: Seat, socket: web.WebSocketResponse, place: Place) -> None:
+    async def _serve(self, seat: Seat, socket: web.WebSocketResponse, place: ChatSite) -> None:
         self._visitors.join(seat)
         try:
             await self._visitors.bring(seat)
@@ -64,7 +64,7 @@ class ChatSockets:
             self._visitors.leave(seat)
             seat.writer.stop()
 
-    async def _seat(self, request: web.Request, socket: web.WebSocketResponse, place: Place) -> Seat:
+    async def _seat(self, request: web.Request, socket: web.WebSocketResponse, place: ChatSite) -> Seat:
         if not self._guards.origin_allowed(request, place):
             raise _Dismissed(POLICY_ORIGIN, "origin")
         hello = await _hello(socket)
@@ -92,7 +92,7 @@ class ChatSockets:
             return 0  # a cursor from another time: everything again
         return last
 
-    async def _converse(self, socket: web.WebSocketResponse, seat: Seat, place: Place) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, seat: Seat, place: ChatSite) -> None:
         async for message in socket:
             if not self._guards.frame_allowed(seat.visitor.session):
                 raise _Dismissed(POLICY_MANY, "too many frames")
@@ -103,7 +103,7 @@ class ChatSockets:
             if seat.writer.done:
                 return
 
-    async def _frame(self, raw: str, seat: Seat, place: Place) -> None:
+    async def _frame(self, raw: str, seat: Seat, place: ChatSite) -> None:
         frame: Mapping[str, Any] = {}
         try:
             frame = normalize.frame(raw)
@@ -124,7 +124,7 @@ class ChatSockets:
         except StoreError:
             seat.writer.offer(_error("store_unavailable", "try again", id=_id_in(frame), retry_after=2))
 
-    async def _obey(self, frame: Mapping[str, Any], seat: Seat, place: Place) -> None:
+    async def _obey(self, frame: Mapping[str, Any], seat: Seat, place: ChatSite) -> None:
         if isinstance(what := frame.get("send"), dict):
             await self._send(what, seat, place)
         elif isinstance(seen := frame.get("seen"), dict):
@@ -136,7 +136,7 @@ class ChatSockets:
         else:
             raise MalformedPayload("a frame is send, typing or seen", code="unknown_frame")
 
-    async def _send(self, what: Mapping[str, Any], seat: Seat, place: Place) -> None:
+    async def _send(self, what: Mapping[str, Any], seat: Seat, place: ChatSite) -> None:
         said = normalize.said(what, text_limit=place.settings.text_limit)
         if self._doors.draining():
             raise Overloaded("restarting")

@@ -6,11 +6,11 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 
 from channels.quotas import QuotaExceeded, Reservation, reserved
-from channels.webchat.admission import Guards, Place
+from channels.webchat.admission import ChatSite, Guards
 from channels.webchat.responses import Problem, answer, checked, file_part, too_large
 from channels.webchat.upload_pace import UploadPace
 from conversation.errors import Refused
-from conversation.ports.customer_pages import Doors, Visitor
+from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
 FORM_OVERHEAD = 64 * 1024
 INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
@@ -19,11 +19,11 @@ INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 class ChatFiles:
     """The uploads and downloads of all chat accounts of one process."""
 
-    def __init__(self, doors: Doors, guards: Guards) -> None:
+    def __init__(self, doors: CustomerPagePorts, guards: Guards) -> None:
         self._doors = doors
         self._guards = guards
 
-    async def upload(self, request: web.Request, place: Place, visitor: Visitor) -> web.Response:
+    async def upload(self, request: web.Request, place: ChatSite, visitor: Visitor) -> web.Response:
         """Store one file of a form. Its bytes are reserved before the body is read."""
         if not place.settings.attachments:
             raise Problem(status=403, code="no_attachments", detail="this chat takes no files")
@@ -43,7 +43,7 @@ class ChatFiles:
             raise Problem(status=415, code="file_refused", detail=str(error)) from None
 
     async def _store(
-        self, request: web.Request, place: Place, visitor: Visitor, room: Reservation
+        self, request: web.Request, place: ChatSite, visitor: Visitor, room: Reservation
     ) -> Mapping[str, object]:
         limit, pace = place.settings.attachment_bytes, UploadPace()
 

@@ -1,14 +1,14 @@
 """Storing what a visitor wrote once for each id: the same message again is answered as before, another one under a used id is refused."""
 
-from channels.webchat.normalize import Said
+from channels.webchat.normalize import ChatMessage
 from conversation.errors import AttachmentGone, Conflict, Refused
 from conversation.model.message import Accepted, Message, MessageReceived
-from conversation.ports.customer_pages import Doors, Visitor
+from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
 _GONE = "a file of this message is not there any more"
 
 
-async def store(doors: Doors, visitor: Visitor, said: Said, event: MessageReceived) -> Accepted:
+async def store(doors: CustomerPagePorts, visitor: Visitor, said: ChatMessage, event: MessageReceived) -> Accepted:
     """Returns after the commit. Raises `Refused`, `Conflict` where the id was used for another message, and `AttachmentGone`.
 
     A file may be removed before, or in this very moment.
@@ -25,7 +25,7 @@ async def store(doors: Doors, visitor: Visitor, said: Said, event: MessageReceiv
     return accepted
 
 
-async def _is_stored(doors: Doors, visitor: Visitor, said: Said, seq: int | None) -> bool:
+async def _is_stored(doors: CustomerPagePorts, visitor: Visitor, said: ChatMessage, seq: int | None) -> bool:
     """Whether the message under this id is this one."""
     if seq is None:
         return True
@@ -33,7 +33,7 @@ async def _is_stored(doors: Doors, visitor: Visitor, said: Said, seq: int | None
     return not found or is_same(said, found[0])
 
 
-def is_same(said: Said, stored: Message) -> bool:
+def is_same(said: ChatMessage, stored: Message) -> bool:
     """Whether the stored message has these words and files. The language may differ: a visitor may choose another one meanwhile."""
     if not stored.text and not stored.attachments:
         return True  # erased: nothing is left to compare with

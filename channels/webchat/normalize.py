@@ -52,7 +52,7 @@ class SessionAsked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ChatMessage:
     """What a visitor says: by frame or by POST. `language` is a choice made on the page, None where nothing was chosen."""
 
     client_id: str
@@ -97,7 +97,7 @@ def address(data: Mapping[str, Any]) -> str:
     return email or ""
 
 
-def said(data: Mapping[str, Any], *, text_limit: int) -> Said:
+def said(data: Mapping[str, Any], *, text_limit: int) -> ChatMessage:
     """What was said. Raises `FieldsAtFault`."""
     reading = _Reading()
     client_id = reading.take("id", lambda: _client_id(data))
@@ -107,7 +107,7 @@ def said(data: Mapping[str, Any], *, text_limit: int) -> Said:
     if not text.strip() and not attachments:
         reading.fault("text", "missing", "there is neither text nor a file")
     reading.done()
-    return Said(client_id=client_id or "", text=text, attachments=attachments, language=language)
+    return ChatMessage(client_id=client_id or "", text=text, attachments=attachments, language=language)
 
 
 def seq(data: Mapping[str, Any], key: str) -> int:
@@ -119,7 +119,7 @@ def seq(data: Mapping[str, Any], key: str) -> int:
 
 
 def received(
-    what: Said, visitor: Visitor, *, received_at: datetime, locale: str | None = None, raw: bytes = b""
+    what: ChatMessage, visitor: Visitor, *, received_at: datetime, locale: str | None = None, raw: bytes = b""
 ) -> MessageReceived:
     """The event. A visitor's own id counts within that visitor only: nobody can occupy another's ids."""
     return MessageReceived(

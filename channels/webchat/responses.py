@@ -11,9 +11,9 @@ from channels.webchat import assets, normalize, render
 from conversation.errors import (
     AttachmentGone,
     Conflict,
+    DiskFull,
     HuntgroupError,
     MalformedPayload,
-    NoRoom,
     NotFound,
     Overloaded,
     Refused,
@@ -71,7 +71,7 @@ def _refused(error: Refused) -> Problem:
 def _later(error: Exception) -> Problem:
     if isinstance(error, Overloaded):
         return Problem(status=503, code="overloaded", detail="come back soon", retry_after=error.retry_after)
-    if isinstance(error, NoRoom):
+    if isinstance(error, DiskFull):
         detail = "no files can be taken now: go on without them"
         return Problem(status=507, code="no_room", detail=detail, retry_after=_DISK_PAUSE)
     return Problem(status=503, code="store_unavailable", detail="come back soon", retry_after=2)

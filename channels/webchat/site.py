@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from channels.webchat import assets, identity, normalize, render
 from channels.webchat import idempotency as repeats
 from channels.webchat.account import Webchat
-from channels.webchat.admission import Guards, Place
+from channels.webchat.admission import ChatSite, Guards
 from channels.webchat.chat_socket import ChatSockets
 from channels.webchat.files import ChatFiles
 from channels.webchat.responses import (
@@ -26,17 +26,17 @@ from channels.webchat.responses import (
     told,
 )
 from conversation.errors import MalformedPayload, Overloaded, SignatureRejected, StoreError
-from conversation.ports.customer_pages import Doors, Visitor
+from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
 log = logging.getLogger(__name__)
 
 USUAL_PAGE = 50
 LARGEST_PAGE = 200
 
-Handler = Callable[[web.Request, Place], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request, ChatSite], Awaitable[web.StreamResponse]]
 
 
-def routes(accounts: Mapping[str, Webchat], doors: Doors) -> list[web.RouteDef]:
+def routes(accounts: Mapping[str, Webchat], doors: CustomerPagePorts) -> list[web.RouteDef]:
     """The addresses under `/chat/{channel}`."""
     guards = Guards(doors.clock, doors.proxies)
     places = {
@@ -47,7 +47,7 @@ def routes(accounts: Mapping[str, Webchat], doors: Doors) -> list[web.RouteDef]:
 
 
 class _Site:
-    def __init__(self, doors: Doors, guards: Guards, places: Mapping[str, Place]) -> None:
+    def __init__(self, doors: CustomerPagePorts, guards: Guards, places: Mapping[str, ChatSite]) -> None:
         self._doors = doors
         self._guards = guards
         self._places = places
@@ -90,7 +90,7 @@ class _Site:
         return answered
 
     def _checked(self, handler: Handler) -> Handler:
-        async def guarded(request: web.Request, place: Place) -> web.StreamResponse:
+        async def guarded(request: web.Request, place: ChatSite) -> web.StreamResponse:
             if not self._guards.origin_allowed(request, place):
                 raise Problem(status=403, code="origin", detail="this page may not use the chat")
             if not self._guards.request_allowed(request):
@@ -99,7 +99,7 @@ class _Site:
 
         return guarded
 
-    async def _attempt(self, handler: Handler, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _attempt(self, handler: Handler, request: web.Request, place: ChatSite) -> web.StreamResponse:
         try:
             return await handler(request, place)
         except Problem as problem:
@@ -109,13 +109,13 @@ class _Site:
         except (MalformedPayload, normalize.FieldsAtFault, StoreError) as error:
             return problem_response(told(error))
 
-    def _place(self, request: web.Request) -> Place:
+    def _place(self, request: web.Request) -> ChatSite:
         place = self._places.get(request.match_info["channel"])
         if place is None:
             raise Problem(status=404, code="not_found", detail="there is no such chat")
         return place
 
-    def _allow_origin(self, request: web.Request, place: Place, response: web.StreamResponse) -> None:
+    def _allow_origin(self, request: web.Request, place: ChatSite, response: web.StreamResponse) -> None:
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         response.headers.setdefault(hdrs.X_CONTENT_TYPE_OPTIONS, "nosniff")
         origin = request.headers.get(hdrs.ORIGIN)
@@ -123,7 +123,7 @@ class _Site:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "Retry-After"
 
-    async def _preflight(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _preflight(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         if not self._guards.origin_allowed(request, place):
             raise Problem(status=403, code="origin", detail="this page may not use the chat")
         allowed = {
@@ -135,7 +135,7 @@ class _Site:
 
     # -- the page ------------------------------------------------------------------------------------------------------
 
-    async def _page(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _page(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         language = self._language_of(request)
         title = place.settings.title_in(language, self._doors.service_name)
         text = assets.page(place.assets, channel=place.channel, title=title, language=language)
@@ -146,20 +146,20 @@ class _Site:
         asked = request.query.get("language", "").lower().partition("-")[0]
         return asked if asked in self._doors.languages else self._doors.default_language
 
-    async def _widget(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _widget(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         # any page may load the loader; where the chat then opens is decided by frame-ancestors
         loader = file_response(request, place.assets.files.get(assets.LOADER), assets.ASK_AGAIN)
         loader.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return loader
 
-    async def _file(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _file(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         current = request.match_info["version"] == place.assets.version
         found = place.assets.files.get(request.match_info["file"])
         return file_response(request, found, assets.FOREVER if current else assets.ASK_AGAIN)
 
     # -- sessions and messages -----------------------------------------------------------------------------------------
 
-    async def _open_session(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _open_session(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         if not self._guards.session_allowed(request):
             raise Problem(status=429, code="too_many", detail="too many sessions", retry_after=10)
         asked = normalize.session(await json_of(request))
@@ -175,7 +175,7 @@ class _Site:
         )
         return answer({"token": token, "visitor": visitor.identity.id})
 
-    def _proven(self, token: str | None, place: Place) -> identity.Proven | None:
+    def _proven(self, token: str | None, place: ChatSite) -> identity.Proven | None:
         if token is None:
             return None
         secret = place.settings.identity_secret
@@ -188,7 +188,7 @@ class _Site:
         except SignatureRejected as error:
             raise Problem(status=401, code="identity", detail=str(error)) from None
 
-    async def _leave_address(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _leave_address(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         visitor = await self._visitor(request, place)
         if place.settings.follow_up is None:
             raise Problem(status=403, code="no_follow_up", detail="this chat sends no mail")
@@ -196,7 +196,7 @@ class _Site:
         await self._doors.sessions.leave_address(visitor.identity.id, email)
         return answer({"email": email})
 
-    async def _call_link(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _call_link(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         """The page at which a call is asked for, signed for what is being talked about here."""
         visitor = await self._visitor(request, place)
         url = await self._doors.feed.call_link(visitor.identity.id) if place.settings.calls else None
@@ -204,7 +204,7 @@ class _Site:
             raise Problem(status=404, code="no_call", detail="there is nothing open to be called about")
         return answer({"url": url})
 
-    async def _visitor(self, request: web.Request, place: Place) -> Visitor:
+    async def _visitor(self, request: web.Request, place: ChatSite) -> Visitor:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         known = scheme.lower() == "bearer" and token
         visitor = await self._doors.sessions.find(place.channel, token.strip()) if known else None
@@ -212,7 +212,7 @@ class _Site:
             raise Problem(status=401, code="token", detail="a session's token is needed")
         return visitor
 
-    async def _messages(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _messages(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         visitor = await self._visitor(request, place)
         after, limit = number_in(request, "after", 0), number_in(request, "limit", USUAL_PAGE)
         size = min(max(limit, 1), LARGEST_PAGE)
@@ -220,7 +220,7 @@ class _Site:
         items = [render.message(one, channel=place.channel, address=visitor.identity.address) for one in found]
         return answer({"items": items, "next": found[-1].feed_seq if len(found) == size else None})
 
-    async def _say(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _say(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         visitor = await self._visitor(request, place)
         if self._doors.draining():
             raise Overloaded("restarting")
@@ -248,8 +248,8 @@ class _Site:
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
-    async def _upload(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _upload(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         return await self._files.upload(request, place, await self._visitor(request, place))
 
-    async def _download(self, request: web.Request, place: Place) -> web.StreamResponse:
+    async def _download(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         return await self._files.download(request, await self._visitor(request, place))

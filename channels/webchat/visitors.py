@@ -14,7 +14,7 @@ from channels.websocket_writer import SocketWriter
 from conversation.errors import StoreError
 from conversation.model.events import Hint, Topic
 from conversation.model.message import AuthorKind
-from conversation.ports.customer_pages import Doors, Visitor
+from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Seat:
 class Visitors:
     """All seats of this process."""
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: CustomerPagePorts) -> None:
         self._doors = doors
         self._seats: dict[str, list[Seat]] = {}
         self._in_line: set[str] = set()

@@ -159,7 +159,7 @@ class WechatAccount:
             sent.append(str(told.get("msgid") or own))  # only templates are given a number by WeChat
         return Receipt(external_ids=tuple(sent))
 
-    def _calls(self, message: OutboundMessage) -> Sequence[render.Call]:
+    def _calls(self, message: OutboundMessage) -> Sequence[render.ApiCall]:
         if message.template is not None:
             template = self._settings.templates[message.template]
             return [render.template(message, template.id, template.fields)]
@@ -167,7 +167,7 @@ class WechatAccount:
             _must_be_taken(attachment)
         return render.calls(message, menus=self._settings.menus)
 
-    async def _delivered(self, call: render.Call) -> Mapping[str, object]:
+    async def _delivered(self, call: render.ApiCall) -> Mapping[str, object]:
         if call.file is not None:
             call = call.with_media(await self._uploaded(call.file, call.kind))
         return await self._client.post(call.path, render.body(call))

@@ -30,7 +30,7 @@ UPLOAD = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ApiCall:
     """One message. Where `file` is set, its media id is still missing below `body[kind]`."""
 
     kind: str
@@ -38,42 +38,42 @@ class Call:
     file: Attachment | None = None
     path: str = "cgi-bin/message/custom/send"
 
-    def with_media(self, media_id: str) -> "Call":
+    def with_media(self, media_id: str) -> "ApiCall":
         """The same, with the file that was uploaded."""
-        return Call(kind=self.kind, body={**self.body, self.kind: {"media_id": media_id}}, path=self.path)
+        return ApiCall(kind=self.kind, body={**self.body, self.kind: {"media_id": media_id}}, path=self.path)
 
 
-def calls(message: OutboundMessage, *, menus: bool = False) -> list[Call]:
+def calls(message: OutboundMessage, *, menus: bool = False) -> list[ApiCall]:
     """In order: the text in parts of the medium's length, then the files."""
     to = {"touser": message.to.address}
     question, choices = choices_of(message.text) if message.automatic else (message.text, ())
     if menus and 0 < len(choices) <= CHOICES and length(question, UNIT) <= TEXT:
         return [_menu(to, question, choices)]
     texts = parts(without_marks(message.text), TEXT, UNIT)
-    said = [Call(kind="text", body={**to, "msgtype": "text", "text": {"content": text}}) for text in texts]
+    said = [ApiCall(kind="text", body={**to, "msgtype": "text", "text": {"content": text}}) for text in texts]
     return [*said, *(_file(to, attachment) for attachment in message.attachments)]
 
 
-def _menu(to: Mapping[str, str], question: str, choices: Sequence[str]) -> Call:
+def _menu(to: Mapping[str, str], question: str, choices: Sequence[str]) -> ApiCall:
     """What is tapped comes back as a text that says the choice."""
     items = [{"id": str(number), "content": choice} for number, choice in enumerate(choices, start=1)]
     menu = {"head_content": question, "list": items, "tail_content": ""}
-    return Call(kind="msgmenu", body={**to, "msgtype": "msgmenu", "msgmenu": menu})
+    return ApiCall(kind="msgmenu", body={**to, "msgtype": "msgmenu", "msgmenu": menu})
 
 
-def _file(to: Mapping[str, str], attachment: Attachment) -> Call:
+def _file(to: Mapping[str, str], attachment: Attachment) -> ApiCall:
     kind, _ = UPLOADS.get(attachment.type, ("", 0))
-    return Call(kind=kind, body={**to, "msgtype": kind}, file=attachment)
+    return ApiCall(kind=kind, body={**to, "msgtype": kind}, file=attachment)
 
 
-def template(message: OutboundMessage, template_id: str, names: Sequence[str]) -> Call:
+def template(message: OutboundMessage, template_id: str, names: Sequence[str]) -> ApiCall:
     """A template message: the parameters in the order of its fields."""
     data = {name: {"value": value} for name, value in zip(names, message.parameters, strict=False)}
     body = {"touser": message.to.address, "template_id": template_id, "data": data}
-    return Call(kind="template", body=body, path="cgi-bin/message/template/send")
+    return ApiCall(kind="template", body=body, path="cgi-bin/message/template/send")
 
 
-def body(call: Call) -> bytes:
+def body(call: ApiCall) -> bytes:
     """The JSON. WeChat shows escapes of characters as they stand: there must be none."""
     return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 

@@ -45,7 +45,7 @@ ASLEEP = frozenset({CallState.REQUESTED, CallState.SCHEDULED})  # nobody is offe
 ON_THE_LINE = frozenset({CallState.DIALING, CallState.CONNECTED})
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """What one try came to. `lost`: nobody knows, because whoever dialed is gone."""
 
     DONE = "done"
@@ -58,26 +58,26 @@ class Outcome(StrEnum):
     LOST = "lost"
 
 
-ENDS_AS: Mapping[Outcome, CallState] = {
-    Outcome.DONE: CallState.DONE,
-    Outcome.NO_ANSWER: CallState.NO_ANSWER,
-    Outcome.VOICEMAIL: CallState.NO_ANSWER,
-    Outcome.BUSY: CallState.BUSY,
-    Outcome.REJECTED: CallState.FAILED,
-    Outcome.CONGESTION: CallState.FAILED,
-    Outcome.INVALID: CallState.FAILED,
-    Outcome.LOST: CallState.FAILED,
+ENDS_AS: Mapping[CallOutcome, CallState] = {
+    CallOutcome.DONE: CallState.DONE,
+    CallOutcome.NO_ANSWER: CallState.NO_ANSWER,
+    CallOutcome.VOICEMAIL: CallState.NO_ANSWER,
+    CallOutcome.BUSY: CallState.BUSY,
+    CallOutcome.REJECTED: CallState.FAILED,
+    CallOutcome.CONGESTION: CallState.FAILED,
+    CallOutcome.INVALID: CallState.FAILED,
+    CallOutcome.LOST: CallState.FAILED,
 }
 
-_MINUTES: Mapping[Outcome, tuple[int, ...]] = {
-    Outcome.BUSY: (5, 5, 15),
-    Outcome.NO_ANSWER: (30, 120),
-    Outcome.VOICEMAIL: (120, 240),
-    Outcome.CONGESTION: (1, 2, 5),
-    Outcome.REJECTED: (120,),
-    Outcome.LOST: (5, 15),
+_MINUTES: Mapping[CallOutcome, tuple[int, ...]] = {
+    CallOutcome.BUSY: (5, 5, 15),
+    CallOutcome.NO_ANSWER: (30, 120),
+    CallOutcome.VOICEMAIL: (120, 240),
+    CallOutcome.CONGESTION: (1, 2, 5),
+    CallOutcome.REJECTED: (120,),
+    CallOutcome.LOST: (5, 15),
 }
-USUAL_DISTANCES: Mapping[Outcome, tuple[timedelta, ...]] = {
+USUAL_DISTANCES: Mapping[CallOutcome, tuple[timedelta, ...]] = {
     outcome: tuple(timedelta(minutes=each) for each in minutes) for outcome, minutes in _MINUTES.items()
 }
 QUARTER = timedelta(minutes=15)  # every zone's offset is a multiple of it, and so is every time of the lawful hours
@@ -113,7 +113,7 @@ class Plan:
     lead: timedelta = timedelta(minutes=30)
     horizon: timedelta = timedelta(days=7)
     attempts: int = 4
-    distances: Mapping[Outcome, tuple[timedelta, ...]] = field(default_factory=lambda: USUAL_DISTANCES)
+    distances: Mapping[CallOutcome, tuple[timedelta, ...]] = field(default_factory=lambda: USUAL_DISTANCES)
     remind: timedelta | None = None
     expires: timedelta = timedelta(days=3)
     ring: timedelta = timedelta(seconds=40)
@@ -162,7 +162,7 @@ class Callback:
     slot_local: str | None = None
     due_at: datetime | None = None
     due_since: datetime | None = None
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[CallOutcome, ...] = ()
     remind_at: datetime | None = None
     missed: bool = False
     consent_at: datetime | None = None
@@ -195,7 +195,7 @@ class Attempt:
     dialed_at: datetime | None = None
     connected_at: datetime | None = None
     ended_at: datetime | None = None
-    outcome: Outcome | None = None
+    outcome: CallOutcome | None = None
     provider_id: str | None = None
     note: str | None = None
 
@@ -219,11 +219,11 @@ class CallReport:
     attempt: str
     provider_id: str | None = None
     connected: bool = False
-    outcome: Outcome | None = None
+    outcome: CallOutcome | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
+class CallCapacity:
     """How many calls an agent takes at a time, in which languages (primary tags). `languages` None: any."""
 
     languages: frozenset[str] | None
@@ -288,11 +288,11 @@ def connect(callback: Callback, now: datetime) -> Callback:
     return replace(callback, state=CallState.CONNECTED, updated_at=now)
 
 
-def settle(callback: Callback, outcome: Outcome, now: datetime, *, again: datetime | None) -> Callback:
+def settle(callback: Callback, outcome: CallOutcome, now: datetime, *, again: datetime | None) -> Callback:
     """A try came to its end: done, tried `again` at a time, or given up."""
     _lawful(callback, "settle", *ON_THE_LINE)
     outcomes = (*callback.outcomes, outcome)
-    if outcome is not Outcome.DONE and again is not None:
+    if outcome is not CallOutcome.DONE and again is not None:
         tried = replace(callback, slot_at=None, slot_end=None, slot_local=None, due_since=None, missed=False)
         return replace(tried, state=CallState.SCHEDULED, outcomes=outcomes, due_at=again, updated_at=now)
     return replace(callback, state=ENDS_AS[outcome], outcomes=outcomes, due_at=None, updated_at=now)
@@ -313,17 +313,17 @@ def expire(callback: Callback, now: datetime) -> Callback:
 # -- how often, and how many -------------------------------------------------------------------------------------------
 
 
-def distance(outcomes: Sequence[Outcome], plan: Plan) -> timedelta | None:
+def distance(outcomes: Sequence[CallOutcome], plan: Plan) -> timedelta | None:
     """How long to wait after these tries, the last of which failed; None: it is not tried again."""
     last = outcomes[-1]
-    if last is Outcome.DONE or len(outcomes) >= plan.attempts:
+    if last is CallOutcome.DONE or len(outcomes) >= plan.attempts:
         return None
     given = plan.distances.get(last, ())
     times = Counter(outcomes)[last]
     return given[times - 1] if times <= len(given) else None
 
 
-def fits(taken: Mapping[str, int], hands: Sequence[Hands], per_slot: int | None) -> bool:
+def fits(taken: Mapping[str, int], hands: Sequence[CallCapacity], per_slot: int | None) -> bool:
     """Whether these calls (by language, "" for any) can all be made at once: no group of them outnumbers who could make them."""
     if per_slot is not None and sum(taken.values()) > per_slot:
         return False
@@ -332,7 +332,7 @@ def fits(taken: Mapping[str, int], hands: Sequence[Hands], per_slot: int | None)
     return all(sum(taken[one] for one in group) <= _calls(group, hands) for group in groups)
 
 
-def _calls(group: Sequence[str], hands: Sequence[Hands]) -> int:
+def _calls(group: Sequence[str], hands: Sequence[CallCapacity]) -> int:
     wanted = frozenset(group)
     return sum(one.calls for one in hands if one.languages is None or "" in wanted or wanted & one.languages)
 
@@ -341,7 +341,7 @@ def _calls(group: Sequence[str], hands: Sequence[Hands]) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CallbackStatus:
     """How a request stands, as the customer is told. `next_at`: when a call is next possible, None while one is on its way.
 
     `position` and `wait` (seconds from now) are for those who asked for a call as soon as possible.

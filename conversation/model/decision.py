@@ -89,7 +89,7 @@ class Joining(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Escalation:
     """Nobody took it after `after_seconds` of open time: this webhook is called."""
 
     webhook: str
@@ -127,7 +127,7 @@ class Decision:
     ask: tuple[str, ...] = ()
     callback: bool = False
     webhooks: tuple[str, ...] = ()
-    page: Page | None = None
+    page: Escalation | None = None
     rules: tuple[str, ...] = ()
     settled_by: Mapping[str, str] = field(default_factory=dict)
     alert: bool = False

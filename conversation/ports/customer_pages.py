@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from conversation.model.callback import CallWish, Outcome, Slot, Standing
+from conversation.model.callback import CallbackStatus, CallOutcome, CallWish, Slot
 from conversation.model.message import CallbackRequested, Message
 from conversation.model.people import Identity
 from conversation.model.trusted_proxies import Proxies
@@ -122,15 +122,15 @@ class Calls(Protocol):
         """When a call as soon as possible could begin; None: not within three weeks."""
         ...
 
-    async def request(self, asked: CallbackRequested) -> Standing:
+    async def request(self, asked: CallbackRequested) -> CallbackStatus:
         """Returns after the commit. An open request that is proven to be theirs is changed, and keeps its place."""
         ...
 
-    async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
+    async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         """The same for whom nobody vouches: where the account wants a code to come back first, it waits for `confirm`."""
         ...
 
-    async def confirm(self, request: str, code: str) -> Standing:
+    async def confirm(self, request: str, code: str) -> CallbackStatus:
         """A code came back."""
         ...
 
@@ -142,27 +142,32 @@ class Calls(Protocol):
         """Where the code went and what waits for it, also once it has ended. Raises `NotFound` for a request that is forgotten."""
         ...
 
-    async def standing(self, callback: str) -> Standing:
+    async def standing(self, callback: str) -> CallbackStatus:
         """Raises `NotFound`."""
         ...
 
-    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+    async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
         """Another slot, or as soon as possible. Raises `NotFound`."""
         ...
 
-    async def cancel(self, callback: str) -> Standing:
+    async def cancel(self, callback: str) -> CallbackStatus:
         """Not wanted any more; harmless where it is over. Raises `NotFound`."""
         ...
 
     async def progressed(
-        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+        self,
+        attempt: str,
+        *,
+        provider_id: str | None = None,
+        connected: bool = False,
+        outcome: CallOutcome | None = None,
     ) -> None:
         """What a telephone exchange tells of a call; of one that is unknown, or over, it changes nothing."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
+class CustomerPagePorts:
     """What a customers' page is given by the house."""
 
     inbox: Inbox

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from desk.http.authentication import Who
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import (
     ChannelOut,
     ExplainOut,
@@ -29,7 +29,7 @@ _FAILED_SINCE = timedelta(days=7)
 
 
 @routes.add("GET", "/channels", who=Who.LEAD)
-async def list_channels(call: Call[None, None]) -> Page[ChannelOut]:
+async def list_channels(call: ApiRequest[None, None]) -> Page[ChannelOut]:
     """The health of each account."""
     accounts = call.services.channels()
     items = [
@@ -55,7 +55,7 @@ class PageQuery(Input):
 
 
 @routes.add("GET", "/quarantine", who=Who.LEAD)
-async def list_quarantine(call: Call[None, PageQuery]) -> Page[QuarantinedOut]:
+async def list_quarantine(call: ApiRequest[None, PageQuery]) -> Page[QuarantinedOut]:
     """What could not be read, newest first, without the bytes."""
     async with call.services.storage.read("desk.quarantine") as work:
         rows, after = await work.quarantine.page(cursor=call.query.cursor, limit=call.query.limit)
@@ -63,7 +63,7 @@ async def list_quarantine(call: Call[None, PageQuery]) -> Page[QuarantinedOut]:
 
 
 @routes.add("GET", "/quarantine/{id}", who=Who.LEAD)
-async def get_quarantined(call: Call[None, None]) -> QuarantinedOut:
+async def get_quarantined(call: ApiRequest[None, None]) -> QuarantinedOut:
     """One of them, with its raw bytes in base64."""
     async with call.services.storage.read("desk.quarantine") as work:
         row = await work.quarantine.get(call.path("id"))
@@ -71,7 +71,7 @@ async def get_quarantined(call: Call[None, None]) -> QuarantinedOut:
 
 
 @routes.add("GET", "/rules", who=Who.LEAD)
-async def get_rules(call: Call[None, None]) -> RulesOut:
+async def get_rules(call: ApiRequest[None, None]) -> RulesOut:
     """The revision in force on this node; its text for admins."""
     rulebook = call.services.rules.rulebook
     async with call.services.storage.read("desk.rules") as work:
@@ -89,7 +89,7 @@ async def get_rules(call: Call[None, None]) -> RulesOut:
 
 
 @routes.add("POST", "/rules/reload", who=Who.ADMIN, faults=(422,))
-async def reload_rules(call: Call[None, None]) -> ReloadOut:
+async def reload_rules(call: ApiRequest[None, None]) -> ReloadOut:
     """Read the configuration again; a fault keeps the rules that are in force, and lists every fault."""
     said = await call.services.reload_rules(call.agent.email)
     if said.get("applied") is False:
@@ -104,7 +104,7 @@ class ActivateIn(Input):
 
 
 @routes.add("POST", "/rules/activate", who=Who.ADMIN, faults=(404, 422))
-async def activate_rules(call: Call[ActivateIn, None]) -> ReloadOut:
+async def activate_rules(call: ApiRequest[ActivateIn, None]) -> ReloadOut:
     """Back to rules that were in force before; every node follows within seconds."""
     services, channels = call.services, call.services.rules.rulebook.channels
     try:
@@ -119,7 +119,7 @@ async def activate_rules(call: Call[ActivateIn, None]) -> ReloadOut:
 
 
 @routes.add("GET", "/webhooks", who=Who.LEAD)
-async def list_webhook_calls(call: Call[None, None]) -> Page[WebhookCallOut]:
+async def list_webhook_calls(call: ApiRequest[None, None]) -> Page[WebhookCallOut]:
     """Calls that nobody has acknowledged: first those that are still tried, then, newest first, what came to nothing in seven days."""
     async with call.services.storage.read("desk.webhooks") as work:
         rows = await work.outbox.unacknowledged(_MOST_CALLS)
@@ -139,7 +139,7 @@ class MessageIn(Input):
 
 
 @routes.add("POST", "/explain", who=Who.LEAD, faults=(422,))
-async def explain_message(call: Call[MessageIn, None]) -> ExplainOut:
+async def explain_message(call: ApiRequest[MessageIn, None]) -> ExplainOut:
     """What would happen to this message under the rules in force and why; nothing is stored."""
     try:
         told = await call.services.explain_message(call.body.model_dump(by_alias=True, exclude_none=True))

@@ -15,7 +15,7 @@ from conversation.ports.storage import Work
 from desk.http.authentication import Who
 from desk.http.passwords import LONGEST, SHORTEST, hash_password
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes, Said, idempotency_key
+from desk.http.routing import ApiRequest, ApiResponse, Input, Routes, idempotency_key
 from desk.http.services import Services
 from desk.http.tokens import new_token
 from desk.representation.schemas import AgentOut, Page, TokenOut
@@ -67,7 +67,7 @@ class AgentChange(Input):
 
 
 @routes.add("GET", "/agents", who=Who.LEAD)
-async def list_agents(call: Call[None, None]) -> Page[AgentOut]:
+async def list_agents(call: ApiRequest[None, None]) -> Page[AgentOut]:
     """Everybody, by name."""
     async with call.services.storage.read("desk.agents") as work:
         people = await work.agents.all()
@@ -76,7 +76,7 @@ async def list_agents(call: Call[None, None]) -> Page[AgentOut]:
 
 
 @routes.add("GET", "/agents/{id}", who=Who.LEAD)
-async def get_agent(call: Call[None, None]) -> AgentOut:
+async def get_agent(call: ApiRequest[None, None]) -> AgentOut:
     """One of them."""
     async with call.services.storage.read("desk.agent") as work:
         person = await work.agents.get(call.path("id"))
@@ -84,7 +84,7 @@ async def get_agent(call: Call[None, None]) -> AgentOut:
 
 
 @routes.add("POST", "/agents", who=Who.ADMIN, status=201, also=(200,), faults=(409,))
-async def add_agent(call: Call[NewAgent, None]) -> Said[AgentOut]:
+async def add_agent(call: ApiRequest[NewAgent, None]) -> ApiResponse[AgentOut]:
     """Add somebody; the same `Idempotency-Key` again answers 200 with the same agent."""
     body, services = call.body, call.services
     _check_queues(services, body.queues)
@@ -115,22 +115,22 @@ async def _known(work: Work, agent: str) -> Agent | None:
         return None
 
 
-def _id_of(call: Call[NewAgent, None]) -> str:
+def _id_of(call: ApiRequest[NewAgent, None]) -> str:
     key = idempotency_key(call.request)
     return str(uuid.uuid5(uuid.UUID(call.agent.id), key)) if key else new_id()
 
 
-async def _answer_added(call: Call[NewAgent, None], agent: Agent, before: Agent | None) -> Said[AgentOut]:
+async def _answer_added(call: ApiRequest[NewAgent, None], agent: Agent, before: Agent | None) -> ApiResponse[AgentOut]:
     if before is not None and before.email != agent.email:
         raise Problem(409, "idempotency_mismatch", "this key came with another agent before")
     async with call.services.storage.read("desk.agent") as work:
         stored = await work.agents.get(agent.id)
         team = await staff(work, call.services.clock.now())
-    return Said(agent_out(stored, team), status=201 if before is None else 200)
+    return ApiResponse(agent_out(stored, team), status=201 if before is None else 200)
 
 
 @routes.add("PATCH", "/agents/{id}", who=Who.ADMIN, faults=(409,))
-async def change_agent(call: Call[AgentChange, None]) -> AgentOut:
+async def change_agent(call: ApiRequest[AgentChange, None]) -> AgentOut:
     """Change somebody. Disabling them ends their sessions and tokens, a new password their sessions."""
     body, services = call.body, call.services
     _check_queues(services, body.queues or [])
@@ -159,7 +159,7 @@ def _changed(before: Agent, body: AgentChange) -> Agent:
     return replace(before, **values)
 
 
-def _keep_an_admin(call: Call[AgentChange, None], before: Agent) -> None:
+def _keep_an_admin(call: ApiRequest[AgentChange, None], before: Agent) -> None:
     demoted = call.body.role not in (None, Role.ADMIN) or call.body.disabled
     if before.id == call.agent.id and demoted:
         raise Problem(409, "own_role", "let another admin take this from you")
@@ -172,17 +172,17 @@ def _check_queues(services: Services, queues: list[str]) -> None:
         raise Problem(422, "invalid", "these fields are at fault", errors=faults)
 
 
-async def _audit(call: Call[Any, None], work: Work, action: str, agent: str, fields: list[str]) -> None:
+async def _audit(call: ApiRequest[Any, None], work: Work, action: str, agent: str, fields: list[str]) -> None:
     now = call.services.clock.now()
     await work.rulebooks.audit(actor=call.agent.email, action=action, subject=agent, data={"fields": fields}, now=now)
 
 
 @routes.add("POST", "/agents/{id}/tokens", who=Who.ADMIN, status=201)
-async def add_token(call: Call[None, None]) -> Said[TokenOut]:
+async def add_token(call: ApiRequest[None, None]) -> ApiResponse[TokenOut]:
     """A new bearer token for an agent: shown once, here."""
     token, digest, prefix = new_token("bearer")
     async with call.services.storage.begin("desk.add_token") as work:
         agent = await work.agents.get(call.path("id"))
         await work.agents.add_token(agent.id, digest=digest, kind="bearer", prefix=prefix, until=None)
         await _audit(call, work, "agents.token", agent.id, [prefix])
-    return Said(TokenOut(token=token, prefix=prefix))
+    return ApiResponse(TokenOut(token=token, prefix=prefix))

@@ -10,7 +10,7 @@ from conversation.errors import NotFound, Refused
 from conversation.ports.storage.attachments import StoredAttachment
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes, Said
+from desk.http.routing import ApiRequest, ApiResponse, Input, Routes
 from desk.representation.schemas import AttachmentOut
 
 routes = Routes("attachments")
@@ -24,7 +24,7 @@ class UploadQuery(Input):
 
 
 @routes.add("POST", "/attachments", who=Who.AGENT, status=201, faults=(400, 413, 422, 507), file=True)
-async def upload(call: Call[None, UploadQuery]) -> Said[AttachmentOut]:
+async def upload(call: ApiRequest[None, UploadQuery]) -> ApiResponse[AttachmentOut]:
     """A file, as the body itself with `?name=`, or as the first part of multipart/form-data."""
     limit = call.services.attachment_limit
     if (call.request.content_length or 0) > limit + _CHUNK:
@@ -34,7 +34,7 @@ async def upload(call: Call[None, UploadQuery]) -> Said[AttachmentOut]:
         stored = await call.services.uploads.add(data, name=name, declared=declared, owner=call.agent.id, limit=limit)
     except Refused as error:
         raise Problem(422, "refused_file", str(error) or "this file is not accepted") from error
-    return Said(AttachmentOut.model_validate({**_described(stored), "inline": False}))
+    return ApiResponse(AttachmentOut.model_validate({**_described(stored), "inline": False}))
 
 
 def _described(stored: object) -> dict[str, object]:
@@ -47,7 +47,7 @@ def _too_large(limit: int) -> Problem:
     return Problem(413, "too_large", f"a file may have {limit} bytes")
 
 
-async def _file(call: Call[None, UploadQuery]) -> tuple[AsyncIterator[bytes], str, str]:
+async def _file(call: ApiRequest[None, UploadQuery]) -> tuple[AsyncIterator[bytes], str, str]:
     request = call.request
     if request.content_type != "multipart/form-data":
         declared = request.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
@@ -72,7 +72,7 @@ async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
         raise Problem(400, "bad_multipart", "the form ends before the file does") from error
 
 
-async def _bounded(chunks: AsyncIterator[bytes], call: Call[None, UploadQuery]) -> AsyncIterator[bytes]:
+async def _bounded(chunks: AsyncIterator[bytes], call: ApiRequest[None, UploadQuery]) -> AsyncIterator[bytes]:
     size, limit = 0, call.services.attachment_limit
     async for chunk in chunks:
         size += len(chunk)
@@ -82,7 +82,7 @@ async def _bounded(chunks: AsyncIterator[bytes], call: Call[None, UploadQuery]) 
 
 
 @routes.add("GET", "/attachments/{id}", who=Who.AGENT)
-async def download(call: Call[None, None]) -> web.StreamResponse:
+async def download(call: ApiRequest[None, None]) -> web.StreamResponse:
     """Its bytes, as a file to keep: typed by content, never run by the browser."""
     identifier = call.path("id")
     async with call.services.storage.read("desk.attachment") as work:

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from pydantic import AwareDatetime, Field
 
 from conversation.errors import Conflict
-from conversation.model.callback import Attempt, Callback, CallState, Outcome
+from conversation.model.callback import Attempt, Callback, CallOutcome, CallState
 from conversation.model.conversation import Conversation, State
 from conversation.ports.storage import Work
 from desk.http.authentication import Who, visible
 from desk.http.problems import Problem
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import ConversationOut, Output
 from desk.representation.serializers import conversation_out, names_for
 from router.policy.callback_plan import offered_plan
@@ -68,7 +68,7 @@ class CallOut(Output):
 class Result(Input):
     """What came of a call."""
 
-    outcome: Outcome
+    outcome: CallOutcome
     note: str | None = Field(None, min_length=1, max_length=5_000)
     never: bool = Field(False, description="they asked never to be called again: no further try, whatever the outcome")
 
@@ -85,7 +85,7 @@ def _settled_by_name() -> Iterator[None]:
 
 
 @routes.add("GET", "/conversations/{id}/callback", who=Who.AGENT)
-async def get_callback(call: Call[None, None]) -> CallOut:
+async def get_callback(call: ApiRequest[None, None]) -> CallOut:
     """The newest call asked for in this conversation, with its tries."""
     async with call.services.storage.read("desk.call") as work:
         return await _newest(call, work, await visible(call.services, work, call.agent, call.path("id")))
@@ -99,7 +99,7 @@ class LinkOut(Output):
 
 
 @routes.add("GET", "/conversations/{id}/callback/link", who=Who.AGENT)
-async def get_link(call: Call[None, None]) -> LinkOut:
+async def get_link(call: ApiRequest[None, None]) -> LinkOut:
     """The page of the account that calls back, signed for this conversation and with the number that is known, if one is."""
     async with call.services.storage.read("desk.call") as work:
         conversation = await visible(call.services, work, call.agent, call.path("id"))
@@ -115,7 +115,7 @@ async def get_link(call: Call[None, None]) -> LinkOut:
 
 
 @routes.add("POST", "/conversations/{id}/callback/dial", who=Who.AGENT, faults=(409,))
-async def dial(call: Call[None, None]) -> CallOut:
+async def dial(call: ApiRequest[None, None]) -> CallOut:
     """Written down, then dialed; without an exchange the agent dials the number themselves."""
     with _settled_by_name():
         await call.services.callbacks.dial(call.agent, call.path("id"))
@@ -123,7 +123,7 @@ async def dial(call: Call[None, None]) -> CallOut:
 
 
 @routes.add("POST", "/conversations/{id}/callback/outcome", who=Who.AGENT, faults=(409,))
-async def outcome(call: Call[Result, None]) -> ConversationOut:
+async def outcome(call: ApiRequest[Result, None]) -> ConversationOut:
     """What came of the call: done, or tried again at its distance."""
     body = call.body
     with _settled_by_name():
@@ -166,7 +166,7 @@ class NewSlot(Input):
 
 
 @routes.add("GET", "/conversations/{id}/callback/slots", who=Who.AGENT, faults=(409,))
-async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
+async def get_slots(call: ApiRequest[None, SlotsQuery]) -> SlotsOut:
     """The next free slots for the call asked for here, as its customer is shown them."""
     with _settled_by_name():
         one, free = await call.services.callbacks.slots(call.agent, call.path("id"), limit=call.query.limit)
@@ -175,7 +175,7 @@ async def get_slots(call: Call[None, SlotsQuery]) -> SlotsOut:
 
 
 @routes.add("POST", "/conversations/{id}/callback/slot", who=Who.AGENT, faults=(409,))
-async def move_call(call: Call[NewSlot, None]) -> CallOut:
+async def move_call(call: ApiRequest[NewSlot, None]) -> CallOut:
     """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) tells the next free ones."""
     with _settled_by_name():
         moved = await call.services.callbacks.reschedule(call.agent, call.path("id"), call.body.slot)
@@ -184,7 +184,7 @@ async def move_call(call: Call[NewSlot, None]) -> CallOut:
 
 
 @routes.add("POST", "/conversations/{id}/callback/cancel", who=Who.AGENT, faults=(409,))
-async def cancel_call(call: Call[None, None]) -> CallOut:
+async def cancel_call(call: ApiRequest[None, None]) -> CallOut:
     """Nobody is to call any more; whoever is on the line is not cut off (409, `on_the_line`)."""
     with _settled_by_name():
         gone = await call.services.callbacks.cancel(call.agent, call.path("id"))
@@ -192,14 +192,14 @@ async def cancel_call(call: Call[None, None]) -> CallOut:
         return await _newest(call, work, gone)
 
 
-async def _newest(call: Call[Any, Any], work: Work, conversation: Conversation) -> CallOut:
+async def _newest(call: ApiRequest[Any, Any], work: Work, conversation: Conversation) -> CallOut:
     found = await work.callbacks.of_conversation(conversation.id)
     if found is None:
         raise Problem(404, "no_callback", "nobody asked to be called here")
     return _told(call, found, conversation, await work.callbacks.attempts(found.id))
 
 
-def _told(call: Call[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
+def _told(call: ApiRequest[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
     offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
     now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
     account = call.services.channels().get(one.channel)

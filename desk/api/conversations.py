@@ -12,7 +12,7 @@ from conversation.model.events import Hint, Topic
 from conversation.ports.storage.conversations import ConversationFilter
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import ConversationOut, ExplainOut, Nothing, Page
 from desk.representation.serializers import conversation_out, names_for
 from router.policy.permissions import sees_all, served_queues
@@ -40,7 +40,7 @@ class ListQuery(Input):
     limit: int = Field(50, ge=1, le=200)
 
 
-def _wanted(call: Call[None, ListQuery]) -> ConversationFilter:
+def _wanted(call: ApiRequest[None, ListQuery]) -> ConversationFilter:
     asked, agent = call.query, call.agent
     assignee = agent.id if asked.assignee == "me" else asked.assignee
     return ConversationFilter(
@@ -58,7 +58,7 @@ def _wanted(call: Call[None, ListQuery]) -> ConversationFilter:
 
 
 @routes.add("GET", "/conversations", who=Who.AGENT)
-async def list_conversations(call: Call[None, ListQuery]) -> Page[ConversationOut]:
+async def list_conversations(call: ApiRequest[None, ListQuery]) -> Page[ConversationOut]:
     """What the caller may see, most recently updated first."""
     async with call.services.storage.read("desk.api.conversations") as work:
         found, after = await work.conversations.page(_wanted(call), cursor=call.query.cursor, limit=call.query.limit)
@@ -70,7 +70,7 @@ async def list_conversations(call: Call[None, ListQuery]) -> Page[ConversationOu
 
 
 @routes.add("GET", "/conversations/{id}", who=Who.AGENT)
-async def get_conversation(call: Call[None, None]) -> ConversationOut:
+async def get_conversation(call: ApiRequest[None, None]) -> ConversationOut:
     """One conversation."""
     async with call.services.storage.read("desk.conversation") as work:
         found = await visible(call.services, work, call.agent, call.path("id"))
@@ -81,7 +81,7 @@ async def get_conversation(call: Call[None, None]) -> ConversationOut:
 
 
 @routes.add("GET", "/conversations/{id}/explain", who=Who.AGENT)
-async def explain_conversation(call: Call[None, None]) -> ExplainOut:
+async def explain_conversation(call: ApiRequest[None, None]) -> ExplainOut:
     """Why it is here: the newest stored decision with its reasons."""
     async with call.services.storage.read("desk.explain") as work:
         found = await visible(call.services, work, call.agent, call.path("id"))
@@ -102,7 +102,7 @@ class Read(Input):
 
 
 @routes.add("POST", "/conversations/{id}/read", who=Who.AGENT)
-async def mark_read(call: Call[Read, None]) -> Nothing:
+async def mark_read(call: ApiRequest[Read, None]) -> Nothing:
     """The caller has read everything up to `seq`."""
     async with call.services.storage.begin("desk.read") as work:
         found = await visible(call.services, work, call.agent, call.path("id"))
@@ -116,7 +116,7 @@ async def mark_read(call: Call[Read, None]) -> Nothing:
 # -- moves -------------------------------------------------------------------------------------------------------------
 
 
-async def _told(call: Call[Any, None], moved: Conversation) -> ConversationOut:
+async def _told(call: ApiRequest[Any, None], moved: Conversation) -> ConversationOut:
     """A conversation that left the caller's view by their own move is told once more, to them."""
     async with call.services.storage.read("desk.conversation") as work:
         names = await names_for(work, call.services.rules.rulebook, [moved])
@@ -125,13 +125,13 @@ async def _told(call: Call[Any, None], moved: Conversation) -> ConversationOut:
 
 
 @routes.add("POST", "/conversations/{id}/take", who=Who.AGENT, faults=(409,))
-async def take(call: Call[None, None]) -> ConversationOut:
+async def take(call: ApiRequest[None, None]) -> ConversationOut:
     """Take it, or accept an offer; a lost race or a full hand answers 409."""
     return await _told(call, await call.services.actions.take(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/release", who=Who.AGENT, faults=(409,))
-async def release(call: Call[None, None]) -> ConversationOut:
+async def release(call: ApiRequest[None, None]) -> ConversationOut:
     """Give it back, or decline an offer."""
     return await _told(call, await call.services.actions.release(call.agent, call.path("id")))
 
@@ -152,7 +152,7 @@ class Transfer(Input):
 
 
 @routes.add("POST", "/conversations/{id}/transfer", who=Who.AGENT, faults=(409,))
-async def transfer(call: Call[Transfer, None]) -> ConversationOut:
+async def transfer(call: ApiRequest[Transfer, None]) -> ConversationOut:
     """Hand it to another queue or agent; the note is written first, while the caller may still write."""
     body, services, conversation = call.body, call.services, call.path("id")
     await _check_target(call)
@@ -162,7 +162,7 @@ async def transfer(call: Call[Transfer, None]) -> ConversationOut:
     return await _told(call, moved)
 
 
-async def _check_target(call: Call[Transfer, None]) -> None:
+async def _check_target(call: ApiRequest[Transfer, None]) -> None:
     queue, agent = call.body.queue, call.body.agent
     fault = None
     async with call.services.storage.read("desk.transfer") as work:
@@ -176,13 +176,13 @@ async def _check_target(call: Call[Transfer, None]) -> None:
 
 
 @routes.add("POST", "/conversations/{id}/close", who=Who.AGENT, faults=(409,))
-async def close(call: Call[None, None]) -> ConversationOut:
+async def close(call: ApiRequest[None, None]) -> ConversationOut:
     """The matter is done."""
     return await _told(call, await call.services.actions.close(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/reopen", who=Who.AGENT, faults=(409,))
-async def reopen(call: Call[None, None]) -> ConversationOut:
+async def reopen(call: ApiRequest[None, None]) -> ConversationOut:
     """The matter is not done."""
     return await _told(call, await call.services.actions.reopen(call.agent, call.path("id")))
 
@@ -194,7 +194,7 @@ class Snooze(Input):
 
 
 @routes.add("POST", "/conversations/{id}/snooze", who=Who.AGENT, faults=(409,))
-async def snooze(call: Call[Snooze, None]) -> ConversationOut:
+async def snooze(call: ApiRequest[Snooze, None]) -> ConversationOut:
     """Put it aside until a time; it comes back by itself."""
     _check_nap(call.body.until, call.services.clock.now())
     return await _told(call, await call.services.actions.snooze(call.agent, call.path("id"), until=call.body.until))
@@ -218,7 +218,7 @@ class Label(Input):
 
 
 @routes.add("POST", "/conversations/{id}/label", who=Who.AGENT, faults=(409,))
-async def label(call: Call[Label, None]) -> ConversationOut:
+async def label(call: ApiRequest[Label, None]) -> ConversationOut:
     """Correct language, issue or labels."""
     body = call.body
     rulebook = call.services.rules.rulebook
@@ -231,6 +231,6 @@ async def label(call: Call[Label, None]) -> ConversationOut:
 
 
 @routes.add("POST", "/conversations/{id}/typing", who=Who.AGENT)
-async def typing(call: Call[None, None]) -> None:
+async def typing(call: ApiRequest[None, None]) -> None:
     """The caller is writing; nothing is stored."""
     await call.services.replies.typing(call.agent, call.path("id"))

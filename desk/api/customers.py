@@ -3,7 +3,7 @@
 from conversation.errors import NotFound
 from conversation.ports.storage.conversations import ConversationFilter
 from desk.http.authentication import Who
-from desk.http.routing import Call, Routes
+from desk.http.routing import ApiRequest, Routes
 from desk.representation.schemas import CustomerOut
 from desk.representation.serializers import conversation_out, identity_out, names_for
 from router.policy.permissions import sees_all, served_queues
@@ -13,7 +13,7 @@ _EARLIER = 50
 
 
 @routes.add("GET", "/customers/{id}", who=Who.AGENT)
-async def get_customer(call: Call[None, None]) -> CustomerOut:
+async def get_customer(call: ApiRequest[None, None]) -> CustomerOut:
     """Known to the caller through a conversation they may see; else as if there were no such customer."""
     agent, rulebook = call.agent, call.services.rules.rulebook
     async with call.services.storage.read("desk.customer") as work:

@@ -8,7 +8,7 @@ from conversation.ports.storage.callbacks import BlockedNumber
 from desk.api.admin import PageQuery
 from desk.http.authentication import Who
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import Output, Page
 from router.flows.callbacks.do_not_call import BadNumber, put_down, take_off
 
@@ -31,7 +31,7 @@ class NumberOut(Output):
 
 
 @routes.add("GET", "/do-not-call", who=Who.LEAD)
-async def list_numbers(call: Call[None, PageQuery]) -> Page[NumberOut]:
+async def list_numbers(call: ApiRequest[None, PageQuery]) -> Page[NumberOut]:
     """By number."""
     query = call.query
     async with call.services.storage.read("desk.do_not_call") as work:
@@ -41,7 +41,7 @@ async def list_numbers(call: Call[None, PageQuery]) -> Page[NumberOut]:
 
 
 @routes.add("POST", "/do-not-call", who=Who.LEAD, faults=(422,), status=201)
-async def add_number(call: Call[NumberIn, None]) -> NumberOut:
+async def add_number(call: ApiRequest[NumberIn, None]) -> NumberOut:
     """It is not dialed any more; what is asked for it is cancelled within seconds, and its customers are told."""
     body, services = call.body, call.services
     now = services.clock.now()
@@ -54,7 +54,7 @@ async def add_number(call: Call[NumberIn, None]) -> NumberOut:
 
 
 @routes.add("DELETE", "/do-not-call/{id}", who=Who.LEAD, faults=(404, 422))
-async def remove_number(call: Call[None, None]) -> None:
+async def remove_number(call: ApiRequest[None, None]) -> None:
     """It may be called again."""
     services = call.services
     try:

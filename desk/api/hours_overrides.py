@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from conversation.ports.storage.hours_overrides import Override
 from desk.http.authentication import Who
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import Output, Page
 from router.flows.maintenance.hours_override import BadOverride, declare, withdraw
 
@@ -36,7 +36,7 @@ class OverrideOut(Output):
 
 
 @routes.add("GET", "/hours/overrides", who=Who.LEAD)
-async def list_overrides(call: Call[None, None]) -> Page[OverrideOut]:
+async def list_overrides(call: ApiRequest[None, None]) -> Page[OverrideOut]:
     """Those that stand."""
     async with call.services.storage.read("desk.api.hours_overrides") as work:
         standing = await work.overrides.standing(call.services.clock.now())
@@ -44,7 +44,7 @@ async def list_overrides(call: Call[None, None]) -> Page[OverrideOut]:
 
 
 @routes.add("POST", "/hours/overrides", who=Who.ADMIN, faults=(422,), status=201)
-async def override_hours(call: Call[OverrideIn, None]) -> OverrideOut:
+async def override_hours(call: ApiRequest[OverrideIn, None]) -> OverrideOut:
     """Open or close a calendar at once, whatever the rules file says; an earlier override of it ends."""
     body, services = call.body, call.services
     try:
@@ -65,7 +65,7 @@ async def override_hours(call: Call[OverrideIn, None]) -> OverrideOut:
 
 
 @routes.add("DELETE", "/hours/overrides/{id}", who=Who.ADMIN, faults=(404,))
-async def clear_override(call: Call[None, None]) -> None:
+async def clear_override(call: ApiRequest[None, None]) -> None:
     """The hours of the rules file count again for the calendar of that name."""
     async with call.services.storage.begin("desk.api.hours_overrides") as work:
         await withdraw(work, calendar=call.path("id"), actor=call.agent.email, now=call.services.clock.now())

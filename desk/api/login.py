@@ -15,7 +15,7 @@ from desk.http.known_devices import device_cookie, device_of
 from desk.http.login_throttle import FAILED_LOGINS, Attempt, Guesser, TooManyLogins
 from desk.http.passwords import LONGEST, password_fits
 from desk.http.problems import Problem, busy
-from desk.http.routing import Call, Input, Routes, Said
+from desk.http.routing import ApiRequest, ApiResponse, Input, Routes
 from desk.http.services import Services
 from desk.http.tokens import digest_of, new_token
 from desk.representation.schemas import AgentRef, LoginOut, Nothing
@@ -42,7 +42,7 @@ class Login(Input):
 
 
 @routes.add("POST", "/login", who=Who.PUBLIC, faults=(401, 403, 429, 503))
-async def login(call: Call[Login, None]) -> Said[LoginOut]:
+async def login(call: ApiRequest[Login, None]) -> ApiResponse[LoginOut]:
     """Open a session: the answer sets its cookie, and one by which this device is known the next time."""
     body = call.body
     if body.token is not None:
@@ -54,7 +54,7 @@ async def login(call: Call[Login, None]) -> Said[LoginOut]:
     return await _open_session(call.services, agent, password_hash)
 
 
-async def _by_token(call: Call[Login, None], token: str) -> Agent | None:
+async def _by_token(call: ApiRequest[Login, None], token: str) -> Agent | None:
     digest = digest_of(token)
     guesser = Guesser(account=f"token {digest}", network=_network(call))
     with _attempt(call, guesser) as attempt:
@@ -63,7 +63,7 @@ async def _by_token(call: Call[Login, None], token: str) -> Agent | None:
         return _judged(call, attempt, guesser, agent)
 
 
-async def _by_password(call: Call[Login, None], email: str, password: str) -> tuple[Agent | None, str | None]:
+async def _by_password(call: ApiRequest[Login, None], email: str, password: str) -> tuple[Agent | None, str | None]:
     services = call.services
     async with services.storage.read("desk.api.login") as work:
         agent, stored = await work.agents.by_email(email) or (None, None)
@@ -75,14 +75,14 @@ async def _by_password(call: Call[Login, None], email: str, password: str) -> tu
         return _judged(call, attempt, guesser, welcome), stored
 
 
-def _network(call: Call[Login, None]) -> str | None:
+def _network(call: ApiRequest[Login, None]) -> str | None:
     request, proxies = call.request, call.services.proxies
     if is_unnamed_proxy(request, proxies) and call.request.app[FAILED_LOGINS].first_unnamed_proxy():
         log.warning("proxy_not_named", extra={"address": request.remote})
     return told_apart(request, proxies)
 
 
-def _attempt(call: Call[Login, None], guesser: Guesser) -> Attempt:
+def _attempt(call: ApiRequest[Login, None], guesser: Guesser) -> Attempt:
     try:
         return call.request.app[FAILED_LOGINS].attempt(guesser)
     except TooManyLogins as error:
@@ -90,7 +90,7 @@ def _attempt(call: Call[Login, None], guesser: Guesser) -> Attempt:
         raise busy("too_many_logins", "too many failed logins", seconds=error.wait, status=429) from None
 
 
-def _judged(call: Call[Login, None], attempt: Attempt, guesser: Guesser, agent: Agent | None) -> Agent | None:
+def _judged(call: ApiRequest[Login, None], attempt: Attempt, guesser: Guesser, agent: Agent | None) -> Agent | None:
     if agent is not None:
         attempt.right()
         return agent
@@ -100,7 +100,7 @@ def _judged(call: Call[Login, None], attempt: Attempt, guesser: Guesser, agent: 
     return None
 
 
-async def _open_session(services: Services, agent: Agent, password_hash: str | None) -> Said[LoginOut]:
+async def _open_session(services: Services, agent: Agent, password_hash: str | None) -> ApiResponse[LoginOut]:
     token, digest, prefix = new_token("session")
     until = services.clock.now() + _SESSION
     async with services.storage.begin("desk.api.login") as work:
@@ -108,7 +108,7 @@ async def _open_session(services: Services, agent: Agent, password_hash: str | N
     log.info("logged_in", extra={"agent": agent.id})
     said = LoginOut(agent=AgentRef(id=agent.id, name=agent.name), role=agent.role.value, expires_at=until)
     known = device_cookie(services, agent, password_hash)
-    return Said(said, cookies=(_cookie(services, token, until), *((known,) if known else ())))
+    return ApiResponse(said, cookies=(_cookie(services, token, until), *((known,) if known else ())))
 
 
 def _cookie(services: Services, token: str, until: datetime | None) -> str:
@@ -125,9 +125,9 @@ def _cookie(services: Services, token: str, until: datetime | None) -> str:
 
 
 @routes.add("POST", "/logout", who=Who.AGENT)
-async def logout(call: Call[None, None]) -> Said[Nothing]:
+async def logout(call: ApiRequest[None, None]) -> ApiResponse[Nothing]:
     """End the token that this request came with."""
     async with call.services.storage.begin("desk.logout") as work:
         await work.agents.end_token(call.who.digest)
     log.info("logged_out", extra={"agent": call.agent.id})
-    return Said(Nothing(ok=True), cookies=(_cookie(call.services, "", None),))
+    return ApiResponse(Nothing(ok=True), cookies=(_cookie(call.services, "", None),))

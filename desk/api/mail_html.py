@@ -4,7 +4,7 @@ from aiohttp import hdrs, web
 
 from conversation.errors import NotFound
 from desk.http.authentication import Who, visible
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 
 routes = Routes("messages")
 
@@ -29,7 +29,7 @@ class Wishes(Input):
 
 
 @routes.add("GET", "/conversations/{id}/messages/{message}/html", who=Who.AGENT)
-async def formatted(call: Call[None, Wishes]) -> web.StreamResponse:
+async def formatted(call: ApiRequest[None, Wishes]) -> web.StreamResponse:
     """The message's HTML as a page of its own: no script, no form, no picture from elsewhere unless `pictures` says so."""
     identifier = call.path("message")
     async with call.services.storage.read("desk.html") as work:

@@ -6,7 +6,7 @@ from typing import Literal
 from conversation.model.events import EventType, Hint, NewEvent, Topic
 from conversation.model.people import Presence
 from desk.http.authentication import Who
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import Colleague, IssueOut, Me, Page, PresenceOut, VocabularyOut
 from desk.representation.serializers import agent_fields, colleague, staff
 from router.policy.permissions import served_queues
@@ -22,7 +22,7 @@ class PresenceIn(Input):
 
 
 @routes.add("GET", "/me", who=Who.AGENT)
-async def me(call: Call[None, None]) -> Me:
+async def me(call: ApiRequest[None, None]) -> Me:
     """The caller, their presence and what they hold."""
     now = call.services.clock.now()
     async with call.services.storage.read("desk.me") as work:
@@ -41,7 +41,7 @@ async def me(call: Call[None, None]) -> Me:
 
 
 @routes.add("PUT", "/me/presence", who=Who.AGENT)
-async def set_presence(call: Call[PresenceIn, None]) -> PresenceOut:
+async def set_presence(call: ApiRequest[PresenceIn, None]) -> PresenceOut:
     """Take work, pause, or leave; renew before `expires_at`, or keep the events socket open."""
     services, agent, presence = call.services, call.agent, Presence(call.body.state)
     now = services.clock.now()
@@ -57,7 +57,7 @@ async def set_presence(call: Call[PresenceIn, None]) -> PresenceOut:
 
 
 @routes.add("GET", "/colleagues", who=Who.AGENT)
-async def colleagues(call: Call[None, None]) -> Page[Colleague]:
+async def colleagues(call: ApiRequest[None, None]) -> Page[Colleague]:
     """Whom work can be handed to."""
     async with call.services.storage.read("desk.colleagues") as work:
         people = await work.agents.all()
@@ -68,7 +68,7 @@ async def colleagues(call: Call[None, None]) -> Page[Colleague]:
 
 
 @routes.add("GET", "/vocabulary", who=Who.AGENT)
-async def vocabulary(call: Call[None, None]) -> VocabularyOut:
+async def vocabulary(call: ApiRequest[None, None]) -> VocabularyOut:
     """The languages and issues of the rules in force, and the accounts that call back."""
     rulebook = call.services.rules.rulebook
     issues = [IssueOut(id=name, title=dict(issue.title)) for name, issue in rulebook.issues.items()]

@@ -8,7 +8,7 @@ from conversation.id_generator import new_id
 from conversation.model.message import Message
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import Call, Input, Routes, Said, idempotency_key
+from desk.http.routing import ApiRequest, ApiResponse, Input, Routes, idempotency_key
 from desk.representation.schemas import MessageOut, Page
 from desk.representation.serializers import Names, message_out, writers
 from router.flows.agents.reply import Template
@@ -24,7 +24,7 @@ class MessagesQuery(Input):
 
 
 @routes.add("GET", "/conversations/{id}/messages", who=Who.AGENT)
-async def list_messages(call: Call[None, MessagesQuery]) -> Page[MessageOut]:
+async def list_messages(call: ApiRequest[None, MessagesQuery]) -> Page[MessageOut]:
     """By seq, oldest first; `next` is the `after` of the next page."""
     asked = call.query
     async with call.services.storage.read("desk.api.messages") as work:
@@ -49,7 +49,7 @@ class Say(Input):
 
 
 @routes.add("POST", "/conversations/{id}/messages", who=Who.AGENT, status=201, also=(200,), faults=(409,))
-async def say(call: Call[Say, None]) -> Said[MessageOut]:
+async def say(call: ApiRequest[Say, None]) -> ApiResponse[MessageOut]:
     """Write a reply, a template or a note: 201 when it is new, 200 when it was here before, 409 for another text under the same id.
 
     409 "window_closed" or "blocked" says under `instead` what may be sent, and on which channels.
@@ -67,15 +67,15 @@ async def say(call: Call[Say, None]) -> Said[MessageOut]:
         attachments=tuple(body.attachments),
         template=Template(name=body.template, parameters=tuple(body.parameters)) if body.template else None,
     )
-    return Said(_out(call, message), status=201 if new else 200)
+    return ApiResponse(_out(call, message), status=201 if new else 200)
 
 
-def _client_id(call: Call[Say, None]) -> str:
+def _client_id(call: ApiRequest[Say, None]) -> str:
     key = call.body.id or idempotency_key(call.request)
     return key or new_id()
 
 
-def _out(call: Call[Any, None], message: Message) -> MessageOut:
+def _out(call: ApiRequest[Any, None], message: Message) -> MessageOut:
     return message_out(message, Names(agents={call.agent.id: call.agent.name}))
 
 
@@ -86,7 +86,7 @@ class Resolve(Input):
 
 
 @routes.add("POST", "/conversations/{id}/messages/{message}/resolve", who=Who.AGENT, faults=(409,))
-async def resolve(call: Call[Resolve, None]) -> MessageOut:
+async def resolve(call: ApiRequest[Resolve, None]) -> MessageOut:
     """Settle a message of which nobody knows whether it arrived."""
     settled = await call.services.replies.resolve(call.agent, call.path("id"), call.path("message"), call.body.as_)
     return _out(call, settled)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from conversation.model.people import Presence
 from desk.http.authentication import Who
-from desk.http.routing import Call, Routes
+from desk.http.routing import ApiRequest, Routes
 from desk.representation.schemas import Page, QueueOut
 from router.policy.permissions import serves
 from router.rules.model import Queue
@@ -16,7 +16,7 @@ Counts = Mapping[str, tuple[int, datetime | None]]
 
 
 @routes.add("GET", "/queues", who=Who.AGENT)
-async def list_queues(call: Call[None, None]) -> Page[QueueOut]:
+async def list_queues(call: ApiRequest[None, None]) -> Page[QueueOut]:
     """Each queue: open now, next opening, waiting, oldest wait, agents online."""
     rulebook, now = call.services.rules.rulebook, call.services.clock.now()
     async with call.services.storage.read("desk.api.queues") as work:

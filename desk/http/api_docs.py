@@ -9,7 +9,7 @@ from aiohttp import web
 
 from desk.http.authentication import Who
 from desk.http.openapi import PAGE_POLICY, document, page
-from desk.http.routing import Call, Route, Routes
+from desk.http.routing import ApiRequest, Route, Routes
 
 
 def docs_routes(table: Sequence[Route], service_name: str) -> list[Route]:
@@ -22,12 +22,12 @@ def docs_routes(table: Sequence[Route], service_name: str) -> list[Route]:
         return document(every, title=f"{service_name} API", version=version("huntgroup"), server=server)
 
     @routes.add("GET", "/openapi.json", who=Who.PUBLIC)
-    async def openapi(call: Call[None, None]) -> web.StreamResponse:
+    async def openapi(call: ApiRequest[None, None]) -> web.StreamResponse:
         """This contract as OpenAPI 3.1."""
         return web.json_response(spec(call.services.public_url))
 
     @routes.add("GET", "/api/docs", who=Who.PUBLIC)
-    async def docs(call: Call[None, None]) -> web.StreamResponse:
+    async def docs(call: ApiRequest[None, None]) -> web.StreamResponse:
         """This contract as a page."""
         text = page(spec(call.services.public_url))
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})

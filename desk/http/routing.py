@@ -1,7 +1,7 @@
 """The thin layer between typed handlers and HTTP: a table of routes, read both by the server and by the OpenAPI document.
 
 A handler is `async def name(call: Call[Body, Query]) -> Answer`; its annotations are the contract. `None` stands for no body and
-no query; the answer is a model, a `Said` (another status or headers), a ready response, or None for 204.
+no query; the answer is a model, a `ApiResponse` (another status or headers), a ready response, or None for 204.
 """
 
 import json
@@ -34,7 +34,7 @@ class Input(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[BodyT, QueryT]):
+class ApiRequest(Generic[BodyT, QueryT]):
     """One request, checked."""
 
     services: Services
@@ -64,7 +64,7 @@ class Call(Generic[BodyT, QueryT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Said(Generic[ModelT]):
+class ApiResponse(Generic[ModelT]):
     """An answer with its own status or headers; each cookie is a header of its own."""
 
     model: ModelT
@@ -73,7 +73,7 @@ class Said(Generic[ModelT]):
     cookies: tuple[str, ...] = ()
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Said[Any] | web.StreamResponse | None]]
+Handler = Callable[[ApiRequest[Any, Any]], Awaitable[BaseModel | ApiResponse[Any] | web.StreamResponse | None]]
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[object]])
 
 
@@ -98,7 +98,7 @@ class Route:
 
 
 def _model(annotation: object) -> type[BaseModel] | None:
-    if get_origin(annotation) is Said:
+    if get_origin(annotation) is ApiResponse:
         return _model(get_args(annotation)[0])
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
@@ -182,13 +182,15 @@ def _query_values(request: web.Request) -> dict[str, object]:
     return values
 
 
-async def read_call(services: Services, request: web.Request, route: Route, caller: Caller | None) -> Call[Any, Any]:
+async def read_call(
+    services: Services, request: web.Request, route: Route, caller: Caller | None
+) -> ApiRequest[Any, Any]:
     """Body and query, checked; all faulty fields are told at once."""
     body, faults = _checked(route.body, await _json(request) if route.body else None)
     query, more = _checked(route.query, _query_values(request))
     if faults or more:
         raise Problem(422, "invalid", "these fields are at fault", errors=[*faults, *more])
-    return Call(services, request, body, query, caller)
+    return ApiRequest(services, request, body, query, caller)
 
 
 # -- what goes out -----------------------------------------------------------------------------------------------------
@@ -199,7 +201,7 @@ def _response(route: Route, answer: object) -> web.StreamResponse:
         return answer
     if answer is None:
         return web.Response(status=204)
-    said = answer if isinstance(answer, Said) else None
+    said = answer if isinstance(answer, ApiResponse) else None
     model = said.model if said else answer
     if not isinstance(model, BaseModel):
         raise TypeError(f"{route.name} answered {type(model).__name__}")

@@ -18,7 +18,7 @@ from router.rules.rulebook import RuleBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class EventFrame:
     """One event, written once: `frame` for whoever may see it, `hidden` for whoever loses it by this."""
 
     event: Event
@@ -53,7 +53,7 @@ def _serves(agent: Agent, name: object, rulebook: RuleBook) -> bool:
     return queue is not None and serves(agent, queue)
 
 
-async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int) -> list[Told]:
+async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int) -> list[EventFrame]:
     """The events after a cursor, ready to be sent: one read for each table, not for each event."""
     events = await work.events.after(cursor, limit=limit)
     if not events:
@@ -67,7 +67,7 @@ async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int)
 
 def _told(
     event: Event, conversations: Mapping[str, Conversation], messages: Mapping[str, Message], names: Names
-) -> Told:
+) -> EventFrame:
     conversation = conversations.get(event.conversation or "")
     message = messages.get(event.message or "")
     agent = agent_ref(names, event.agent)
@@ -87,7 +87,7 @@ def _told(
         said["snapshot"] = shown
     if message is not None:
         said["message"] = _json(message_out(message, names))
-    return Told(event=event, conversation=conversation, frame=_text(said), hidden=_hidden(event))
+    return EventFrame(event=event, conversation=conversation, frame=_text(said), hidden=_hidden(event))
 
 
 def _hidden(event: Event) -> str:

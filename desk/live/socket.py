@@ -16,9 +16,9 @@ from conversation.ports.metrics import CountedEvent
 from desk.api.me import LEASE
 from desk.http.authentication import Caller, Who, check_origin
 from desk.http.problems import Problem, busy
-from desk.http.routing import Call, Input, Routes
+from desk.http.routing import ApiRequest, Input, Routes
 from desk.http.services import Services
-from desk.live.frames import Told, tell_after, typing_of
+from desk.live.frames import EventFrame, tell_after, typing_of
 from desk.live.queue_lengths import Lines
 
 log = logging.getLogger(__name__)
@@ -138,12 +138,12 @@ class Live:
             if len(told) < self._batch:
                 return
 
-    async def _after(self, cursor: int) -> list[Told]:
+    async def _after(self, cursor: int) -> list[EventFrame]:
         rulebook = self._services.rules.rulebook
         async with self._services.storage.read("live.events") as work:
             return await tell_after(work, rulebook, cursor, limit=self._batch)
 
-    def _deliver(self, told: Told) -> None:
+    def _deliver(self, told: EventFrame) -> None:
         rulebook = self._services.rules.rulebook
         self._cursor = told.event.cursor
         self._lines.note(told.event)
@@ -268,7 +268,7 @@ class EventsQuery(Input):
 
 
 @routes.add("GET", "/events", who=Who.AGENT, status=101, faults=(403, 426))
-async def events(call: Call[None, EventsQuery]) -> web.StreamResponse:
+async def events(call: ApiRequest[None, EventsQuery]) -> web.StreamResponse:
     """WebSocket: everything the caller may see, from a cursor or from now."""
     services, request = call.services, call.request
     check_origin(services, request)

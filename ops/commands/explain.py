@@ -12,7 +12,7 @@ from typing import TextIO
 from conversation.errors import HuntgroupError
 from ops.configuration.settings import Settings, load, parse_rules
 from ops.configuration.sources import SettingsFaults
-from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, Said, Trial
+from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, DryRun, TrialMessage
 from ops.rule_analysis.explaining import explain_conversation, explain_lines, given_facts, instant
 from ops.rule_analysis.explanation import as_text, explain
 from ops.system_clock import SystemClock
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         settings = load(args.config, os.environ, make_secrets=False, need_secrets=False)
         rulebook = parse_rules(settings.source, settings.hints)
         classifier = _model_in_use(settings) if args.model else None
-        trial = Trial(rulebook, load_detector(rulebook.languages), classifier)
+        trial = DryRun(rulebook, load_detector(rulebook.languages), classifier)
         return _run_file(args, trial) if args.file is not None else _run_one(args, trial)
     except HuntgroupError as error:
         print(f"huntgroup: {error}", file=sys.stderr)
@@ -86,12 +86,12 @@ def _model_in_use(settings: Settings) -> Classifier | None:
 # -- one ---------------------------------------------------------------------------------------------------------------
 
 
-def _run_one(args: argparse.Namespace, trial: Trial) -> int:
+def _run_one(args: argparse.Namespace, trial: DryRun) -> int:
     given = given_facts(args.given)
     if args.language:
         given["language"] = args.language
     at = instant(args.at) if args.at else SystemClock().now()
-    said = Said(channel=args.channel, text=clean_text(args.text), at=at, sender=args.sender, given=given)
+    said = TrialMessage(channel=args.channel, text=clean_text(args.text), at=at, sender=args.sender, given=given)
     (turn,) = trial.hold([said])
     told = explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
     print(json.dumps(told, ensure_ascii=False) if args.json else as_text(told, said.text))
@@ -101,7 +101,7 @@ def _run_one(args: argparse.Namespace, trial: Trial) -> int:
 # -- many --------------------------------------------------------------------------------------------------------------
 
 
-def _run_file(args: argparse.Namespace, trial: Trial) -> int:
+def _run_file(args: argparse.Namespace, trial: DryRun) -> int:
     """Line by line, so that any number of messages needs the memory of one."""
     now = instant(args.at) if args.at else SystemClock().now()
     given = given_facts(args.given)

@@ -16,7 +16,7 @@ from ops.composition.readiness import Readiness
 from ops.composition.reload import Reloader
 from ops.composition.shadow_rules import Shadow
 from ops.rule_analysis.candidates import candidates
-from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.explaining import explain_message, rules_of
 from ops.rule_analysis.explanation import explain_stored
 from router.flows.agents.conversation_actions import ConversationActions
@@ -46,7 +46,7 @@ class Explainer:
     async def message(self, message: Mapping[str, object]) -> Mapping[str, object]:
         """What would happen to a message that nobody sent. Raises `ValueError` in words."""
         infrastructure, rulebook = self.infrastructure, self.infrastructure.rules.rulebook
-        trial = Trial(rulebook, infrastructure.detector, infrastructure.classifier.classifiers.built_in)
+        trial = DryRun(rulebook, infrastructure.detector, infrastructure.classifier.classifiers.built_in)
         turn, explained = await asyncio.to_thread(explain_message, trial, message, infrastructure.clock.now())
         people = await candidates(infrastructure.store, turn.conversation, rulebook, infrastructure.clock.now())
         return {**explained, "candidates": people}

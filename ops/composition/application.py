@@ -22,7 +22,7 @@ from ops.composition.readiness import Readiness
 from ops.composition.reload import Reloader
 from ops.composition.shadow_rules import Shadow
 from ops.configuration.settings import Settings
-from ops.observability.gauges import Levels
+from ops.observability.gauges import Gauges
 from ops.observability.metrics import Meters
 from router.flows.active_rules import RulesInForce
 from router.flows.customers.visitor_feed import Files
@@ -169,7 +169,7 @@ def _flows(
         infrastructure.meters,
     )
     return [
-        Levels(store, rules, supervisor.health, meters, clock, database=readiness.database).run,
+        Gauges(store, rules, supervisor.health, meters, clock, database=readiness.database).run,
         Distributor(store, rules, infrastructure.signals, clock).run,
         Ticker(store, rules, clock, more=callbacks.due).run,
         FollowUps(store, clock, cans=accounts.cans).run,

@@ -7,9 +7,9 @@ from datetime import datetime
 from ops.composition.channels import Accounts
 from ops.composition.infrastructure import Infrastructure
 from router.flows.callbacks.agent_actions import CallbackService
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.booking import CustomerCalls
-from router.flows.callbacks.timers import CallDuties
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.booking import CallbackBooking
+from router.flows.callbacks.timers import CallbackTimers
 from router.flows.intake.inbox import IntakeFlow
 
 
@@ -17,8 +17,8 @@ from router.flows.intake.inbox import IntakeFlow
 class Callbacks:
     """`due` is what time causes to calls; nothing where no account calls back."""
 
-    attempts: CallEnds
-    booking: CustomerCalls
+    attempts: CallAttempts
+    booking: CallbackBooking
     service: CallbackService
     due: Sequence[Callable[[datetime], Awaitable[int]]]
 
@@ -26,9 +26,9 @@ class Callbacks:
 def build_callbacks(infrastructure: Infrastructure, accounts: Accounts, inbox: IntakeFlow) -> Callbacks:
     """Everything about calls of these accounts."""
     store, rules, clock, cans = infrastructure.store, infrastructure.rules, infrastructure.clock, accounts.cans
-    attempts = CallEnds(store, rules, clock, cans=cans, dialers=accounts.dialers)
-    booking = CustomerCalls(store, rules, inbox, clock, cans=cans, ends=attempts)
+    attempts = CallAttempts(store, rules, clock, cans=cans, dialers=accounts.dialers)
+    booking = CallbackBooking(store, rules, inbox, clock, cans=cans, ends=attempts)
     service = CallbackService(store, rules, clock, ends=attempts, customers=booking)
     calls_back = any(can.calls for can in cans().values())
-    due = CallDuties(store, rules, clock, cans=cans, ends=attempts).duties() if calls_back else ()
+    due = CallbackTimers(store, rules, clock, cans=cans, ends=attempts).duties() if calls_back else ()
     return Callbacks(attempts=attempts, booking=booking, service=service, due=due)

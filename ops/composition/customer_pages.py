@@ -5,11 +5,11 @@ from importlib.metadata import entry_points
 from aiohttp import web
 
 from channels import registry as kinds
-from conversation.ports.customer_pages import Doors, Uploads
+from conversation.ports.customer_pages import CustomerPagePorts, Uploads
 from ops.composition.callbacks import Callbacks
 from ops.composition.channels import Accounts
 from ops.composition.infrastructure import Infrastructure
-from router.flows.customers.visitor_feed import Feed, VisitorDoor
+from router.flows.customers.visitor_feed import Feed, VisitorSessionService
 from router.flows.customers.wait_estimate import Availabilities
 from router.flows.intake.inbox import IntakeFlow
 
@@ -32,11 +32,11 @@ def page_routes(
 
 def _ports(
     infrastructure: Infrastructure, accounts: Accounts, inbox: IntakeFlow, uploads: Uploads, callbacks: Callbacks
-) -> Doors:
+) -> CustomerPagePorts:
     service, rulebook = infrastructure.settings.service, infrastructure.rules.rulebook
-    return Doors(
+    return CustomerPagePorts(
         inbox=inbox,
-        sessions=VisitorDoor(infrastructure.store, infrastructure.clock),
+        sessions=VisitorSessionService(infrastructure.store, infrastructure.clock),
         feed=Feed(infrastructure.store, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
         availability=Availabilities(infrastructure.store, infrastructure.rules, infrastructure.clock),
         uploads=uploads,

@@ -36,7 +36,7 @@ class SettingsFaults(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLocation:
     """A file and a line."""
 
     file: str
@@ -49,9 +49,9 @@ class Source:
 
     first: File
     data: dict[str, Any] = field(default_factory=dict)
-    places: dict[Path, Place] = field(default_factory=dict)
+    places: dict[Path, SourceLocation] = field(default_factory=dict)
     faults: list[Located] = field(default_factory=list)
-    files: dict[File, Place] = field(default_factory=dict)
+    files: dict[File, SourceLocation] = field(default_factory=dict)
     """Every file that was read, and the place that includes it."""
 
     def fault(self, path: Path, message: str) -> None:
@@ -60,13 +60,13 @@ class Source:
 
     def located(self, path: Path, message: str) -> Located:
         """The message with its place."""
-        place = nearest(self.places, path) or Place(str(self.first), 1)
+        place = nearest(self.places, path) or SourceLocation(str(self.first), 1)
         return Located(file=place.file, line=place.line, message=message)
 
 
 def read(path: File, env: Mapping[str, str], flags: Mapping[str, object]) -> Source:
     """The file, what it includes, then the environment, then flags. Raises `SettingsFaults` where a file cannot be read."""
-    source = Source(path, files={path: Place(str(path), 1)})
+    source = Source(path, files={path: SourceLocation(str(path), 1)})
     _include(source, path, stack=())
     for name, value in sorted(env.items()):
         if name.startswith(PREFIX) and "__" in name:
@@ -116,7 +116,7 @@ def _syntax(text: str, message: str) -> tuple[int, str]:
 def _include(source: Source, path: File, *, stack: tuple[File, ...]) -> None:
     data, lines = parse(path)
     included = data.pop("include", [])
-    places = {key: Place(str(path), line) for key, line in lines.items()}
+    places = {key: SourceLocation(str(path), line) for key, line in lines.items()}
     if stack and "rules" in data:
         at = places[("rules",)]
         message = f"rules stay in {source.first.name}: their order would depend on the order of files"
@@ -132,7 +132,7 @@ def _include(source: Source, path: File, *, stack: tuple[File, ...]) -> None:
             _include_one(source, file, at, stack=(*stack, path.resolve()))
 
 
-def _matching(source: Source, folder: File, name: str, at: Place) -> list[File]:
+def _matching(source: Source, folder: File, name: str, at: SourceLocation) -> list[File]:
     """The file of that name, or those that a pattern matches: sorted, so that every node reads them in one order."""
     if not has_magic(name) or (folder / name).is_file():
         return [folder / name]
@@ -142,7 +142,7 @@ def _matching(source: Source, folder: File, name: str, at: Place) -> list[File]:
     return [folder / file for file in found]
 
 
-def _include_one(source: Source, path: File, at: Place, *, stack: tuple[File, ...]) -> None:
+def _include_one(source: Source, path: File, at: SourceLocation, *, stack: tuple[File, ...]) -> None:
     wrong = _not_includable(source, path, stack)
     if wrong:
         source.faults.append(Located(file=at.file, line=at.line, message=wrong))
@@ -167,7 +167,7 @@ def _not_includable(source: Source, path: File, stack: tuple[File, ...]) -> str 
 
 
 def _merge(
-    source: Source, into: dict[str, Any], data: dict[str, Any], path: Path, places: Mapping[Path, Place]
+    source: Source, into: dict[str, Any], data: dict[str, Any], path: Path, places: Mapping[Path, SourceLocation]
 ) -> None:
     """Tables are joined, `[[tests]]` are strung together; nothing is set twice."""
     for key, value in data.items():
@@ -182,13 +182,13 @@ def _merge(
                 _placed(source, places, ("tests", index), ("tests", len(into[key])))
                 into[key].append(test)
         else:
-            first = nearest(source.places, here) or Place(str(source.first), 1)
+            first = nearest(source.places, here) or SourceLocation(str(source.first), 1)
             again = nearest(places, here) or first
             message = f"'{_dotted(here)}' is set in {first.file}:{first.line} already"
             source.faults.append(Located(file=again.file, line=again.line, message=message))
 
 
-def _placed(source: Source, places: Mapping[Path, Place], theirs: Path, here: Path) -> None:
+def _placed(source: Source, places: Mapping[Path, SourceLocation], theirs: Path, here: Path) -> None:
     for length in range(1, len(here)):
         source.places.setdefault(
             here[:length], places[theirs[:length]] if theirs[:length] in places else places[theirs]
@@ -228,11 +228,11 @@ def _override(source: Source, parts: list[str], value: object, origin: str) -> N
         if not isinstance(inner, dict):
             source.faults.append(Located(file=origin, line=0, message=f"'{_dotted(path)}' is not a table"))
             return
-        source.places.setdefault(path, Place(origin, 0))
+        source.places.setdefault(path, SourceLocation(origin, 0))
         table = inner
     key = _known(table, parts[-1])
     table[key] = value
-    source.places[(*path, key)] = Place(origin, 0)
+    source.places[(*path, key)] = SourceLocation(origin, 0)
 
 
 def _known(table: Mapping[str, Any], part: str) -> str:

@@ -20,7 +20,7 @@ _MOST_CALLS = 1_000
 LATE = 300.0  # seconds for which a mailbox may be unread before somebody is told
 
 
-class Levels:
+class Gauges:
     """What waits, what could not be sent, who is here, which accounts are well."""
 
     def __init__(

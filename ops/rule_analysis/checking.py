@@ -9,7 +9,7 @@ from typing import Any
 from channels import registry as kinds
 from ops.configuration.settings import Settings, load, parse_rules
 from ops.configuration.sources import Located, SettingsFaults
-from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.inline_tests import Tested, run_tests
 from ops.rule_analysis.warnings import warnings_of
 from ops.system_clock import SystemClock
@@ -88,7 +88,7 @@ def check(
 def _tested(settings: Settings, rulebook: RuleBook, detector: Detector | None) -> Sequence[Tested]:
     if not settings.document.tests:
         return ()
-    trial = Trial(rulebook, detector or load_detector(rulebook.languages))
+    trial = DryRun(rulebook, detector or load_detector(rulebook.languages))
     return tuple(run_tests(settings.document, trial))
 
 

@@ -35,7 +35,7 @@ class BadTrial(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class TrialMessage:
     """What somebody says. `given` are facts set by hand: `{"customer": {"vip": True}, "verified": True}`."""
 
     channel: str
@@ -55,7 +55,7 @@ class Turn:
     conversation: Conversation
 
 
-class Trial:
+class DryRun:
     """Tries messages under one rule book."""
 
     def __init__(self, rulebook: RuleBook, detector: Detector, classifier: Classifier | None = None) -> None:
@@ -72,7 +72,7 @@ class Trial:
         """The rules tried."""
         return self._rulebook
 
-    def decide(self, said: Said) -> tuple[Facts, Decision]:
+    def decide(self, said: TrialMessage) -> tuple[Facts, Decision]:
         """One message by itself; nothing is made of the decision. Raises `BadTrial`."""
         event = self._event(said)
         customer = _customer(said)
@@ -88,7 +88,7 @@ class Trial:
         )
         return facts, decide(facts, self._rulebook)
 
-    def hold(self, messages: Sequence[Said]) -> list[Turn]:
+    def hold(self, messages: Sequence[TrialMessage]) -> list[Turn]:
         """A whole conversation, message by message: each sees what the earlier ones did. Raises `BadTrial`."""
         customer = _customer(messages[0])
         seeded = _conversation(messages[0], customer, self._rulebook)
@@ -99,7 +99,9 @@ class Trial:
             turns.append(turn)
         return turns
 
-    def _turn(self, said: Said, customer: Customer, conversations: dict[str, Conversation]) -> tuple[Turn, Customer]:
+    def _turn(
+        self, said: TrialMessage, customer: Customer, conversations: dict[str, Conversation]
+    ) -> tuple[Turn, Customer]:
         event = self._event(said)
         plan = IntakePlan(self._rulebook, cans=self._cans, now=said.at, new_id=new_id, on_duty=self._on_duty(said))
         newest = sorted(conversations.values(), key=lambda c: c.last_inbound_at or c.updated_at, reverse=True)
@@ -117,7 +119,7 @@ class Trial:
         )
         return turn, writes.customers[-1] if writes.customers else customer
 
-    def _event(self, said: Said) -> MessageReceived:
+    def _event(self, said: TrialMessage) -> MessageReceived:
         if said.channel not in self._rulebook.channels:
             meant = did_you_mean(said.channel, self._rulebook.channels)
             raise BadTrial(f"there is no channel '{said.channel}'{meant}")
@@ -136,7 +138,7 @@ class Trial:
             **chosen,
         )
 
-    def _on_duty(self, said: Said) -> frozenset[tuple[str, str]] | None:
+    def _on_duty(self, said: TrialMessage) -> frozenset[tuple[str, str]] | None:
         """`staffed` lists the queues that somebody could serve now, in any language."""
         staffed = said.given.get("staffed")
         if staffed is None:
@@ -145,7 +147,7 @@ class Trial:
         return frozenset((name, language) for name in names for language in self._rulebook.languages)
 
 
-def _customer(said: Said) -> Customer:
+def _customer(said: TrialMessage) -> Customer:
     given = _table(said, "customer")
     language = given.get("language")
     return Customer(
@@ -158,7 +160,7 @@ def _customer(said: Said) -> Customer:
     )
 
 
-def _conversation(said: Said, customer: Customer, rulebook: RuleBook) -> Conversation | None:
+def _conversation(said: TrialMessage, customer: Customer, rulebook: RuleBook) -> Conversation | None:
     """`set` of `conversation.*` means that the customer has one open already."""
     given = _table(said, "conversation")
     if not given:
@@ -195,7 +197,7 @@ def _standing(given: Mapping[str, Any]) -> tuple[State, Priority]:
         raise BadTrial(f"conversation: {error} is neither a state nor a priority") from error
 
 
-def _table(said: Said, name: str) -> Mapping[str, Any]:
+def _table(said: TrialMessage, name: str) -> Mapping[str, Any]:
     given = said.given.get(name, {})
     if not isinstance(given, Mapping):
         raise BadTrial(f"'{name}' needs an attribute: {name}.NAME")

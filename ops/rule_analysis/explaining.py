@@ -9,7 +9,7 @@ from typing import Any
 from conversation.errors import NotFound
 from conversation.ports.storage import Work
 from ops.configuration.settings import Settings, parse_rules
-from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, Said, Trial, Turn
+from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, DryRun, TrialMessage, Turn
 from ops.rule_analysis.explanation import brief, explain, explain_stored
 from router.flows.intake.sanitize import clean_text
 from router.rules.rulebook import RuleBook
@@ -23,7 +23,7 @@ _MOST = 1_000_000  # characters of one line
 _YEARS = range(1970, 9000)
 
 
-def explain_message(trial: Trial, said: Mapping[str, Any], now: datetime) -> tuple[Turn, dict[str, Any]]:
+def explain_message(trial: DryRun, said: Mapping[str, Any], now: datetime) -> tuple[Turn, dict[str, Any]]:
     """One message as the API asks for it: `{"channel", "text", "from"?, "language"?, "at"?, "set"?}`. Raises `BadTrial`."""
     given = given_facts(f"{name}={json.dumps(value)}" for name, value in (said.get("set") or {}).items())
     if said.get("language"):
@@ -31,7 +31,7 @@ def explain_message(trial: Trial, said: Mapping[str, Any], now: datetime) -> tup
     at = instant(said["at"]) if said.get("at") else now
     sender = said.get("from") or SOMEBODY
     (turn,) = trial.hold(
-        [Said(channel=said["channel"], text=clean_text(said["text"]), at=at, sender=sender, given=given)]
+        [TrialMessage(channel=said["channel"], text=clean_text(said["text"]), at=at, sender=sender, given=given)]
     )
     return turn, explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
 
@@ -72,7 +72,7 @@ def instant(text: object) -> datetime:
 
 
 def explain_lines(
-    trial: Trial, lines: Iterable[str], *, now: datetime, given: Mapping[str, Any]
+    trial: DryRun, lines: Iterable[str], *, now: datetime, given: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """One answer for each line that is not blank: a decision, or `{"error", "line"}`."""
     for number, line in enumerate(lines, start=1):
@@ -92,7 +92,7 @@ def _reason(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
-def _read(line: str, now: datetime, given: Mapping[str, Any]) -> Said:
+def _read(line: str, now: datetime, given: Mapping[str, Any]) -> TrialMessage:
     if len(line) > _MOST:
         raise BadTrial("the line is too long")
     if not line.isascii() and any("\udc80" <= letter <= "\udcff" for letter in line):
@@ -106,7 +106,9 @@ def _read(line: str, now: datetime, given: Mapping[str, Any]) -> Said:
     language = _text(data, "language")
     facts = {**given, "language": language} if language else given
     at = instant(data["at"]) if data.get("at") is not None else now
-    return Said(channel=channel, text=clean_text(text), at=at, sender=_text(data, "from") or SOMEBODY, given=facts)
+    return TrialMessage(
+        channel=channel, text=clean_text(text), at=at, sender=_text(data, "from") or SOMEBODY, given=facts
+    )
 
 
 def _text(data: Mapping[str, Any], key: str) -> str | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from conversation.model.decision import Page
+from conversation.model.decision import Escalation
 from ops.configuration.toml_positions import Path
-from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, Said, Trial, Turn
+from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, DryRun, TrialMessage, Turn
 from router.rules.document import CasePart, Document, OverflowPart, PagePart, TestPart
 from router.rules.model import Queue
 from router.rules.reader import page_of
@@ -38,7 +38,7 @@ class Case:
 
     path: Path
     name: str
-    said: tuple[Said, ...]
+    said: tuple[TrialMessage, ...]
     part: CasePart
 
     @property
@@ -60,12 +60,12 @@ def cases_of(document: Document) -> Iterator[Case]:
                 yield Case(path=(*path, "texts", at), name=test.name, said=_messages(test, part, [text]), part=part)
 
 
-def run_tests(document: Document, trial: Trial) -> Iterator[Tested]:
+def run_tests(document: Document, trial: DryRun) -> Iterator[Tested]:
     """Every case, tried."""
     return (run_case(trial, case) for case in cases_of(document))
 
 
-def run_case(trial: Trial, case: Case) -> Tested:
+def run_case(trial: DryRun, case: Case) -> Tested:
     """One case, tried."""
     try:
         turns = trial.hold(case.said)
@@ -76,11 +76,13 @@ def run_case(trial: Trial, case: Case) -> Tested:
     return Tested(path=case.path, name=case.name, text=case.words, wrong=wrong, unexpected=unexpected)
 
 
-def _messages(test: TestPart, case: CasePart, texts: Sequence[str]) -> tuple[Said, ...]:
+def _messages(test: TestPart, case: CasePart, texts: Sequence[str]) -> tuple[TrialMessage, ...]:
     at = case.at or test.at or DEFAULT_AT
     given = _joined(test.set, case.set)
     channel = case.channel or test.channel or ""
-    return tuple(Said(channel=channel, text=text, at=at, sender=case.from_ or SOMEBODY, given=given) for text in texts)
+    return tuple(
+        TrialMessage(channel=channel, text=text, at=at, sender=case.from_ or SOMEBODY, given=given) for text in texts
+    )
 
 
 def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +184,7 @@ def _listed(wanted: object) -> object:
     return [f"{step.queue} after {step.after}" if isinstance(step, OverflowPart) else step for step in steps] or wanted
 
 
-def _paged(page: Page | None) -> str:
+def _paged(page: Escalation | None) -> str:
     return "none" if page is None else f"'{page.webhook}' after {page.after_seconds} s"
 
 

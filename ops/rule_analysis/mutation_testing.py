@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from ops.cli.progress import Progress
 from ops.configuration.settings import Settings
 from ops.configuration.toml_positions import Path
-from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.inline_tests import Case, cases_of, run_case
 from ops.rule_analysis.mutants import Mutant, structural
 from ops.rule_analysis.warnings import warnings_of
@@ -127,7 +127,7 @@ class _Mutation:
         return replace(book, issue_words=self._book.issue_words, intent_words=self._book.intent_words), document
 
     def _fails(self, book: RuleBook, cases: Iterable[Case]) -> bool:
-        trial = Trial(book, self._detector)
+        trial = DryRun(book, self._detector)
         return any(not run_case(trial, case).passed for case in cases)
 
     def _warned(self, document: Document, book: RuleBook) -> set[str]:

@@ -12,7 +12,7 @@ from conversation.model.ids import reference_of
 from conversation.ports.storage.hours_overrides import Override
 from ops.configuration.settings import Settings, parse_rules
 from ops.rule_analysis.with_overrides import under
-from router.decision.redecide import Afresh, afresh, decide_again
+from router.decision.redecide import ReinterpretationNeeds, afresh, decide_again
 from router.rules.document import Document
 from router.rules.rulebook import RuleBook, RuleFaults
 from router.understanding.language import Detector
@@ -50,7 +50,7 @@ class Rehearsal:
         self._detector = detector
         self._rulebook = parse_rules(new.source, new.hints)
         self._under: dict[tuple[str, ...], RuleBook] = {}
-        self._kept: dict[str, tuple[_Kept, Afresh]] = {}
+        self._kept: dict[str, tuple[_Kept, ReinterpretationNeeds]] = {}
         self._hints = {name: hint for name, hint in new.hints.items() if current.hints.get(name) not in (None, hint)}
         self.found = Found()
 
@@ -63,7 +63,7 @@ class Rehearsal:
         if revision in self._kept:
             return
         kept = _read(source, revision, self._current)
-        needed = Afresh() if kept.document is None else afresh(kept.document, self._new.document)
+        needed = ReinterpretationNeeds() if kept.document is None else afresh(kept.document, self._new.document)
         self._kept[revision] = (kept, needed)
 
     def stand(self, overrides: Sequence[Override]) -> None:
@@ -101,7 +101,9 @@ class Rehearsal:
         kept, _ = self._kept[stored.decision.revision]
         if kept.rulebook is None:
             return False
-        again = decide_again(stored.facts, kept.rulebook, Afresh(words=False, languages=False), self._detector)
+        again = decide_again(
+            stored.facts, kept.rulebook, ReinterpretationNeeds(words=False, languages=False), self._detector
+        )
         return not differences(stored.decision, again)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ops.reporting.figures import ALL, MEDIAN, P90, UNKNOWN, Row, percentile
-from ops.simulation.simulator import Arrival, Outcome, Simulation, Worker
+from ops.simulation.simulator import Arrival, SimulatedOutcome, Simulation, Worker
 from router.rules.deadlines import due
 from router.rules.rulebook import RuleBook
 
@@ -65,7 +65,7 @@ def _verdict(rulebook: RuleBook, arrival: Arrival, started: datetime | None, end
     return "within" if started <= promised else "late"
 
 
-def _agent(worker: Worker, outcome: Outcome) -> Row:
+def _agent(worker: Worker, outcome: SimulatedOutcome) -> Row:
     duty, busy = sum(high - low for low, high in worker.shifts), outcome.busy[worker.agent.id]
     told: dict[str, Any] = {"agent": worker.agent.email, "duty_seconds": duty, "busy_seconds": round(busy)}
     return {**told, "share": round(busy / duty, 4) if duty else None}

@@ -52,7 +52,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulatedOutcome:
     """When each arrival was taken (None: not before the end), and for how many seconds each agent was busy within their shifts."""
 
     started: tuple[datetime | None, ...]
@@ -114,7 +114,7 @@ class Simulation:
         self._handling: dict[str, timedelta] = {}
         self._duty: dict[frozenset[str], frozenset[tuple[str, str]]] = {}
 
-    def run(self, arrivals: Sequence[Arrival]) -> Outcome:
+    def run(self, arrivals: Sequence[Arrival]) -> SimulatedOutcome:
         """From the first arrival to the end."""
         for hands in self._hands.values():
             for begin, _ in hands.worker.shifts:
@@ -128,7 +128,7 @@ class Simulation:
         for hands in self._hands.values():
             hands.rest(self._end)
         busy = {agent: hands.busy for agent, hands in self._hands.items()}
-        return Outcome(tuple(self._started.get(f"{number:09}") for number in range(len(arrivals))), busy)
+        return SimulatedOutcome(tuple(self._started.get(f"{number:09}") for number in range(len(arrivals))), busy)
 
     def _plan(self, at: datetime, what: int, about: object) -> None:
         if at < self._end:

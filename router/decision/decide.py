@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Decision, Facts, Joining, Page, Tried
+from conversation.model.decision import Decision, Escalation, Facts, Joining, Tried
 from router.decision.conversation_matching import THANKS, Joined, join
 from router.decision.facts import STATUS
 from router.decision.rule_input import View
@@ -295,6 +295,6 @@ class _Composer:
         raised = matter is not None and own is not None and own > matter.priority
         return raised and rule is not None and self._settled.by["priority"] is rule
 
-    def _page(self, queue: Queue) -> Page | None:
-        named: Page | bool | None = self._settled.values.get("page")
-        return queue.page if named is None else named if isinstance(named, Page) else None
+    def _page(self, queue: Queue) -> Escalation | None:
+        named: Escalation | bool | None = self._settled.values.get("page")
+        return queue.page if named is None else named if isinstance(named, Escalation) else None

@@ -17,22 +17,27 @@ from router.understanding.language import Detector, blend, scores_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Afresh:
+class ReinterpretationNeeds:
     """What of a text has to be understood again, because its configuration is not the one the facts were gathered under."""
 
     words: bool = True
     languages: bool = True
 
 
-def afresh(old: Document, new: Document) -> Afresh:
+def afresh(old: Document, new: Document) -> ReinterpretationNeeds:
     """What differs between two rules files as far as understanding a text goes."""
     same_words = _words(old.issues) == _words(new.issues) and _words(old.intents) == _words(new.intents)
     same_words = same_words and old.question == new.question
-    return Afresh(words=not same_words, languages=old.languages != new.languages)
+    return ReinterpretationNeeds(words=not same_words, languages=old.languages != new.languages)
 
 
 def decide_again(
-    facts: Facts, rulebook: RuleBook, needed: Afresh, detector: Detector, *, hints: ChannelHints | None = None
+    facts: Facts,
+    rulebook: RuleBook,
+    needed: ReinterpretationNeeds,
+    detector: Detector,
+    *,
+    hints: ChannelHints | None = None,
 ) -> Decision:
     """The decision under these rules. `hints` are the channel's own where the new file changes them; the text may be gone."""
     if hints is not None:

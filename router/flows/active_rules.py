@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from conversation.model.decision import Page
+from conversation.model.decision import Escalation
 from router.rules.conditions import Check
 from router.rules.rulebook import RuleBook
 
@@ -33,7 +33,7 @@ class RulesInForce:
         """From now on this one."""
         self._rulebook = rulebook
         self._asks_staffed = any(_asks(rule.checks, "staffed") for rule in rulebook.rules)
-        pages = [rule.actions.page for rule in rulebook.rules if isinstance(rule.actions.page, Page)]
+        pages = [rule.actions.page for rule in rulebook.rules if isinstance(rule.actions.page, Escalation)]
         self._soonest_page = min((timedelta(seconds=page.after_seconds) for page in pages), default=None)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from conversation.model.callback import Hands, Plan
+from conversation.model.callback import CallCapacity, Plan
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, WorkKind
@@ -52,7 +52,7 @@ def tongue(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
     return (rulebook.served(language) or "").partition("-")[0]
 
 
-def team(agents: Iterable[Agent], queue: Queue) -> list[Hands]:
+def team(agents: Iterable[Agent], queue: Queue) -> list[CallCapacity]:
     """Who could make a call for this queue, and how many at a time."""
     found = []
     for agent in agents:
@@ -62,7 +62,7 @@ def team(agents: Iterable[Agent], queue: Queue) -> list[Hands]:
             continue
         if queue.languages and not spoken & {language.partition("-")[0] for language in queue.languages}:
             continue
-        found.append(Hands(languages=spoken if queue.languages is None else None, calls=calls))
+        found.append(CallCapacity(languages=spoken if queue.languages is None else None, calls=calls))
     return found
 
 

@@ -21,7 +21,7 @@ NO_CHANNEL = "no_channel: this channel has been taken out of the configuration; 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DeliveryOutcome:
     """How the row and its message stand afterwards. `pause` says how long the whole account must wait; `refused`: for its credentials."""
 
     state: OutboxState
@@ -36,11 +36,11 @@ class Outcome:
     began: datetime | None = None
 
 
-def of_receipt(receipt: Receipt | None) -> Outcome:
+def of_receipt(receipt: Receipt | None) -> DeliveryOutcome:
     """The other side took it."""
     ids = receipt.external_ids if receipt else ()
     delivered = receipt is not None and receipt.delivered
-    return Outcome(
+    return DeliveryOutcome(
         state=OutboxState.SENT,
         status=Status.DELIVERED if delivered else Status.SENT,
         external_ids=ids,
@@ -56,27 +56,29 @@ def of_error(
     now: datetime,
     draw: Callable[[], float],
     second_try: bool = False,
-) -> Outcome:
+) -> DeliveryOutcome:
     """By the class of the error, as the channel contract has it. `draw` gives a number from 0 to 1."""
     words = str(error) or type(error).__name__
     sent = error.sent if isinstance(error, ChannelError) else ()
     if isinstance(error, PermanentFailure) and error.code == SUPPRESSED:
-        return Outcome(state=OutboxState.FAILED, status=Status.SUPPRESSED, error=words)
+        return DeliveryOutcome(state=OutboxState.FAILED, status=Status.SUPPRESSED, error=words)
     if isinstance(error, PermanentFailure):
-        return Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=f"{error.code}: {words}", sent=sent)
+        return DeliveryOutcome(
+            state=OutboxState.FAILED, status=Status.FAILED, error=f"{error.code}: {words}", sent=sent
+        )
     if isinstance(error, Unknown) and not (idempotent if error.repeatable is None else error.repeatable):
         return _doubted(row, words, sent, now=now, second_try=second_try)
     if isinstance(error, ChannelError):
         return _later(error, row, words, now=now, draw=draw)
     parked = "an error in our own software; an operator has to look"
-    return Outcome(state=OutboxState.PARKED, status=Status.SENDING, error=parked, bug=True)
+    return DeliveryOutcome(state=OutboxState.PARKED, status=Status.SENDING, error=parked, bug=True)
 
 
-def of_stranded(row: OutboxRow, *, idempotent: bool, now: datetime, second_try: bool = False) -> Outcome:
+def of_stranded(row: OutboxRow, *, idempotent: bool, now: datetime, second_try: bool = False) -> DeliveryOutcome:
     """Its sender died midway: safe to repeat where the same id has no second effect, else once, or a person must look."""
     words = "the sending was interrupted"
     if idempotent:
-        return Outcome(state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=now)
+        return DeliveryOutcome(state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=now)
     return _doubted(row, words, (INTERRUPTED,), now=now, second_try=second_try)
 
 
@@ -86,22 +88,24 @@ def back_off(attempts: int, draw: Callable[[], float]) -> timedelta:
     return max(timedelta(milliseconds=200), ceiling * draw())
 
 
-def _doubted(row: OutboxRow, words: str, sent: tuple[str, ...], *, now: datetime, second_try: bool) -> Outcome:
+def _doubted(row: OutboxRow, words: str, sent: tuple[str, ...], *, now: datetime, second_try: bool) -> DeliveryOutcome:
     """It may have arrived. Where the channel allows, it is sent once more under the same id; then a person must look.
 
     What stands in no conversation, a code, nobody can look at: whoever waits for it asks for another.
     """
     if row.effect is Effect.MESSAGE and row.conversation is None:
-        return Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=words, sent=sent)
+        return DeliveryOutcome(state=OutboxState.FAILED, status=Status.FAILED, error=words, sent=sent)
     tried = row.message.sent if row.message else ()
     if second_try and sent and not tried:
-        return Outcome(
+        return DeliveryOutcome(
             state=OutboxState.QUEUED, status=Status.UNCERTAIN, error=words, again_at=now + SECOND_TRY, sent=sent
         )
-    return Outcome(state=OutboxState.UNCERTAIN, status=Status.UNCERTAIN, error=words, sent=sent)
+    return DeliveryOutcome(state=OutboxState.UNCERTAIN, status=Status.UNCERTAIN, error=words, sent=sent)
 
 
-def _later(error: ChannelError, row: OutboxRow, words: str, *, now: datetime, draw: Callable[[], float]) -> Outcome:
+def _later(
+    error: ChannelError, row: OutboxRow, words: str, *, now: datetime, draw: Callable[[], float]
+) -> DeliveryOutcome:
     """Nothing was sent, or sending it again has no second effect."""
     if isinstance(error, RateLimited):
         pause = error.retry_after if error.whole_account else None
@@ -125,13 +129,13 @@ def _again(
     *,
     pause: timedelta | None = None,
     for_ever: bool = False,
-) -> Outcome:
+) -> DeliveryOutcome:
     again_at = now + after
     call, deadline = row.effect is Effect.WEBHOOK, row.deadline
     if deadline is not None and again_at >= deadline and (call or not for_ever):
         gave_up = f"{EXPIRED if call else 'gave up'}: {words}"
-        return Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=gave_up, sent=sent, pause=pause)
-    return Outcome(
+        return DeliveryOutcome(state=OutboxState.FAILED, status=Status.FAILED, error=gave_up, sent=sent, pause=pause)
+    return DeliveryOutcome(
         state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=again_at, sent=sent, pause=pause
     )
 

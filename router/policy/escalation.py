@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.model import conversation as thread
 from conversation.model.conversation import NEXT_PAGE, PAGE, PAGED, PAGES, QUEUED_AGAIN, Conversation, State, as_kept
-from conversation.model.decision import Decision, Page
+from conversation.model.decision import Decision, Escalation
 from router.hours.calendars import ALWAYS
 from router.rules.model import Queue
 from router.rules.rulebook import RuleBook
@@ -38,7 +38,7 @@ def called(conversation: Conversation, names: Sequence[str], now: datetime) -> C
 
 
 def transferred(
-    conversation: Conversation, queue: str, rulebook: RuleBook, now: datetime, *, page: Page | None = None
+    conversation: Conversation, queue: str, rulebook: RuleBook, now: datetime, *, page: Escalation | None = None
 ) -> Conversation:
     """In another queue, with the page that it waits for. `page` is that of a queue which the rules do not know any more."""
     calls = dict(_kept(conversation))
@@ -77,12 +77,12 @@ def _with_calls(attributes: Mapping[str, object], calls: Mapping[str, datetime])
     return {**attributes, PAGES: {NEXT_PAGE: min(written.values()), _CALLS: written}}
 
 
-def _own(conversation: Conversation, queue: Queue | None, instead: Page | None = None) -> Page | None:
+def _own(conversation: Conversation, queue: Queue | None, instead: Escalation | None = None) -> Escalation | None:
     """A rule's wish for this conversation before its queue's page, unless that webhook was called in this wait."""
     asked = conversation.attributes.get(PAGE)
     page = queue.page if queue is not None else instead
     if isinstance(asked, Mapping):
-        page = Page(webhook=str(asked["webhook"]), after_seconds=int(asked["after_seconds"]))
+        page = Escalation(webhook=str(asked["webhook"]), after_seconds=int(asked["after_seconds"]))
     if page is None or asked is False:
         return None
     paged = conversation.attributes.get(PAGED)
@@ -92,11 +92,11 @@ def _own(conversation: Conversation, queue: Queue | None, instead: Page | None =
     return None if before is not None and before >= since(conversation) else page
 
 
-def _span(page: Page) -> timedelta:
+def _span(page: Escalation) -> timedelta:
     return timedelta(seconds=page.after_seconds)
 
 
-def _due_at(conversation: Conversation, queue: Queue | None, rulebook: RuleBook, page: Page) -> datetime | None:
+def _due_at(conversation: Conversation, queue: Queue | None, rulebook: RuleBook, page: Escalation) -> datetime | None:
     hours = queue.hours if queue is not None else ALWAYS
     return rulebook.calendars.add_open_time(hours, since(conversation), _span(page), conversation.language)
 

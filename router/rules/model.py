@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Page
+from conversation.model.decision import Escalation
 from conversation.ports.storage.agents import QueueNeeds
 
 CLASSIFIERS = "huntgroup.classifiers"  # the entry point group of classifiers
@@ -62,7 +62,7 @@ class Queue:
     closed: str | None = None
     arrival: str | None = None
     overflow: tuple[Overflow, ...] = ()
-    page: Page | None = None
+    page: Escalation | None = None
     first_response: Mapping[str, timedelta] = field(default_factory=dict)
 
     @property
@@ -127,7 +127,7 @@ class Actions:
     ask: tuple[str, ...] | None = None
     callback: bool | None = None
     deadline: timedelta | None = None
-    page: Page | bool | None = None
+    page: Escalation | bool | None = None
     webhook: tuple[str, ...] | None = None
     stop: bool | None = None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Page
+from conversation.model.decision import Escalation
 from router.hours.calendars import ALWAYS
 from router.rules.document import Document, LanguagesPart, PagePart, Title
 from router.rules.faults import Fault, Faults, Path
@@ -75,11 +75,11 @@ def titles(title: Title | None) -> Mapping[str, str]:
     return {"": title} if isinstance(title, str) else dict(title)
 
 
-def page_of(part: PagePart | bool | None) -> Page | None:
+def page_of(part: PagePart | bool | None) -> Escalation | None:
     """The page a part asks for; `false` is none."""
     if not isinstance(part, PagePart):
         return None
-    return Page(webhook=part.webhook, after_seconds=int(part.after.total_seconds()))
+    return Escalation(webhook=part.webhook, after_seconds=int(part.after.total_seconds()))
 
 
 def read_languages(part: LanguagesPart, faults: Faults) -> tuple[tuple[str, ...], str, dict[str, tuple[str, ...]]]:

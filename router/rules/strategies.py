@@ -44,7 +44,7 @@ def strategies() -> dict[str, Strategy]:
     return {**found, **STRATEGIES}
 
 
-class Hands:
+class AgentCapacity:
     """What was given to whom in one look, so that the next choice sees it: the store is written to once, at the end."""
 
     def __init__(self) -> None:

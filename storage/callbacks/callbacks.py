@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, literal, literal_column, or_, select, update
 
 from conversation.errors import Conflict, NotFound
-from conversation.model.callback import ASLEEP, Attempt, Callback, CallState, Outcome
+from conversation.model.callback import ASLEEP, Attempt, Callback, CallOutcome, CallState
 from conversation.ports.storage.callbacks import BlockedNumber
 from storage.callbacks import slots as callback_slots
 from storage.database.run import Run
@@ -58,14 +58,14 @@ def _callback(row: RowMapping) -> Callback:
         "conversation": row["conversation_id"],
         "zones": tuple(row["zones"]),
         "state": CallState(row["state"]),
-        "outcomes": tuple(Outcome(one) for one in row["outcomes"]),
+        "outcomes": tuple(CallOutcome(one) for one in row["outcomes"]),
     }
     return Callback(**given)
 
 
 def _attempt(row: RowMapping) -> Attempt:
     given = {name: row[name] for name in row if name not in ("callback_id", "agent_id", "outcome")}
-    outcome = Outcome(row["outcome"]) if row["outcome"] else None
+    outcome = CallOutcome(row["outcome"]) if row["outcome"] else None
     return Attempt(callback=row["callback_id"], agent=row["agent_id"], outcome=outcome, **given)
 
 
@@ -141,7 +141,7 @@ def _progress(c: Connection, attempt: str, provider_id: str | None, connected_at
     return bool(c.execute(update(callback_attempts).where(*living).values(values or {"id": attempt})).rowcount)
 
 
-def _end(c: Connection, attempt: str, outcome: Outcome, now: datetime, note: str | None) -> bool:
+def _end(c: Connection, attempt: str, outcome: CallOutcome, now: datetime, note: str | None) -> bool:
     ended = {"ended_at": now, "outcome": outcome.value, "note": note}
     living = (_try.id == attempt, _try.ended_at.is_(None))
     return bool(c.execute(update(callback_attempts).where(*living).values(ended)).rowcount)
@@ -243,7 +243,7 @@ class Callbacks(callback_slots.Slots):
         """What a dialer tells of a call that has not ended; whether it has not."""
         return await self._run(lambda c: _progress(c, attempt, provider_id, connected_at))
 
-    async def end(self, attempt: str, outcome: Outcome, *, now: datetime, note: str | None = None) -> bool:
+    async def end(self, attempt: str, outcome: CallOutcome, *, now: datetime, note: str | None = None) -> bool:
         """It is over; False where it was already."""
         return await self._run(lambda c: _end(c, attempt, outcome, now, note))
 

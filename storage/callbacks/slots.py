@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from conversation.model.callback import Hands, fits
+from conversation.model.callback import CallCapacity, fits
 from storage.database.run import Run
 from storage.database.upsert import insert_into
 from storage.schema.callbacks import callback_bookings, callback_slots
@@ -24,7 +24,7 @@ class _Place:
     queue: str
     at: datetime
     language: str
-    hands: Sequence[Hands]
+    hands: Sequence[CallCapacity]
     per_slot: int | None
     until: datetime
     now: datetime

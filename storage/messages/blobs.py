@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from conversation.errors import NoRoom, NotFound, Refused, StoreUnavailable
+from conversation.errors import DiskFull, NotFound, Refused, StoreUnavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -85,13 +85,13 @@ class FolderBlobs:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
     async def check_room(self) -> None:
-        """Raises `NoRoom` where less than `keep_free` bytes of the disk are free."""
+        """Raises `DiskFull` where less than `keep_free` bytes of the disk are free."""
         if not self._keep_free:
             return
         free = await self._in_thread(self._free)
         if free < self._keep_free:
             log.warning("disk_low", extra={"free": free, "keep_free": self._keep_free})
-            raise NoRoom(f"{free} bytes of the disk are free, {self._keep_free} must stay")
+            raise DiskFull(f"{free} bytes of the disk are free, {self._keep_free} must stay")
 
     def _free(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from conversation.errors import NoRoom, NotFound
+from conversation.errors import DiskFull, NotFound
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment
 from conversation.ports.channel import Answer, Clock, Fetched, Http, Listening, Tools
@@ -70,7 +70,7 @@ class FakeBlobs:
 
     async def check_room(self) -> None:
         if self.full:
-            raise NoRoom("the disk is full")
+            raise DiskFull("the disk is full")
 
     async def sweep(self, before: datetime) -> int:
         return 0

@@ -31,8 +31,8 @@ from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_actions import ConversationActions
 from router.flows.agents.reply import ReplyService
 from router.flows.callbacks.agent_actions import CallbackService
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.booking import CallbackBooking
 from router.flows.customers.visitor_feed import Files
 from router.rules.document import Document
 from router.rules.rulebook import ChannelHints, compile_rules
@@ -198,8 +198,8 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
         def cans() -> Mapping[str, Can]:
             return {name: account.can for name, account in accounts.items()}
 
-        ends = CallEnds(store, rules, clock, cans=cans)
-        customers = CustomerCalls(store, rules, inbox, clock, cans=cans, ends=ends)
+        ends = CallAttempts(store, rules, clock, cans=cans)
+        customers = CallbackBooking(store, rules, inbox, clock, cans=cans, ends=ends)
         services = Services(
             storage=store,
             rules=rules,

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from conversation.errors import HuntgroupError
-from conversation.model.callback import ENDS_AS, CallReport, CallState, Outcome, PhoneCall, Plan
+from conversation.model.callback import ENDS_AS, CallOutcome, CallReport, CallState, PhoneCall, Plan
 from conversation.model.people import Agent
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.booking import CallbackBooking
 from storage.signals import open_signals
 from storage.store import open_storage
 from tests.router.flows.callbacks.test_callbacks import asked
@@ -90,7 +90,7 @@ class Exchange:
 
     async def _tell(self, attempt: str) -> None:
         await pause()
-        outcome = random.choice([Outcome.BUSY, Outcome.NO_ANSWER, Outcome.DONE])
+        outcome = random.choice([CallOutcome.BUSY, CallOutcome.NO_ANSWER, CallOutcome.DONE])
         await self._stage.ends.progressed(attempt, outcome=outcome)
 
 
@@ -112,7 +112,7 @@ async def live(database: str, ledger: Ledger, zero: float, ready: int, *, taking
         agent = await _agent(stage)
         works = [_again(lambda: _dial(stage, agent)), _again(lambda: stage.ticker.once(clock.now()))]
         async with stage.intake() as inbox, asyncio.TaskGroup() as tasks:
-            calls = CustomerCalls(storage, stage.rules, inbox, clock, cans=lambda: stage.cans, ends=stage.ends)
+            calls = CallbackBooking(storage, stage.rules, inbox, clock, cans=lambda: stage.cans, ends=stage.ends)
             if taking:
                 works += [_again(lambda: _ask(stage, calls, ledger)) for _ in range(ASKERS)]
             running = [tasks.create_task(one) for one in works]
@@ -137,7 +137,7 @@ async def _again(step: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         await pause()
 
 
-async def _ask(stage: Stage, calls: CustomerCalls, ledger: Ledger) -> None:
+async def _ask(stage: Stage, calls: CallbackBooking, ledger: Ledger) -> None:
     if len(await _open(stage)) < AT_ONCE:
         number = f"+3319900{random.randrange(10_000):04}"
         told = await calls.request(asked(number=number, received_at=stage.clock.now()))

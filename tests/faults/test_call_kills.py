@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from conversation.model.callback import FINAL, Outcome
+from conversation.model.callback import FINAL, CallOutcome
 from storage.schema.callbacks import callback_attempts, callbacks
 from storage.signals import open_signals
 from storage.store import open_storage, upgrade
@@ -53,5 +53,5 @@ async def test_no_try_is_dialed_twice_and_no_promise_is_forgotten(
     assert {*dialed} <= {attempt for attempt, *_ in tries}  # nothing was dialed that had not been written down
     assert all(ended for _, _, ended, _ in tries)
     assert max(Counter(callback for _, callback, *_ in tries).values()) <= 4
-    assert ends[Outcome.LOST.value] > 0  # kills met calls on the line
-    assert ends[Outcome.DONE.value] > 0
+    assert ends[CallOutcome.LOST.value] > 0  # kills met calls on the line
+    assert ends[CallOutcome.DONE.value] > 0

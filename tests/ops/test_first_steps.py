@@ -18,7 +18,7 @@ from conversation.model.conversation import Priority
 from ops.__main__ import main
 from ops.configuration.settings import load, parse_rules
 from ops.diagnostics.channels import example_host
-from ops.rule_analysis.dry_run import Said, Trial
+from ops.rule_analysis.dry_run import DryRun, TrialMessage
 from ops.simulation.demo_people import CUSTOMERS, TEAM
 from router.understanding.language_detector import load_detector
 from tests.example import EXAMPLE, copied
@@ -90,8 +90,8 @@ def test_an_address_that_is_taken_by_another_program_comes_with_what_to_do(
 
 def test_the_demos_stolen_payment_reaches_safety_and_nobody_else_does() -> None:
     settings = load(EXAMPLE, {}, make_secrets=False)
-    trial = Trial(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
-    made = [trial.decide(Said(channel="site", text=one.text, at=NOON))[1] for one in CUSTOMERS]
+    trial = DryRun(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
+    made = [trial.decide(TrialMessage(channel="site", text=one.text, at=NOON))[1] for one in CUSTOMERS]
     urgent = [(one.queue, one.webhooks) for one in made if one.priority is Priority.URGENT]
     assert urgent == [("safety", ("freeze",))]
     assert [one.queue for one in made].count("safety") == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conversation.errors import NoRoom, NotFound, Refused
+from conversation.errors import DiskFull, NotFound, Refused
 from storage.messages.blobs import FolderBlobs
 
 
@@ -99,10 +99,10 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 async def test_below_its_mark_the_disk_takes_no_uploads(tmp_path: Path, disk: Disk) -> None:
     blobs = FolderBlobs(tmp_path / "new", keep_free=5_000_001)
     read = disk.filled_by(b"x")
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskFull):
         await blobs.put(read, limit=10)
     assert disk.free == 5_000_000  # nothing was read
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskFull):
         await blobs.check_room()
     assert files(tmp_path) == []
     disk.free += 2
@@ -111,7 +111,7 @@ async def test_below_its_mark_the_disk_takes_no_uploads(tmp_path: Path, disk: Di
 
 async def test_a_disk_that_fills_meanwhile_keeps_no_half_file(tmp_path: Path, disk: Disk) -> None:
     blobs = FolderBlobs(tmp_path, keep_free=3_000_000)
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskFull):
         await blobs.put(disk.filled_by(*[b"x" * 500_000] * 8), limit=10_000_000)
     assert files(tmp_path) == []
     assert disk.free >= 3_000_000 - 2 * 500_000 - 1024 * 1024

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, Engine, event
 from conversation.errors import Conflict, NotFound
 from conversation.id_generator import new_id
 from conversation.model import callback as calling
-from conversation.model.callback import Attempt, Callback, CallState, Hands, Outcome
+from conversation.model.callback import Attempt, Callback, CallCapacity, CallOutcome, CallState
 from storage.store import Store
 from tests.storage.makers import NOW
 
-ANY = (Hands(languages=None, calls=2),)
+ANY = (CallCapacity(languages=None, calls=2),)
 NINE = NOW + timedelta(hours=9)
 MINUTE = timedelta(minutes=1)
 
@@ -29,7 +29,7 @@ def asked(**values: object) -> Callback:
         "asked_at": NOW,
         "updated_at": NOW,
         "zones": ("Europe/Paris", "Europe/Berlin"),
-        "outcomes": (Outcome.BUSY,),
+        "outcomes": (CallOutcome.BUSY,),
         "note": "ring twice",
     }
     return Callback(**(given | values))  # type: ignore[arg-type]
@@ -40,7 +40,7 @@ def trial(callback: Callback, number: int = 1) -> Attempt:
 
 
 async def hold(
-    store: Store, request: str, *, language: str = "fr", hands: tuple[Hands, ...] = ANY, **how: object
+    store: Store, request: str, *, language: str = "fr", hands: tuple[CallCapacity, ...] = ANY, **how: object
 ) -> bool:
     given: dict[str, object] = {"per_slot": None, "until": NOW + 2 * MINUTE, "now": NOW}
     async with store.begin("test") as work:
@@ -146,7 +146,10 @@ async def test_a_slot_holds_what_its_agents_can_make_and_no_more(store: Store) -
 
 
 async def test_a_slot_is_counted_by_who_speaks_what(store: Store) -> None:
-    team = (Hands(languages=frozenset({"fr", "de"}), calls=1), Hands(languages=frozenset({"en"}), calls=1))
+    team = (
+        CallCapacity(languages=frozenset({"fr", "de"}), calls=1),
+        CallCapacity(languages=frozenset({"en"}), calls=1),
+    )
     assert await hold(store, "1", language="fr", hands=team)
     assert not await hold(store, "2", language="de", hands=team)
     assert await hold(store, "3", language="en", hands=team)
@@ -188,11 +191,11 @@ async def test_nobody_is_called_twice_at_a_time(store: Store) -> None:
             await work.callbacks.attempt(trial(one, 2))
     assert conflict.value.code == "on_the_line"
     async with store.begin("test") as work:
-        assert await work.callbacks.end(first.id, Outcome.BUSY, now=NOW, note="engaged")
-        assert not await work.callbacks.end(first.id, Outcome.DONE, now=NOW)
+        assert await work.callbacks.end(first.id, CallOutcome.BUSY, now=NOW, note="engaged")
+        assert not await work.callbacks.end(first.id, CallOutcome.DONE, now=NOW)
         await work.callbacks.attempt(trial(one, 2))
         found = await work.callbacks.attempts(one.id)
-    assert [(t.number, t.outcome, t.note) for t in found] == [(1, Outcome.BUSY, "engaged"), (2, None, None)]
+    assert [(t.number, t.outcome, t.note) for t in found] == [(1, CallOutcome.BUSY, "engaged"), (2, None, None)]
 
 
 async def test_a_try_is_dialed_by_whoever_claims_it_first(store: Store) -> None:
@@ -208,7 +211,7 @@ async def test_a_try_is_dialed_by_whoever_claims_it_first(store: Store) -> None:
         assert found is not None
         assert (found.provider_id, found.connected_at, found.dialed_at) == ("CA1", NOW, NOW)
         assert await work.callbacks.on_the_line(NOW, 10) == [found]
-        await work.callbacks.end(first.id, Outcome.DONE, now=NOW)
+        await work.callbacks.end(first.id, CallOutcome.DONE, now=NOW)
         assert not await work.callbacks.progress(first.id, provider_id="CA3")
         assert await work.callbacks.on_the_line(NOW, 10) == []
 

@@ -13,7 +13,7 @@ from conversation.model.conversation import Conversation, Priority, State, offer
 from conversation.model.people import Agent, Presence, WorkKind
 from conversation.ports.storage.agents import QueueNeeds
 from conversation.ports.storage.distribution import Asked, Candidate, Offer
-from router.rules.strategies import Hands
+from router.rules.strategies import AgentCapacity
 from storage.distribution.waiting import _NEXT, _heads
 from storage.schema.agents import agent_load, agents
 from storage.store import Store
@@ -210,7 +210,7 @@ async def claim(store: Store, most: int) -> int:
     async with store.begin("test") as work:
         found = await work.distribution.waiting(["general"], limit=most)
         pools = await work.distribution.pools([asked(one) for one in found], now=NOW)
-        hands = Hands()
+        hands = AgentCapacity()
         made, nobody = [], 0
         for one, pool in zip(found, pools, strict=True):
             free = hands.free(pool, one.kind)

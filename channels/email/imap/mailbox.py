@@ -29,7 +29,7 @@ LONGEST_READING = 1.0  # seconds after which what has been read of a batch is co
 LEASE = timedelta(seconds=90)
 
 
-class Place:
+class MailboxCursor:
     """Where reading stands: the cursor that is committed with each batch."""
 
     def __init__(self, folder: str, uidvalidity: int, uid: int, passed: Sequence[int] = ()) -> None:
@@ -39,7 +39,7 @@ class Place:
         self.passed = set(passed)  # what the server did not give out: asked for again, for ever
 
     @classmethod
-    def of(cls, cursor: Mapping[str, object] | None, folder: str, uidvalidity: int) -> "Place":
+    def of(cls, cursor: Mapping[str, object] | None, folder: str, uidvalidity: int) -> "MailboxCursor":
         """From the cursor; another folder, or numbers given anew by the server, begin again: repeats are recognised."""
         cursor = cursor or {}
         uid, passed = cursor.get("uid"), cursor.get("passed")
@@ -105,7 +105,7 @@ class Mailbox:
         """What was pushed while nobody listened is found by looking after every silence."""
         settings, clock = self._host.settings, self._host.tools.clock
         selected = await self._connection.select(settings.folder)
-        place = Place.of(await self._host.tools.state.cursor(), settings.folder, selected.uidvalidity)
+        place = MailboxCursor.of(await self._host.tools.state.cursor(), settings.folder, selected.uidvalidity)
         asked = -PASSED_AGAIN
         while True:
             if clock.monotonic() - asked >= PASSED_AGAIN:
@@ -117,7 +117,7 @@ class Mailbox:
             self._tell(0, place)
             await self._connection.idle(self._idle)
 
-    async def _catch_up(self, place: Place) -> bool:
+    async def _catch_up(self, place: MailboxCursor) -> bool:
         """Whether there was anything to read."""
         await self._still_mine()
         waiting = await self._connection.uids_after(place.uid, self._host.settings.since)
@@ -131,7 +131,7 @@ class Mailbox:
         return bool(waiting)
 
     async def _take(
-        self, batch: Sequence[int], sizes: Mapping[int, int], unsized: Mapping[int, str], place: Place
+        self, batch: Sequence[int], sizes: Mapping[int, int], unsized: Mapping[int, str], place: MailboxCursor
     ) -> None:
         """Fetched, read, committed; what takes long to read does not keep those before it waiting."""
         wanted = {uid: sizes[uid] for uid in batch if uid in sizes}
@@ -151,7 +151,7 @@ class Mailbox:
                 await self._commit(read, uids, uid, place)
                 read, uids, began = [], [], clock.monotonic()
 
-    def _pass(self, uid: int, why: str, place: Place) -> Arrival:
+    def _pass(self, uid: int, why: str, place: MailboxCursor) -> Arrival:
         """For now: people are told, the mails behind it flow, and it is asked for again."""
         if len(place.passed) >= MOST_PASSED:
             raise TransientFailure(f"the server gives out no mail: {why}")
@@ -162,7 +162,7 @@ class Mailbox:
         words = f"the mail server holds this mail and does not give it out ({why}); it is asked for again"
         return Arrival(events=(self._aside(uid, note, MalformedPayload(words, code="not_given"), self._now()),))
 
-    async def _passed_again(self, place: Place) -> None:
+    async def _passed_again(self, place: MailboxCursor) -> None:
         """What the server gives out now is stored like any mail; what is gone is forgotten."""
         for uid in sorted(place.passed):
             sizes, refused = await fetching.sizes(self._connection, [uid])
@@ -175,7 +175,7 @@ class Mailbox:
                     [await self._arrival(uid, raw, whole=self._fits(sizes[uid]))], [uid], place.uid, place
                 )
 
-    async def _commit(self, read: Sequence[Arrival], uids: Sequence[int], upto: int, place: Place) -> None:
+    async def _commit(self, read: Sequence[Arrival], uids: Sequence[int], upto: int, place: MailboxCursor) -> None:
         """Committed; only then does the cursor move, and only then is the mailbox touched."""
         files = [file for one in read for file in one.files]
         if files:
@@ -232,7 +232,7 @@ class Mailbox:
         if not await self._host.holds():
             raise TransientFailure("another node reads this mailbox now")
 
-    def _tell(self, waiting: int, place: Place) -> None:
+    def _tell(self, waiting: int, place: MailboxCursor) -> None:
         words = f"{waiting} mails wait to be read; " if waiting else ""
         self._host.tell(f"{words}read up to number {place.uid}, {self._read} since {place.folder} was opened")
 

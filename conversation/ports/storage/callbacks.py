@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from conversation.model.callback import Attempt, Callback, CallState, Hands, Outcome
+from conversation.model.callback import Attempt, Callback, CallCapacity, CallOutcome, CallState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Callbacks(Protocol):
         at: datetime,
         *,
         language: str,
-        hands: Sequence[Hands],
+        hands: Sequence[CallCapacity],
         per_slot: int | None,
         until: datetime,
         now: datetime,
@@ -133,7 +133,7 @@ class Callbacks(Protocol):
         """What a dialer tells of a call that has not ended; whether it has not."""
         ...
 
-    async def end(self, attempt: str, outcome: Outcome, *, now: datetime, note: str | None = None) -> bool:
+    async def end(self, attempt: str, outcome: CallOutcome, *, now: datetime, note: str | None = None) -> bool:
         """It is over; False where it was already."""
         ...
 

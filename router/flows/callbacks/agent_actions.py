@@ -8,7 +8,7 @@ from conversation.errors import Conflict, NotFound
 from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Attempt, Callback, CallRefused, Outcome, Slot
+from conversation.model.callback import Attempt, Callback, CallOutcome, CallRefused, Slot
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
@@ -16,8 +16,8 @@ from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_lock import ConversationLock
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.booking import CallbackBooking
 from router.flows.callbacks.notices import note
 from router.policy import notifications as announce
 from router.policy import permissions as access
@@ -29,7 +29,7 @@ class CallbackService:
     """Actions on a callback. Its conversation is work as any other: agents take it before they dial."""
 
     def __init__(
-        self, storage: Storage, rules: RulesInForce, clock: Clock, *, ends: CallEnds, customers: CustomerCalls
+        self, storage: Storage, rules: RulesInForce, clock: Clock, *, ends: CallAttempts, customers: CallbackBooking
     ) -> None:
         self._locked = ConversationLock(storage, rules)
         self._storage = storage
@@ -63,7 +63,7 @@ class CallbackService:
         return attempt
 
     async def outcome(
-        self, agent: Agent, conversation: str, outcome: Outcome, *, text: str | None = None, never: bool = False
+        self, agent: Agent, conversation: str, outcome: CallOutcome, *, text: str | None = None, never: bool = False
     ) -> Conversation:
         """What came of the call; without a try before, the agent dialed by hand and says so now. Raises `Conflict`.
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from conversation.errors import ChannelError, NotFound, PermanentFailure, StoreError, Unknown
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Attempt, Callback, CallState, Outcome, PhoneCall, Plan
+from conversation.model.callback import Attempt, Callback, CallOutcome, CallState, PhoneCall, Plan
 from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import Agent
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _FRESH = timedelta(minutes=1)  # a try that was written down is asked for within this time, or not at all
 
 
-class CallEnds:
+class CallAttempts:
     """Dials what was written down, and settles each try once, whoever tells of its end."""
 
     def __init__(
@@ -60,7 +60,7 @@ class CallEnds:
             may = found is not None and callback is not None and await self._may_still(work, found, callback, now)
         dialer = self._dialers().get(callback.channel) if callback else None
         if callback is None or dialer is None or not may:
-            await self.progressed(attempt, outcome=Outcome.LOST)
+            await self.progressed(attempt, outcome=CallOutcome.LOST)
             return
         self._checkpoint("claimed")
         await self._dial(dialer, attempt, callback, agent)
@@ -87,11 +87,11 @@ class CallEnds:
             log.warning("call_uncertain", extra={"attempt": attempt})  # the exchange may tell of it; else it is lost
             return
         except PermanentFailure as failure:
-            outcome = Outcome.INVALID if failure.code == "invalid_number" else Outcome.REJECTED
+            outcome = CallOutcome.INVALID if failure.code == "invalid_number" else CallOutcome.REJECTED
             await self.progressed(attempt, outcome=outcome)
             return
         except ChannelError:
-            await self.progressed(attempt, outcome=Outcome.CONGESTION)
+            await self.progressed(attempt, outcome=CallOutcome.CONGESTION)
             return
         self._checkpoint("dialed")
         await self.progressed(attempt, provider_id=name)
@@ -114,7 +114,12 @@ class CallEnds:
                 log.exception("call_report_bug", extra={"attempt": told.attempt})
 
     async def progressed(
-        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+        self,
+        attempt: str,
+        *,
+        provider_id: str | None = None,
+        connected: bool = False,
+        outcome: CallOutcome | None = None,
     ) -> None:
         """What an exchange tells. Of a call that is unknown, or over, it changes nothing."""
         now = self._clock.now()
@@ -129,7 +134,7 @@ class CallEnds:
                 return
             if outcome is not None:
                 spoke = found.connected_at is not None or connected
-                await self.settle(work, conversation, callback, found, Outcome.DONE if spoke else outcome)
+                await self.settle(work, conversation, callback, found, CallOutcome.DONE if spoke else outcome)
             elif connected and callback.state is CallState.DIALING:
                 await work.callbacks.move(callback, calling.connect(callback, now))
                 told = announce.told(EventType.UPDATED, conversation, callback=CallState.CONNECTED.value)
@@ -146,7 +151,7 @@ class CallEnds:
         conversation: Conversation,
         callback: Callback,
         attempt: Attempt,
-        outcome: Outcome,
+        outcome: CallOutcome,
         *,
         agent: Agent | None = None,
         text: str | None = None,
@@ -161,13 +166,13 @@ class CallEnds:
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
         await note(work, conversation, note_of(rulebook, moved, now, text), agent=agent, now=now)
-        if not moved.open and outcome is not Outcome.DONE:
+        if not moved.open and outcome is not CallOutcome.DONE:
             words = NEVER if never else FAILED
             await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
         return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
 
     def _again(
-        self, callback: Callback, conversation: Conversation, outcome: Outcome, now: datetime
+        self, callback: Callback, conversation: Conversation, outcome: CallOutcome, now: datetime
     ) -> datetime | None:
         """At its distance, and then as soon as somebody is here and the customer may be called."""
         plan = self.plan(callback)

@@ -7,18 +7,27 @@ from datetime import datetime, timedelta
 from conversation.errors import NotFound
 from conversation.id_generator import new_id
 from conversation.model import callback as calling
-from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Plan, Slot, Standing
+from conversation.model.callback import (
+    Callback,
+    CallbackStatus,
+    CallOutcome,
+    CallRefused,
+    CallState,
+    CallWish,
+    Plan,
+    Slot,
+)
 from conversation.model.conversation import Conversation
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import LIFE, CodeSent
 from conversation.ports.channel import Clock, Inbox
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
-from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.cancellation import call_off
 from router.flows.callbacks.free_slots import CallPlaces
 from router.flows.callbacks.verification_codes import CallCodes, draw
-from router.flows.intake.callback_requests import Asking, proves, stands_for
+from router.flows.intake.callback_requests import CallbackIntake, proves, stands_for
 from router.flows.transaction_retry import retried
 from router.policy.callback_plan import Cans, queue_of, team
 
@@ -27,7 +36,7 @@ _FIRST_GUESS = 300  # seconds that a call takes
 _FREE_TOLD = 5
 
 
-class CustomerCalls:
+class CallbackBooking:
     """The port `Calls`."""
 
     def __init__(
@@ -38,7 +47,7 @@ class CustomerCalls:
         clock: Clock,
         *,
         cans: Callable[[], Cans],
-        ends: CallEnds,
+        ends: CallAttempts,
         draw: Callable[[], str] = draw,
     ) -> None:
         self._storage = storage
@@ -61,7 +70,7 @@ class CustomerCalls:
             times = self._places.times(wish, await self._places.queue(work, wish))
         return times.next_call(self._clock.now())
 
-    async def request(self, asked: CallbackRequested) -> Standing:
+    async def request(self, asked: CallbackRequested) -> CallbackStatus:
         """Returns after the commit; the place in a slot is held before, and is anybody's again if this comes to nothing.
 
         Who does not prove that an open request is theirs is refused, and learns nothing of it but that.
@@ -83,13 +92,13 @@ class CustomerCalls:
                 if stands_for(one, asked) and not proves(asked, one):
                     raise CallRefused("asked_already")
 
-    async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
+    async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
         plan = self._places.plan(asked.channel)
         told = await retried(lambda: self._kept_aside(asked, plan)) if plan.code is not None else None
         return told or await self.request(asked)
 
-    async def _kept_aside(self, asked: CallbackRequested, plan: Plan) -> Standing | CodeSent | None:
+    async def _kept_aside(self, asked: CallbackRequested, plan: Plan) -> CallbackStatus | CodeSent | None:
         """None where no code is needed. While it waits, what was asked for last counts."""
         async with self._storage.begin("call_code") as work:
             known = await work.call_codes.find(asked.external_id)
@@ -103,7 +112,7 @@ class CustomerCalls:
             await self._prepare(work, asked, LIFE)
             return sent
 
-    async def confirm(self, request: str, code: str) -> Standing:
+    async def confirm(self, request: str, code: str) -> CallbackStatus:
         """The code came back: what waited for it is taken. The same code again tells how it stands."""
         found = await self._codes.came_back(request, code)
         if found.callback is not None:
@@ -126,33 +135,38 @@ class CustomerCalls:
         """Where the code went. Raises `NotFound`."""
         return await self._codes.pending(request)
 
-    async def standing(self, callback: str) -> Standing:
+    async def standing(self, callback: str) -> CallbackStatus:
         """Raises `NotFound`."""
         async with self._storage.read("call_standing") as work:
             return await self._standing(work, await work.callbacks.get(callback))
 
-    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+    async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
         """Another slot, or as soon as possible."""
         return await retried(lambda: self._rescheduled(callback, slot))
 
-    async def _rescheduled(self, callback: str, slot: datetime | None) -> Standing:
+    async def _rescheduled(self, callback: str, slot: datetime | None) -> CallbackStatus:
         async with self._storage.begin("call_reschedule") as work:
             found, conversation = await self._locked(work, callback)
             moved = await self.put_on(work, conversation, found, slot)
             return await self._standing(work, moved)
 
-    async def cancel(self, callback: str) -> Standing:
+    async def cancel(self, callback: str) -> CallbackStatus:
         """Not wanted any more; harmless where it is over."""
         return await retried(lambda: self._cancelled(callback))
 
-    async def _cancelled(self, callback: str) -> Standing:
+    async def _cancelled(self, callback: str) -> CallbackStatus:
         async with self._storage.begin("call_cancel") as work:
             found, conversation = await self._locked(work, callback)
             gone = await self.call_off(work, conversation, found) if found.open else found
             return await self._standing(work, gone)
 
     async def progressed(
-        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+        self,
+        attempt: str,
+        *,
+        provider_id: str | None = None,
+        connected: bool = False,
+        outcome: CallOutcome | None = None,
     ) -> None:
         """What a telephone exchange tells of a call."""
         await self._ends.progressed(attempt, provider_id=provider_id, connected=connected, outcome=outcome)
@@ -161,7 +175,7 @@ class CustomerCalls:
 
     async def put_on(self, work: Work, conversation: Conversation, found: Callback, slot: datetime | None) -> Callback:
         """To another slot, or as soon as possible. Raises `CallRefused`."""
-        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=self._clock.now())
+        asking = CallbackIntake(rulebook=self._rules.rulebook, cans=self._cans(), now=self._clock.now())
         if found.state not in (*calling.ASLEEP, CallState.DUE):
             raise CallRefused("on_the_line" if found.open else "closed")
         if slot is not None and slot == found.slot_at and found.state is CallState.SCHEDULED:
@@ -227,9 +241,11 @@ class CustomerCalls:
         conversation = await work.conversations.lock((await work.callbacks.get(callback)).conversation)
         return await work.callbacks.lock(callback), conversation
 
-    async def _standing(self, work: Work, found: Callback) -> Standing:
+    async def _standing(self, work: Work, found: Callback) -> CallbackStatus:
         conversation = await work.conversations.get(found.conversation)
-        told = Standing(callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None)
+        told = CallbackStatus(
+            callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None
+        )
         if found.slot_at is not None or found.state not in (CallState.REQUESTED, CallState.DUE):
             return told
         position = await work.callbacks.position(found, conversation.queue)

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from conversation.model.callback import Attempt, Outcome
+from conversation.model.callback import Attempt, CallOutcome
 from conversation.ports.storage import Storage
-from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.attempts import CallAttempts
 
 _AT_ONCE = 1_000
 _UNASKED = timedelta(seconds=5)
@@ -15,7 +15,7 @@ _LONGEST = timedelta(hours=2)  # a conversation on the telephone, or one that an
 class CallTries:
     """Any number may run: a try is claimed once, and ended once."""
 
-    def __init__(self, storage: Storage, ends: CallEnds) -> None:
+    def __init__(self, storage: Storage, ends: CallAttempts) -> None:
         self._storage = storage
         self._ends = ends
 
@@ -30,7 +30,7 @@ class CallTries:
         """No exchange told what became of it, or no agent did."""
         found = [one for one in await self._living(now - _NEWS) if await self._is_lost(one, now)]
         for one in found:
-            await self._ends.progressed(one.id, outcome=Outcome.LOST)
+            await self._ends.progressed(one.id, outcome=CallOutcome.LOST)
         return len(found)
 
     async def _is_lost(self, attempt: Attempt, now: datetime) -> bool:

@@ -15,11 +15,11 @@ from conversation.model.people import Presence, WorkKind
 from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
-from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.cancellation import call_off
 from router.flows.callbacks.lost_attempts import CallTries
 from router.flows.callbacks.notices import note, tell
-from router.flows.intake.callback_requests import Asking
+from router.flows.intake.callback_requests import CallbackIntake
 from router.policy import notifications as announce
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.policy.callback_times import CallTimes
@@ -55,11 +55,11 @@ class _Judged:
         return self._known[key]
 
 
-class CallDuties:
+class CallbackTimers:
     """Any number may run: each request is moved under its conversation's lock, by whoever finds it as it was."""
 
     def __init__(
-        self, storage: Storage, rules: RulesInForce, clock: Clock, *, cans: Callable[[], Cans], ends: CallEnds
+        self, storage: Storage, rules: RulesInForce, clock: Clock, *, cans: Callable[[], Cans], ends: CallAttempts
     ) -> None:
         self._storage = storage
         self._rules = rules
@@ -112,7 +112,7 @@ class CallDuties:
         at, plan = self._times(callback, before).next_call(now), self._ends.plan(callback)
         if at is None:
             return await self._give_up(work, before, callback, now)
-        asking = Asking(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        asking = CallbackIntake(rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         slot = callback.slot_at
         late = callback.missed or (slot is not None and (callback.state is CallState.DUE or slot <= now))
         moved = replace(asking.timed(callback, plan, before.queue, None), missed=late)

@@ -37,7 +37,7 @@ FILE_TYPES = frozenset(
 )
 
 
-class VisitorDoor:
+class VisitorSessionService:
     """The port `Sessions`: opaque tokens, of which only the hash is kept."""
 
     def __init__(self, storage: Storage, clock: Clock) -> None:

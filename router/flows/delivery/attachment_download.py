@@ -12,7 +12,7 @@ from typing import cast
 from conversation.errors import (
     ChannelError,
     ChannelMisconfigured,
-    NoRoom,
+    DiskFull,
     PermanentFailure,
     RateLimited,
     StoreError,
@@ -113,7 +113,7 @@ class Fetcher:
             fetched = await self._bytes(one)
         except PermanentFailure as error:
             await self._failed(one, error.code)
-        except (ChannelError, TimeoutError, NoRoom) as error:
+        except (ChannelError, TimeoutError, DiskFull) as error:
             await self._later(one, error)
         else:
             await self._keep(one, fetched)

@@ -13,7 +13,7 @@ from conversation.model.outbound import CALL_EXPIRES, OutboxRow, OutboxState, We
 from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
 from router.policy import notifications as announce
-from router.policy.delivery_result import EXPIRED, Outcome
+from router.policy.delivery_result import EXPIRED, DeliveryOutcome
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class FailedCalls:
             if await change(call, reason):
                 await self._tell(work, found, now, webhook=call.webhook, call=call.id, reason=reason)
 
-    async def settle(self, work: Work, row: OutboxRow, outcome: Outcome, now: datetime) -> bool:
+    async def settle(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome, now: datetime) -> bool:
         """Write what came of a try; False where another holder took over."""
         lost = outcome.state in (OutboxState.FAILED, OutboxState.PARKED)
         over = outcome.state is OutboxState.SENT and await _is_marked(work, row)

@@ -21,7 +21,7 @@ from conversation.ports.storage import Storage, Work
 from router.flows.delivery.failed_webhook_calls import FailedCalls, WebhookSender
 from router.flows.delivery.reachability import still_lawful
 from router.policy import notifications as announce
-from router.policy.delivery_result import NO_CHANNEL, Outcome, of_error, of_receipt, of_stranded
+from router.policy.delivery_result import NO_CHANNEL, DeliveryOutcome, of_error, of_receipt, of_stranded
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Dispatcher:
             return
         self._orphans_at = now + _ORPHANS
         async with self._storage.begin("orphans") as work:
-            outcome = Outcome(state=OutboxState.FAILED, status=Status.FAILED, error=NO_CHANNEL)
+            outcome = DeliveryOutcome(state=OutboxState.FAILED, status=Status.FAILED, error=NO_CHANNEL)
             for row in await work.outbox.abandon(
                 list(self._channels()), error=NO_CHANNEL, now=now - _ORPHANS, limit=50
             ):
@@ -202,7 +202,7 @@ class Dispatcher:
                 self._at_rest.set()
             settled.set()
 
-    def _pause(self, target: str, outcome: Outcome) -> None:
+    def _pause(self, target: str, outcome: DeliveryOutcome) -> None:
         """As long as the provider said; after a refusal longer each time. What was sent meanwhile counts as one try."""
         now = self._clock.now()
         if outcome.state is OutboxState.SENT and self._reasons.pop(target, None) is not None:
@@ -216,7 +216,7 @@ class Dispatcher:
             self._refused.pop(target, None)  # the provider named its time: a reload does not end it
             self._paused[target] = now + outcome.pause
 
-    def _pause_refused(self, target: str, outcome: Outcome, now: datetime) -> None:
+    def _pause_refused(self, target: str, outcome: DeliveryOutcome, now: datetime) -> None:
         if self._paused.get(target, now) > now:
             return
         times = self._refused[target] = self._refused.get(target, 0) + 1
@@ -231,7 +231,7 @@ class Dispatcher:
         for target in self._refused:
             self._paused.pop(target, None)
 
-    async def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
+    async def _settle(self, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         """What is known of a sending is not given up for a hiccup of the store: a stranded row would be in doubt."""
         for pause in (*_SETTLE_PAUSES, None):
             try:
@@ -244,7 +244,7 @@ class Dispatcher:
             else:
                 return
 
-    async def _outcome(self, row: OutboxRow) -> Outcome:
+    async def _outcome(self, row: OutboxRow) -> DeliveryOutcome:
         try:
             return await self._send(row)
         except TimeoutError:
@@ -256,7 +256,7 @@ class Dispatcher:
             log.log(logging.ERROR if outcome.bug else level, "not_sent", extra=what, exc_info=outcome.bug)
             return outcome
 
-    def _of_error(self, error: Exception, row: OutboxRow) -> Outcome:
+    def _of_error(self, error: Exception, row: OutboxRow) -> DeliveryOutcome:
         channel = self._channels().get(row.target)
         return of_error(
             error,
@@ -267,7 +267,7 @@ class Dispatcher:
             second_try=channel is not None and channel.can.second_try,
         )
 
-    async def _send(self, row: OutboxRow) -> Outcome:
+    async def _send(self, row: OutboxRow) -> DeliveryOutcome:
         async with asyncio.timeout(_SEND_LIMIT):
             if row.effect is Effect.WEBHOOK or row.message is None:
                 await self._webhooks.send(row)
@@ -289,7 +289,7 @@ class Dispatcher:
         channel = self._channels().get(row.target)
         return channel is not None and channel.can.idempotent
 
-    async def _write(self, work: Work, row: OutboxRow, outcome: Outcome) -> None:
+    async def _write(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         """Row, message and event in one transaction; nothing where another holder took over."""
         if row.effect is Effect.WEBHOOK:
             mine = await self._calls.settle(work, row, outcome, self._clock.now())
@@ -305,7 +305,7 @@ class Dispatcher:
         if outcome.state is OutboxState.QUEUED:
             work.hint(*announce.hints(targets=[row.target]))
 
-    async def _tell(self, work: Work, row: OutboxRow, outcome: Outcome) -> None:
+    async def _tell(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         assert row.message is not None  # noqa: S101 the caller looked
         if row.conversation is None:  # a code: nobody is shown it
             return

@@ -18,7 +18,7 @@ from router.flows.active_rules import RulesInForce
 from router.policy import notifications as announce
 from router.policy.last_owner import LAST_OWNER
 from router.rules.rulebook import RuleBook
-from router.rules.strategies import Hands, choose
+from router.rules.strategies import AgentCapacity, choose
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Match:
     def __init__(self, rulebook: RuleBook, now: datetime) -> None:
         self._rulebook = rulebook
         self._now = now
-        self._hands = Hands()
+        self._hands = AgentCapacity()
         self.offers: list[Offer] = []
         self.nobody: set[Need] = set()
         self.skipped: set[str] = set()

@@ -14,7 +14,7 @@ from router.rules.rulebook import RuleBook
 _FIXED_SIZE = 1_000  # what an arrival weighs besides its text
 
 
-class Call:
+class PendingAccept:
     """One caller of `accept`, who waits until each of its events has an answer."""
 
     def __init__(self, events: int) -> None:
@@ -49,7 +49,7 @@ class Arrival:
     """One event on its way. `cursor` is committed with it: it stands on the last event of a mailbox's call."""
 
     event: Kept
-    call: Call
+    call: PendingAccept
     index: int
     changed: bool = False
     repeats: bool = False  # most likely stored already
@@ -81,7 +81,7 @@ class Arrival:
         return None if self.call.lost else self.cursor
 
 
-class Room:
+class IntakeBudget:
     """A bound in number and bytes. Who finds no room waits a little, then is refused."""
 
     def __init__(self, *, events: int, size: int, patience: float) -> None:

@@ -19,7 +19,7 @@ from router.rules.rulebook import RuleBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class CallbackIntake:
     """What a request is written by: the rules, what accounts can do, and the time."""
 
     rulebook: RuleBook

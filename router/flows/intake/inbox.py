@@ -20,7 +20,7 @@ from router.decision.facts import understand
 from router.flows.active_rules import RulesInForce
 from router.flows.classifier_plugin import Classifiers, PluggedIn
 from router.flows.intake.auto_reply_budget import UnprovenBudget
-from router.flows.intake.backpressure import Arrival, Call, Recent, Room, Shard
+from router.flows.intake.backpressure import Arrival, IntakeBudget, PendingAccept, Recent, Shard
 from router.flows.intake.sanitize import Clean, Kept, clean, clean_key, clean_text, raw_of
 from router.flows.intake.transaction import Context, Flush, put_aside_as
 from router.flows.transaction_retry import retried
@@ -79,7 +79,7 @@ class IntakeFlow:
         self._count = count
         self._took = took
         self._decided = decided
-        self._room = Room(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
+        self._room = IntakeBudget(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
         self._shards = [Shard() for _ in range(shards)]
         self._recent = Recent(_REMEMBERED)
         self._draining = False
@@ -96,7 +96,7 @@ class IntakeFlow:
         self._refuse_at_the_end()
         if not events:
             return []
-        call = Call(len(events))
+        call = PendingAccept(len(events))
         arrivals = [self._arrival(event, call, index) for index, event in enumerate(events)]
         arrivals[-1].cursor = cursor
         if self._classifiers.plugged_in is not None:
@@ -140,7 +140,7 @@ class IntakeFlow:
 
     # -- from the callers to the flushers ------------------------------------------------------------------------------
 
-    def _arrival(self, event: InboundEvent, call: Call, index: int) -> Arrival:
+    def _arrival(self, event: InboundEvent, call: PendingAccept, index: int) -> Arrival:
         cleaned = self._cleaned(event)
         arrival = Arrival(event=cleaned.event, call=call, index=index, changed=cleaned.changed)
         if isinstance(cleaned.event, MessageReceived):

@@ -27,7 +27,7 @@ Key = tuple[str, str]  # (channel, external id)
 Event = TypeVar("Event")
 
 
-class Beside:
+class MessageUpdates:
     """`answers` is filled by place in the batch; an edit without words, or of a stranger's message, becomes `Malformed`."""
 
     def __init__(self, work: Work, arrivals: Sequence[Arrival], answers: dict[int, Accepted], now: datetime) -> None:

@@ -20,8 +20,8 @@ from router.decision.decide import STATUS_REPLY
 from router.decision.facts import STATUS, understand
 from router.flows.intake.auto_reply_budget import UnprovenBudget
 from router.flows.intake.backpressure import Arrival
-from router.flows.intake.callback_requests import Asking
-from router.flows.intake.message_updates import Beside, in_order
+from router.flows.intake.callback_requests import CallbackIntake
+from router.flows.intake.message_updates import MessageUpdates, in_order
 from router.flows.intake.sanitize import Kept
 from router.policy import notifications as announce
 from router.policy.intake_plan import Admitted, IntakePlan
@@ -67,7 +67,7 @@ class Flush:
         self._context.checkpoint("before_transaction")
         answers: dict[int, Accepted] = {}
         async with self._storage.begin("intake") as work:
-            beside = Beside(work, self._arrivals, answers, self._now)
+            beside = MessageUpdates(work, self._arrivals, answers, self._now)
             messages += await beside.as_messages()
             understood += [None] * (len(messages) - len(understood))
             await self._messages(work, messages, understood, answers, beside)
@@ -97,7 +97,7 @@ class Flush:
         messages: Sequence[tuple[Arrival, MessageReceived]],
         understood: Sequence[Understood | None],
         answers: dict[int, Accepted],
-        beside: Beside,
+        beside: MessageUpdates,
     ) -> None:
         if not messages:
             await beside.tell(early=(), late=())
@@ -243,7 +243,7 @@ class Flush:
         new = [(e.callback, one.message.conversation) for (_, e), one in told if e.callback and not one.duplicate]
         if new:
             context = self._context
-            await Asking(rulebook=context.rulebook, cans=context.cans, now=self._now).keep(work, new)
+            await CallbackIntake(rulebook=context.rulebook, cans=context.cans, now=self._now).keep(work, new)
 
     async def _reports(self, work: Work, answers: dict[int, Accepted]) -> None:
         reports = [(place, a.event) for place, a in enumerate(self._arrivals) if isinstance(a.event, DeliveryReported)]

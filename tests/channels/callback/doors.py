@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from channels.callback import CallbackAccount, create
 from channels.callback.site import routes
 from conversation.errors import NotFound
-from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Slot, Standing
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallRefused, CallState, CallWish, Slot
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
-from conversation.ports.customer_pages import Doors
+from conversation.ports.customer_pages import CustomerPagePorts
 from tests.channels.webchat.doors import Cards
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock
@@ -32,7 +32,7 @@ class FakeCalls:
     full: set[datetime] = field(default_factory=set)  # slots without a place
     requests: list[CallbackRequested] = field(default_factory=list)
     wishes: list[CallWish] = field(default_factory=list)
-    kept: dict[str, Standing] = field(default_factory=dict)
+    kept: dict[str, CallbackStatus] = field(default_factory=dict)
     told: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     failure: Exception | None = None
     code: str | None = None  # what must come back before a request is taken
@@ -54,7 +54,7 @@ class FakeCalls:
         self.wishes.append(wish)
         return self.open_at
 
-    async def request(self, asked: CallbackRequested) -> Standing:
+    async def request(self, asked: CallbackRequested) -> CallbackStatus:
         if self.failure is not None:
             raise self.failure
         self.requests.append(asked)
@@ -76,19 +76,19 @@ class FakeCalls:
             slot_at=asked.slot,
             state=CallState.SCHEDULED if asked.slot else CallState.REQUESTED,
         )
-        self.kept[callback.id] = Standing(
+        self.kept[callback.id] = CallbackStatus(
             callback=callback, reference="7K3M-9QFX", next_at=asked.slot or self.open_at, position=2, wait=600
         )
         return self.kept[callback.id]
 
-    async def ask(self, asked: CallbackRequested) -> Standing | CodeSent:
+    async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         if self.code is None or self.failure is not None:
             return await self.request(asked)
         self.codes += asked.external_id not in self.waiting
         self.waiting.setdefault(asked.external_id, asked)
         return await self.code_sent(asked.external_id)
 
-    async def confirm(self, request: str, code: str) -> Standing:
+    async def confirm(self, request: str, code: str) -> CallbackStatus:
         if self.code is None:
             raise CallRefused("code_over")
         if code != self.code:
@@ -107,12 +107,12 @@ class FakeCalls:
             request=request, number=asked.number, until=self.clock.now() + timedelta(minutes=10), asked=asked
         )
 
-    async def standing(self, callback: str) -> Standing:
+    async def standing(self, callback: str) -> CallbackStatus:
         if callback not in self.kept:
             raise NotFound(callback)
         return self.kept[callback]
 
-    async def reschedule(self, callback: str, slot: datetime | None) -> Standing:
+    async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
         found = await self.standing(callback)
         if slot is not None and slot not in (MORNING, MORNING + HALF):
             raise CallRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=("UTC",)), limit=2))
@@ -120,7 +120,7 @@ class FakeCalls:
         self.kept[callback] = replace(found, callback=moved, next_at=slot or self.open_at, position=None)
         return self.kept[callback]
 
-    async def cancel(self, callback: str) -> Standing:
+    async def cancel(self, callback: str) -> CallbackStatus:
         found = await self.standing(callback)
         self.kept[callback] = replace(
             found, callback=replace(found.callback, state=CallState.CANCELLED), next_at=None, position=None, wait=None
@@ -128,12 +128,17 @@ class FakeCalls:
         return self.kept[callback]
 
     async def progressed(
-        self, attempt: str, *, provider_id: str | None = None, connected: bool = False, outcome: Outcome | None = None
+        self,
+        attempt: str,
+        *,
+        provider_id: str | None = None,
+        connected: bool = False,
+        outcome: CallOutcome | None = None,
     ) -> None:
         self.told.append((attempt, {"provider_id": provider_id, "connected": connected, "outcome": outcome}))
 
 
-def doors(clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh")) -> Doors:
+def doors(clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh")) -> CustomerPagePorts:
     issues = {"card": {"en": "Card <lost>", "fr": "Carte"}}
     given = Cards(clock=clock).doors()
     return replace(given, calls=calls, languages=tuple(languages), issues=lambda: issues)

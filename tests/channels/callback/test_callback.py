@@ -13,7 +13,7 @@ from channels.callback import CallbackAccount, Settings, create, normalize
 from channels.callback import translations as words
 from channels.callback.signed_links import Links
 from conversation.errors import InboundError, PermanentFailure
-from conversation.model.callback import Outcome
+from conversation.model.callback import CallOutcome
 from conversation.model.message import CallbackRequested, InboundEvent
 from conversation.ports.channel import Channel, Tools
 from ops.composition.account_state import AccountState
@@ -146,8 +146,8 @@ def test_lawful_hours_name_days_and_the_narrower_range_wins() -> None:
 
 def test_a_named_distance_replaces_the_usual_one_of_its_outcome_only() -> None:
     settings = Settings.model_validate({"retry": {"busy": ["3m", "1h"]}})
-    assert [span.total_seconds() for span in settings.distances[Outcome.BUSY]] == [180, 3600]
-    assert settings.distances[Outcome.NO_ANSWER] == Settings().distances[Outcome.NO_ANSWER]
+    assert [span.total_seconds() for span in settings.distances[CallOutcome.BUSY]] == [180, 3600]
+    assert settings.distances[CallOutcome.NO_ANSWER] == Settings().distances[CallOutcome.NO_ANSWER]
 
 
 def test_a_link_is_good_for_its_purpose_and_subject_only() -> None:

@@ -29,7 +29,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.model.callback import CallRefused, CallReport, Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, CallRefused, CallReport, PhoneCall
 from tests.channels.callback.doors import MORNING, FakeCalls, doors
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
@@ -66,19 +66,19 @@ def test_the_customer_is_rung_first_or_the_agents_line_is() -> None:
         ({"CallStatus": "queued"}, "customer", False, None),
         ({"CallStatus": "ringing"}, "customer", False, None),
         ({"CallStatus": "in-progress"}, "customer", True, None),
-        ({"CallStatus": "completed"}, "customer", False, Outcome.DONE),
-        ({"CallStatus": "busy"}, "customer", False, Outcome.BUSY),
-        ({"CallStatus": "no-answer"}, "customer", False, Outcome.NO_ANSWER),
-        ({"CallStatus": "canceled"}, "customer", False, Outcome.LOST),
-        ({"CallStatus": "failed"}, "customer", False, Outcome.CONGESTION),
-        ({"CallStatus": "failed", "SipResponseCode": "404"}, "customer", False, Outcome.INVALID),
-        ({"CallStatus": "failed", "SipResponseCode": "603"}, "customer", False, Outcome.REJECTED),
+        ({"CallStatus": "completed"}, "customer", False, CallOutcome.DONE),
+        ({"CallStatus": "busy"}, "customer", False, CallOutcome.BUSY),
+        ({"CallStatus": "no-answer"}, "customer", False, CallOutcome.NO_ANSWER),
+        ({"CallStatus": "canceled"}, "customer", False, CallOutcome.LOST),
+        ({"CallStatus": "failed"}, "customer", False, CallOutcome.CONGESTION),
+        ({"CallStatus": "failed", "SipResponseCode": "404"}, "customer", False, CallOutcome.INVALID),
+        ({"CallStatus": "failed", "SipResponseCode": "603"}, "customer", False, CallOutcome.REJECTED),
         ({"CallStatus": "completed"}, "agent", False, None),
-        ({"CallStatus": "no-answer"}, "agent", False, Outcome.CONGESTION),
+        ({"CallStatus": "no-answer"}, "agent", False, CallOutcome.CONGESTION),
         ({}, "customer", False, None),
     ],
 )
-def test_what_a_status_post_says(form: dict[str, str], leg: str, connected: bool, outcome: Outcome | None) -> None:
+def test_what_a_status_post_says(form: dict[str, str], leg: str, connected: bool, outcome: CallOutcome | None) -> None:
     told = twilio.report("try-1", form, leg=leg)
     assert (told.connected, told.outcome) == (connected, outcome)
 
@@ -86,17 +86,17 @@ def test_what_a_status_post_says(form: dict[str, str], leg: str, connected: bool
 @pytest.mark.parametrize(
     ("cause", "outcome"),
     [
-        (16, Outcome.NO_ANSWER),
-        (17, Outcome.BUSY),
-        (21, Outcome.REJECTED),
-        (34, Outcome.CONGESTION),
-        (1, Outcome.INVALID),
-        (19, Outcome.NO_ANSWER),
-        (127, Outcome.CONGESTION),
-        (None, Outcome.CONGESTION),
+        (16, CallOutcome.NO_ANSWER),
+        (17, CallOutcome.BUSY),
+        (21, CallOutcome.REJECTED),
+        (34, CallOutcome.CONGESTION),
+        (1, CallOutcome.INVALID),
+        (19, CallOutcome.NO_ANSWER),
+        (127, CallOutcome.CONGESTION),
+        (None, CallOutcome.CONGESTION),
     ],
 )
-def test_a_cause_tells_what_became_of_a_call(cause: int | None, outcome: Outcome) -> None:
+def test_a_cause_tells_what_became_of_a_call(cause: int | None, outcome: CallOutcome) -> None:
     event = {"type": "ChannelDestroyed", "cause": cause, "channel": {"id": "try-1"}}
     assert asterisk.report(event) == CallReport(attempt="try-1", provider_id="try-1", outcome=outcome)
     assert asterisk.report({"type": "ChannelVarset", "channel": {"id": "try-1"}}) is None
@@ -241,7 +241,7 @@ async def test_an_answered_customer_hears_the_extension_as_tones_and_goes_on_to_
     assert [(one.attempt, one.connected, one.outcome) for one in told] == [
         ("try-1", True, None),
         ("try-3", True, None),
-        ("try-2", False, Outcome.BUSY),
+        ("try-2", False, CallOutcome.BUSY),
     ]
     assert went_on == [
         "/ari/channels/try-1/continue?context=callback&extension=mei&priority=1",
@@ -278,7 +278,7 @@ async def test_a_status_is_believed_by_its_signature_only(clock: FakeClock) -> N
 
     assert [answer.status for answer in (good, leg, bad, none)] == [204, 204, 403, 403]
     assert calls.told == [
-        ("try-1", {"provider_id": "CA1", "connected": False, "outcome": Outcome.BUSY}),
+        ("try-1", {"provider_id": "CA1", "connected": False, "outcome": CallOutcome.BUSY}),
         ("try-2", {"provider_id": "CA2", "connected": False, "outcome": None}),
     ]
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from conversation.errors import NoRoom, NotFound, Refused
+from conversation.errors import DiskFull, NotFound, Refused
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, Author, AuthorKind, Direction, InboundEvent, Message, MessageReceived
 from conversation.model.people import Identity
 from conversation.model.trusted_proxies import Proxies
-from conversation.ports.customer_pages import Availability, Doors, Visitor
+from conversation.ports.customer_pages import Availability, CustomerPagePorts, Visitor
 from ops.composition.background_tasks import TaskKeeper
 from tests.contracts.tools import FakeSignals
 from tests.fakes import FakeClock, NoCalls
@@ -37,8 +37,8 @@ class Cards:
     here: list[tuple[str, str]] = field(default_factory=list)
     files: dict[str, tuple[Mapping[str, object], bytes, str]] = field(default_factory=dict)
 
-    def doors(self) -> Doors:
-        return Doors(
+    def doors(self) -> CustomerPagePorts:
+        return CustomerPagePorts(
             inbox=self,
             sessions=_Sessions(self),
             feed=_Feed(self),
@@ -189,7 +189,7 @@ class _Uploads:
         self, data: AsyncIterator[bytes], *, name: str, declared: str, owner: str, limit: int
     ) -> Mapping[str, object]:
         if self._cards.disk_full:
-            raise NoRoom("the disk is full")
+            raise DiskFull("the disk is full")
         body = b"".join([chunk async for chunk in data])
         about = {"id": f"f{len(self._cards.files) + 1}", "name": name, "type": "image/png", "size": len(body)}
         self._cards.files[str(about["id"])] = (about, body, owner)

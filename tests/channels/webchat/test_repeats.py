@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from channels.webchat.idempotency import is_same
-from channels.webchat.normalize import Said
+from channels.webchat.normalize import ChatMessage
 from conversation.errors import Conflict
 from conversation.model.message import Author, AuthorKind, Direction
 from tests.channels.webchat.doors import Cards
@@ -125,9 +125,9 @@ async def test_what_was_erased_meanwhile_is_no_other_message(client: Client, car
     _, visitor = await session(client)
     author = Author(kind=AuthorKind.CUSTOMER)
     erased = cards.add(visitor, "", Direction.IN, author, external_id="x")
-    assert is_same(Said(client_id="1", text="My card"), erased)
+    assert is_same(ChatMessage(client_id="1", text="My card"), erased)
     kept = cards.add(visitor, "My card", Direction.IN, author, external_id="y")
-    assert not is_same(Said(client_id="1", text="My cards"), kept)
+    assert not is_same(ChatMessage(client_id="1", text="My cards"), kept)
 
 
 async def test_a_conflict_of_the_store_is_told_by_its_code(client: Client, cards: Cards) -> None:

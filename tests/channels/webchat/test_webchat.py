@@ -40,7 +40,7 @@ class TestWebchat(ChannelContract):
 
 def test_one_visitors_ids_never_meet_anothers() -> None:
     other = Visitor(session="s", channel="account", identity=Identity(channel="account", address="v2", id="i2"))
-    said = normalize.Said(client_id="1", text="x")
+    said = normalize.ChatMessage(client_id="1", text="x")
     ids = {normalize.received(said, one, received_at=NOW).external_id for one in (VISITOR, other)}
     assert len(ids) == 2
 

@@ -8,7 +8,7 @@ import pytest
 
 from conversation.errors import UnlawfulMove
 from conversation.model import callback as calling
-from conversation.model.callback import Callback, CallState, Hands, Outcome, Plan, Slot, distance, fits
+from conversation.model.callback import Callback, CallCapacity, CallOutcome, CallState, Plan, Slot, distance, fits
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
@@ -20,7 +20,7 @@ MOVES = {
     "miss": lambda c: calling.miss(c, NOW),
     "dial": lambda c: calling.dial(c, NOW),
     "connect": lambda c: calling.connect(c, NOW),
-    "settle": lambda c: calling.settle(c, Outcome.BUSY, NOW, again=LATER),
+    "settle": lambda c: calling.settle(c, CallOutcome.BUSY, NOW, again=LATER),
     "cancel": lambda c: calling.cancel(c, NOW),
     "expire": lambda c: calling.expire(c, NOW),
 }
@@ -66,7 +66,7 @@ def test_no_reminder_leaves_for_a_time_that_is_past() -> None:
 
 def test_the_next_try_comes_at_the_distance_of_its_outcome_and_the_tries_end() -> None:
     minutes = [
-        (o, distance([Outcome(one) for one in o.split()], Plan()))
+        (o, distance([CallOutcome(one) for one in o.split()], Plan()))
         for o in ("busy", "busy busy", "no_answer", "no_answer no_answer", "no_answer no_answer no_answer", "invalid")
     ]
 
@@ -78,28 +78,28 @@ def test_the_next_try_comes_at_the_distance_of_its_outcome_and_the_tries_end() -
         ("no_answer no_answer no_answer", None),
         ("invalid", None),
     ]
-    assert distance([Outcome.BUSY] * 4, Plan(attempts=4)) is None
-    assert distance([Outcome.DONE], Plan()) is None
-    assert distance([Outcome.REJECTED], Plan()) is not None
-    assert distance([Outcome.REJECTED, Outcome.REJECTED], Plan()) is None
+    assert distance([CallOutcome.BUSY] * 4, Plan(attempts=4)) is None
+    assert distance([CallOutcome.DONE], Plan()) is None
+    assert distance([CallOutcome.REJECTED], Plan()) is not None
+    assert distance([CallOutcome.REJECTED, CallOutcome.REJECTED], Plan()) is None
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_last_try_ends_in_a_final_state_and_an_earlier_one_is_scheduled(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", list(CallOutcome))
+def test_a_last_try_ends_in_a_final_state_and_an_earlier_one_is_scheduled(outcome: CallOutcome) -> None:
     ended = calling.settle(asked(S.DIALING), outcome, NOW, again=None)
     again = calling.settle(asked(S.DIALING), outcome, NOW, again=LATER)
 
     assert not ended.open
-    assert again.state is (S.DONE if outcome is Outcome.DONE else S.SCHEDULED)
+    assert again.state is (S.DONE if outcome is CallOutcome.DONE else S.SCHEDULED)
     assert again.outcomes == (outcome,)
 
 
-def brute_force(taken: dict[str, int], hands: list[Hands]) -> bool:
+def brute_force(taken: dict[str, int], hands: list[CallCapacity]) -> bool:
     """Give every call to somebody who can make it, trying all ways."""
     calls = [language for language, number in taken.items() for _ in range(number)]
     seats = [one for one in hands for _ in range(one.calls)]
 
-    def seat(left: list[str], free: list[Hands]) -> bool:
+    def seat(left: list[str], free: list[CallCapacity]) -> bool:
         if not left:
             return True
         first, *rest = left
@@ -115,9 +115,9 @@ def brute_force(taken: dict[str, int], hands: list[Hands]) -> bool:
 def test_a_slot_holds_exactly_what_its_agents_can_make_together() -> None:
     both, french, any_ = frozenset({"fr", "de"}), frozenset({"fr"}), None
     teams = [
-        [Hands(languages=both, calls=1), Hands(languages=frozenset({"en"}), calls=1)],
-        [Hands(languages=both, calls=2), Hands(languages=french, calls=1)],
-        [Hands(languages=any_, calls=1), Hands(languages=french, calls=1)],
+        [CallCapacity(languages=both, calls=1), CallCapacity(languages=frozenset({"en"}), calls=1)],
+        [CallCapacity(languages=both, calls=2), CallCapacity(languages=french, calls=1)],
+        [CallCapacity(languages=any_, calls=1), CallCapacity(languages=french, calls=1)],
         [],
     ]
     seen: Counter[bool] = Counter()
@@ -130,7 +130,7 @@ def test_a_slot_holds_exactly_what_its_agents_can_make_together() -> None:
 
 
 def test_a_configured_number_bounds_a_slot_whoever_is_there() -> None:
-    crowd = [Hands(languages=None, calls=50)]
+    crowd = [CallCapacity(languages=None, calls=50)]
 
     assert fits({"fr": 2}, crowd, 2)
     assert not fits({"fr": 2, "de": 1}, crowd, 2)

@@ -15,7 +15,7 @@ from conversation.errors import StoreUnavailable
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType, Hint, NewEvent, Topic
 from conversation.model.people import Agent, Presence, Role
-from desk.live.frames import Told
+from desk.live.frames import EventFrame
 from desk.live.socket import LIVE, Client, Live
 from storage.agents.agents import Agents
 from storage.signals import open_signals
@@ -288,7 +288,7 @@ async def test_one_bad_moment_of_the_store_does_not_end_the_feed(house: House) -
     await until(lambda: live._clients)
     read, failed = live._after, asyncio.Event()
 
-    async def broken(cursor: int) -> list[Told]:
+    async def broken(cursor: int) -> list[EventFrame]:
         failed.set()
         raise RuntimeError("once")
 

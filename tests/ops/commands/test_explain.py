@@ -11,7 +11,7 @@ import pytest
 from conversation.model.decision import StoredDecision
 from ops.__main__ import main
 from ops.configuration.settings import load, parse_rules
-from ops.rule_analysis.dry_run import Said, Trial
+from ops.rule_analysis.dry_run import DryRun, TrialMessage
 from ops.rule_analysis.explaining import explain_lines
 from ops.rule_analysis.explanation import explain, explain_stored
 from router.understanding.language_detector import load_detector
@@ -22,17 +22,17 @@ PROMISED = {"language", "language_confidence", "issue", "issue_confidence", "que
 
 
 @pytest.fixture(scope="module")
-def trial() -> Trial:
+def trial() -> DryRun:
     settings = load(EXAMPLE, {}, make_secrets=False)
-    return Trial(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
+    return DryRun(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
 
 
-def told(trial: Trial, text: str, **given: Any) -> dict[str, Any]:
-    (turn,) = trial.hold([Said(channel="site", text=text, at=NOW, given=given)])
+def told(trial: DryRun, text: str, **given: Any) -> dict[str, Any]:
+    (turn,) = trial.hold([TrialMessage(channel="site", text=text, at=NOW, given=given)])
     return explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
 
 
-def test_a_message_is_explained_with_facts_rules_hours_deadline_and_reply(trial: Trial) -> None:
+def test_a_message_is_explained_with_facts_rules_hours_deadline_and_reply(trial: DryRun) -> None:
     found = told(trial, "充值不成功")
     assert set(found) >= PROMISED | {"facts", "tried", "winner", "nearest", "opens", "due", "replies", "candidates"}
     assert (found["queue"], found["issue"], found["open"], found["candidates"]) == ("payments", "topup", False, None)
@@ -43,7 +43,7 @@ def test_a_message_is_explained_with_facts_rules_hours_deadline_and_reply(trial:
     json.dumps(found)
 
 
-def test_every_rule_is_told_with_its_conditions_and_the_winner_is_named(trial: Trial) -> None:
+def test_every_rule_is_told_with_its_conditions_and_the_winner_is_named(trial: DryRun) -> None:
     found = told(trial, "Why this fee?", customer={"vip": True})
     assert [one["rule"] for one in found["tried"]] == [rule.name for rule in trial.rulebook.rules]
     assert found["winner"] == "VIPs"
@@ -53,28 +53,28 @@ def test_every_rule_is_told_with_its_conditions_and_the_winner_is_named(trial: T
     assert lost["conditions"] == [{"fact": "issue", "wanted": "unauthorised_security", "found": "fees", "held": False}]
 
 
-def test_the_nearest_misses_failed_by_the_fewest_conditions(trial: Trial) -> None:
+def test_the_nearest_misses_failed_by_the_fewest_conditions(trial: DryRun) -> None:
     found = told(trial, "My payment was declined", customer={"balance": 10})
     assert len(found["nearest"]) == 3
     assert found["nearest"][0]["rule"] == "Much money at stake"
     assert sum(condition["held"] is False for condition in found["nearest"][0]["conditions"]) == 1
 
 
-def test_a_rule_that_stops_leaves_the_rest_unreached(trial: Trial) -> None:
+def test_a_rule_that_stops_leaves_the_rest_unreached(trial: DryRun) -> None:
     found = told(trial, "How can I protect my account against fraud?")
     assert found["winner"] == "A question about protection is no alarm"
     assert {one["reached"] for one in found["tried"][1:]} == {False}
     assert found["webhooks"] == []
 
 
-def test_a_conversation_set_by_hand_is_joined(trial: Trial) -> None:
+def test_a_conversation_set_by_hand_is_joined(trial: DryRun) -> None:
     found = told(trial, "在吗?", conversation={"queue": "cards", "issue": "card", "language": "zh"})
     assert (found["queue"], found["joining"], found["settled_by"]["queue"]) == ("cards", "joined", "conversation")
 
 
-def test_a_stored_decision_has_the_same_schema(trial: Trial) -> None:
+def test_a_stored_decision_has_the_same_schema(trial: DryRun) -> None:
     fresh = told(trial, "Why this fee?")
-    facts, decision = trial.decide(Said(channel="site", text="Why this fee?", at=NOW))
+    facts, decision = trial.decide(TrialMessage(channel="site", text="Why this fee?", at=NOW))
     stored = StoredDecision(id="d", conversation="c", message="m", at=NOW, facts=facts, decision=decision)
     found = explain_stored(stored, trial.rulebook)
     assert set(found) == set(fresh) | {"message", "decision", "rules_changed"}
@@ -84,17 +84,17 @@ def test_a_stored_decision_has_the_same_schema(trial: Trial) -> None:
 # -- many --------------------------------------------------------------------------------------------------------------
 
 
-def lines(trial: Trial, *texts: str) -> list[dict[str, Any]]:
+def lines(trial: DryRun, *texts: str) -> list[dict[str, Any]]:
     return list(explain_lines(trial, texts, now=NOW, given={}))
 
 
-def test_each_line_is_answered_with_the_promised_keys(trial: Trial) -> None:
+def test_each_line_is_answered_with_the_promised_keys(trial: DryRun) -> None:
     (found,) = lines(trial, '{"channel": "site", "text": "充值不成功", "from": "x", "at": "2026-11-23T10:00:00+08:00"}')
     assert set(found) >= PROMISED
     assert (found["language"], found["issue"], found["queue"], found["open"]) == ("zh", "topup", "payments", True)
 
 
-def test_a_language_that_was_chosen_beats_the_text(trial: Trial) -> None:
+def test_a_language_that_was_chosen_beats_the_text(trial: DryRun) -> None:
     (found,) = lines(trial, '{"channel": "site", "text": "top up", "language": "de"}')
     assert (found["language"], found["language_confidence"]) == ("de", 1.0)
 
@@ -115,7 +115,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("line", "words"), BAD, ids=[words for _, words in BAD])
-def test_a_bad_line_is_told_and_its_neighbours_are_answered(trial: Trial, line: str, words: str) -> None:
+def test_a_bad_line_is_told_and_its_neighbours_are_answered(trial: DryRun, line: str, words: str) -> None:
     good = '{"channel": "site", "text": "refund please"}'
     first, bad, last = lines(trial, good, line, good)
     assert first["queue"] == last["queue"] == "claims"
@@ -123,13 +123,13 @@ def test_a_bad_line_is_told_and_its_neighbours_are_answered(trial: Trial, line: 
     assert words in bad["error"]
 
 
-def test_nul_and_lone_surrogates_are_decided_like_any_text(trial: Trial) -> None:
+def test_nul_and_lone_surrogates_are_decided_like_any_text(trial: DryRun) -> None:
     found = lines(trial, '{"channel": "site", "text": "refund \\u0000 \\ud800"}', '{"channel": "site", "text": ""}')
     assert [one["issue"] for one in found] == ["refund", None]
     json.dumps(found, ensure_ascii=False).encode()
 
 
-def test_thousands_of_lines_stream_one_by_one(trial: Trial) -> None:
+def test_thousands_of_lines_stream_one_by_one(trial: DryRun) -> None:
     read = 0
 
     def endless() -> Iterator[str]:

@@ -18,7 +18,7 @@ from ops.__main__ import main
 from ops.commands.simulate import Question, as_text, simulate
 from ops.configuration.settings import Settings, load, parse_rules
 from ops.simulation.results import result
-from ops.simulation.simulator import Arrival, Outcome, Simulation, Worker, merged
+from ops.simulation.simulator import Arrival, SimulatedOutcome, Simulation, Worker, merged
 from ops.simulation.team import WEEK, Hiring, Team, hiring_of, week_of
 from router.rules.rulebook import RuleBook
 from router.understanding.language_detector import load_detector
@@ -93,7 +93,7 @@ def shift(begin: int, end: int) -> tuple[int, int]:
     return base + 60 * begin, base + 60 * end
 
 
-def minutes(outcome: Outcome) -> list[float | None]:
+def minutes(outcome: SimulatedOutcome) -> list[float | None]:
     """When each was taken, in minutes after Monday began."""
     return [None if at is None else (at - MONDAY) / MINUTE for at in outcome.started]
 

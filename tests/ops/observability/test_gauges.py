@@ -8,7 +8,7 @@ import pytest
 from channels.supervisor import AccountHealth, Health
 from conversation.id_generator import new_id
 from conversation.model.people import Agent, Presence
-from ops.observability.gauges import LATE, Levels
+from ops.observability.gauges import LATE, Gauges
 from ops.observability.metrics import Meters
 from router.flows.active_rules import RulesInForce
 from router.rules.document import Document
@@ -34,7 +34,7 @@ async def test_the_levels_tell_what_waits_who_is_here_and_which_accounts_are_wel
         await work.agents.set_presence(
             agent.id, Presence.AWAY, until=clock.now() + timedelta(seconds=60), now=clock.now()
         )
-    levels = Levels(store, rules, lambda: well, meters, clock, database=well_known)
+    levels = Gauges(store, rules, lambda: well, meters, clock, database=well_known)
     await levels.once()
     levels._accounts()
     said = meters.text().decode()
@@ -57,7 +57,7 @@ async def test_a_mailbox_that_stays_unread_is_told_of_once(
     rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r", channels={}))
     mailbox = AccountHealth(name="mail", kind="email", state=Health.DEGRADED, detail="", since=clock.now())
     seen, meters = [mailbox], Meters()
-    levels = Levels(store, rules, lambda: seen, meters, clock, database=well_known)
+    levels = Gauges(store, rules, lambda: seen, meters, clock, database=well_known)
     for lag in (10.0, LATE, LATE + 1, LATE + 900, 3.0, LATE + 1):
         seen[0] = replace(mailbox, lag=lag)
         levels._accounts()

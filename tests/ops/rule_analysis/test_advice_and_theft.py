@@ -8,7 +8,7 @@ import pytest
 from conversation.model.conversation import Priority
 from conversation.model.decision import Decision
 from ops.configuration.settings import load, parse_rules
-from ops.rule_analysis.dry_run import Said, Trial, Turn
+from ops.rule_analysis.dry_run import DryRun, TrialMessage, Turn
 from ops.rule_analysis.explanation import as_text, explain
 from router.understanding.language_detector import load_detector
 
@@ -87,13 +87,13 @@ THEFT = (
 
 
 @pytest.fixture(scope="module")
-def trial() -> Trial:
+def trial() -> DryRun:
     settings = load(EXAMPLE, {}, make_secrets=False)
-    return Trial(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
+    return DryRun(parse_rules(settings.source, settings.hints), load_detector(settings.document.languages.offered))
 
 
-def held(trial: Trial, *texts: str) -> list[Turn]:
-    return list(trial.hold([Said(channel="site", text=text, at=NOW) for text in texts]))
+def held(trial: DryRun, *texts: str) -> list[Turn]:
+    return list(trial.hold([TrialMessage(channel="site", text=text, at=NOW) for text in texts]))
 
 
 def outcome(decision: Decision) -> tuple[str, Priority, tuple[str, ...]]:
@@ -101,18 +101,18 @@ def outcome(decision: Decision) -> tuple[str, Priority, tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("text", ADVICE)
-def test_a_question_about_protection_alone_calls_nobody(trial: Trial, text: str) -> None:
+def test_a_question_about_protection_alone_calls_nobody(trial: DryRun, text: str) -> None:
     (turn,) = held(trial, text)
     assert outcome(turn.decision) == ("general", Priority.LOW, ())
 
 
 @pytest.mark.parametrize("text", THEFT)
-def test_a_theft_stated_beside_the_question_freezes(trial: Trial, text: str) -> None:
+def test_a_theft_stated_beside_the_question_freezes(trial: DryRun, text: str) -> None:
     (turn,) = held(trial, text)
     assert outcome(turn.decision) == ("safety", Priority.URGENT, ("freeze",))
 
 
-def test_advice_asked_for_after_the_theft_neither_moves_the_conversation_nor_freezes_again(trial: Trial) -> None:
+def test_advice_asked_for_after_the_theft_neither_moves_the_conversation_nor_freezes_again(trial: DryRun) -> None:
     for question in ("How can I protect my account now?", "How can I protect my account against fraud?"):
         theft, advice = held(trial, "Somebody stole 300 euro from my wallet", question)
         assert outcome(theft.decision) == ("safety", Priority.URGENT, ("freeze",))
@@ -120,7 +120,7 @@ def test_advice_asked_for_after_the_theft_neither_moves_the_conversation_nor_fre
         assert advice.conversation.id == theft.conversation.id
 
 
-def test_a_theft_stated_after_advice_was_asked_for_freezes(trial: Trial) -> None:
+def test_a_theft_stated_after_advice_was_asked_for_freezes(trial: DryRun) -> None:
     for question in ("How can I protect my account now?", "How can I protect my account against fraud?"):
         advice, theft, more = held(trial, question, "Somebody stole 300 euro from my wallet", "It was stolen at noon")
         assert outcome(advice.decision) == ("general", Priority.LOW, ())
@@ -128,7 +128,7 @@ def test_a_theft_stated_after_advice_was_asked_for_freezes(trial: Trial) -> None
         assert outcome(more.decision) == ("safety", Priority.URGENT, ())
 
 
-def test_explain_names_the_part_to_which_the_calming_rule_gave_way(trial: Trial) -> None:
+def test_explain_names_the_part_to_which_the_calming_rule_gave_way(trial: DryRun) -> None:
     text = "How can I protect my account now? Somebody stole 300 euro from my wallet."
     (turn,) = held(trial, text)
     explained = explain(turn.facts, turn.decision, trial.rulebook)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from conversation.id_generator import new_id
 from conversation.model.people import Agent, Presence
 from ops.rule_analysis.candidates import candidates
-from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.explaining import explain_message
 from ops.rule_analysis.explanation import as_text
 from storage.store import Store
@@ -33,7 +33,7 @@ async def test_those_who_are_free_come_first_and_the_others_with_their_reasons(s
     await hired(store, clock, "Gone", skills=skills, languages=english, disabled=True)
 
     turn, told = explain_message(
-        Trial(BOOK, stub_detector),
+        DryRun(BOOK, stub_detector),
         {"channel": "site", "text": "my top up", "set": {"customer.vip": False}},
         clock.now(),
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.configuration.settings import load, parse_rules
-from ops.rule_analysis.dry_run import Said, Trial
+from ops.rule_analysis.dry_run import DryRun, TrialMessage
 from ops.rule_analysis.explanation import as_text, explain
 from router.rules.document import Document
 from router.rules.rulebook import ChannelHints, compile_rules
@@ -35,17 +35,17 @@ HINTS = {"site": ChannelHints(kind="webchat")}
 
 
 @pytest.fixture(scope="module")
-def trial() -> Trial:
+def trial() -> DryRun:
     book = compile_rules(Document.model_validate(tomllib.loads(RULES)), revision="r", channels=HINTS)
-    return Trial(book, lambda text: [("en", 0.99)])
+    return DryRun(book, lambda text: [("en", 0.99)])
 
 
-def told(trial: Trial, text: str, **given: Any) -> dict[str, Any]:
-    (turn,) = trial.hold([Said(channel="site", text=text, at=MONDAY, given=given)])
+def told(trial: DryRun, text: str, **given: Any) -> dict[str, Any]:
+    (turn,) = trial.hold([TrialMessage(channel="site", text=text, at=MONDAY, given=given)])
     return explain(turn.facts, turn.decision, trial.rulebook)
 
 
-def test_each_fact_that_would_change_the_queue_is_named(trial: Trial) -> None:
+def test_each_fact_that_would_change_the_queue_is_named(trial: DryRun) -> None:
     found = {(one["fact"], one["queue"]): one for one in told(trial, "a fee")["counterfactuals"]}
     assert set(found) == {
         ("language", "money"),
@@ -61,12 +61,12 @@ def test_each_fact_that_would_change_the_queue_is_named(trial: Trial) -> None:
     assert found["at", "night"]["values"] == ["2026-11-23T17:00:01+00:00"]
 
 
-def test_each_is_true_when_the_message_is_tried_so(trial: Trial) -> None:
+def test_each_is_true_when_the_message_is_tried_so(trial: DryRun) -> None:
     assert told(trial, "a fee", customer={"money": {"eur": 101}})["queue"] == "vip"
     assert told(trial, "a fee", issue="card")["queue"] == "cards"
 
 
-def test_the_text_says_it_in_a_line_each(trial: Trial) -> None:
+def test_the_text_says_it_in_a_line_each(trial: DryRun) -> None:
     lines = as_text({**told(trial, "a fee"), "spoken": None}, "a fee").splitlines()
     assert "  to cards with priority high, if issue were card" in lines
     assert "  stays in money, closed then, if language were fr" in lines
@@ -75,7 +75,7 @@ def test_the_text_says_it_in_a_line_each(trial: Trial) -> None:
 def test_the_example_is_explained_in_milliseconds() -> None:
     settings = load(Path("config.example.toml"), {}, make_secrets=False)
     book = parse_rules(settings.source, settings.hints)
-    trial = Trial(book, load_detector(book.languages))
-    (turn,) = trial.hold([Said(channel="site", text="Why this fee?", at=MONDAY)])
+    trial = DryRun(book, load_detector(book.languages))
+    (turn,) = trial.hold([TrialMessage(channel="site", text="Why this fee?", at=MONDAY)])
     found = cheaply(1, lambda: explain(turn.facts, turn.decision, book))["counterfactuals"]
     assert {"fact": "customer.vip", "values": [True], "queue": "vip", "priority": "high", "open": True} in found

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ops.__main__ import COMMANDS
-from ops.rule_analysis.dry_run import Trial
+from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.inline_tests import run_tests
 from ops.rule_analysis.warnings import warnings_of
 from router.rules.document import CasePart, Document, HoursPart, IssuePart, QueuePart, ThenPart
@@ -44,7 +44,7 @@ def test_an_example_compiles_and_its_tests_pass(number: int, detector: Detector)
     data.setdefault("queues", {}).setdefault("general", {})
     document = Document.model_validate(data)
     rulebook = compile_rules(document, revision="page", channels=CHANNELS)
-    for tested in run_tests(document, Trial(rulebook, detector)):
+    for tested in run_tests(document, DryRun(rulebook, detector)):
         assert not tested.wrong, (tested.text, tested.wrong)
         assert not tested.unexpected, (tested.text, tested.unexpected)
     assert unsigned_webhooks(document) == []

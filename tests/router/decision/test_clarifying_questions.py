@@ -9,7 +9,7 @@ import pytest
 from conversation.model.choices import choices_of, with_choices
 from conversation.model.conversation import State
 from conversation.model.people import Customer
-from ops.rule_analysis.dry_run import Said, Trial, Turn
+from ops.rule_analysis.dry_run import DryRun, TrialMessage, Turn
 from router.decision.clarifying_questions import asked_for, picked
 from router.decision.decide import decide
 from router.policy.auto_reply import zone_of
@@ -44,8 +44,8 @@ PLAIN = compiled()
 
 
 def talk(*texts: str, book: Any = BOOK, **given: Any) -> list[Turn]:
-    trial = Trial(book, stub_detector)
-    return trial.hold([Said(channel="site", text=text, at=MORNING, given=given) for text in texts])
+    trial = DryRun(book, stub_detector)
+    return trial.hold([TrialMessage(channel="site", text=text, at=MORNING, given=given) for text in texts])
 
 
 def test_where_nothing_is_known_the_customer_is_asked_with_choices() -> None:
@@ -143,8 +143,8 @@ def test_a_number_beyond_the_choices_picks_nothing() -> None:
 
 def test_the_next_opening_is_told_in_the_customers_own_zone() -> None:
     def spoken(**customer: str) -> str:
-        said = Said(channel="site", text="您的", at=NIGHT, given={"customer": customer})
-        return Trial(PLAIN, stub_detector).hold([said])[0].spoken[0]
+        said = TrialMessage(channel="site", text="您的", at=NIGHT, given={"customer": customer})
+        return DryRun(PLAIN, stub_detector).hold([said])[0].spoken[0]
 
     assert "明天 9:00" in spoken()
     assert "今天 20:00" in spoken(timezone="America/New_York")

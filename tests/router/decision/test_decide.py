@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Joining, Page
+from conversation.model.decision import Escalation, Joining
 from conversation.model.people import Customer
 from router.decision.decide import decide
 from router.rules.rulebook import RuleBook
@@ -111,7 +111,7 @@ def test_a_rule_may_say_a_reply_of_its_own_or_none() -> None:
 
 def test_a_page_and_a_webhook_are_told() -> None:
     made = decided("hacked", BOOK)
-    assert made.page == Page(webhook="duty", after_seconds=60)
+    assert made.page == Escalation(webhook="duty", after_seconds=60)
     assert made.webhooks == ("freeze",)
 
 

@@ -23,9 +23,9 @@ from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_actions import ConversationActions
 from router.flows.agents.reply import ReplyService
 from router.flows.callbacks.agent_actions import CallbackService
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.booking import CustomerCalls
-from router.flows.callbacks.timers import CallDuties
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.booking import CallbackBooking
+from router.flows.callbacks.timers import CallbackTimers
 from router.flows.delivery.sender import Dispatcher
 from router.flows.distribution.distributor import Distributor
 from router.flows.distribution.timers import Ticker
@@ -184,9 +184,9 @@ class Stage:
         self.distributor = Distributor(storage, self.rules, signals, clock)
         self.actions = ConversationActions(storage, self.rules, clock)
         self.replies = ReplyService(storage, self.rules, signals, clock, cans=lambda: self.cans)
-        self.ends = CallEnds(storage, self.rules, clock, cans=lambda: self.cans)
+        self.ends = CallAttempts(storage, self.rules, clock, cans=lambda: self.cans)
         self.calls = self.agents_of(self.ends)
-        duties = CallDuties(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
+        duties = CallbackTimers(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
         self.ticker = Ticker(storage, self.rules, clock, more=duties.duties())
         self.cans: dict[str, Can] = dict(CANS)
         self.dispatcher = self.another_dispatcher()
@@ -215,10 +215,10 @@ class Stage:
         """What the flows counted is read as `meters[event]`."""
         self.meters[event] = self.meters.get(event, 0) + amount
 
-    def agents_of(self, ends: CallEnds) -> CallbackService:
+    def agents_of(self, ends: CallAttempts) -> CallbackService:
         """Agents' side of calls, which are made by these."""
         inbox = FakeInbox()
-        customers = CustomerCalls(self.storage, self.rules, inbox, self.clock, cans=lambda: self.cans, ends=ends)
+        customers = CallbackBooking(self.storage, self.rules, inbox, self.clock, cans=lambda: self.cans, ends=ends)
         return CallbackService(self.storage, self.rules, self.clock, customers=customers, ends=ends)
 
     # -- the inbox -----------------------------------------------------------------------------------------------------

@@ -5,14 +5,14 @@ from datetime import timedelta
 from conversation.model.conversation import State
 from conversation.model.events import EventType
 from conversation.model.message import Status
-from router.flows.customers.visitor_feed import Feed, VisitorDoor
+from router.flows.customers.visitor_feed import Feed, VisitorSessionService
 from tests.router.flows.stage import CANS, Stage, eventually, received, running
 
 
 async def test_a_chinese_question_is_answered_by_one_who_speaks_chinese(stage: Stage) -> None:
     mei = await stage.agent("mei", languages={"zh": 5})
     tom = await stage.agent("tom", languages={"en": 5})
-    token, visitor = await VisitorDoor(stage.storage, stage.clock).open("site", language=None)
+    token, visitor = await VisitorSessionService(stage.storage, stage.clock).open("site", language=None)
     feed = Feed(stage.storage, stage.signals, stage.clock, cans=lambda: CANS)
     async with (
         stage.intake() as inbox,

@@ -14,7 +14,7 @@ from conversation.ports.storage import Work
 from ops.composition.application import built
 from ops.composition.infrastructure import Replacements
 from ops.configuration.settings import load
-from router.flows.callbacks.attempts import CallEnds
+from router.flows.callbacks.attempts import CallAttempts
 from storage.store import Store
 from tests.desk.conftest import until
 from tests.serving import environment, write_config
@@ -74,11 +74,11 @@ class _Dialer:
 async def test_a_report_that_cannot_be_kept_does_not_silence_the_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
 
-    async def progressed(_ends: CallEnds, attempt: str, **_more: object) -> None:
+    async def progressed(_ends: CallAttempts, attempt: str, **_more: object) -> None:
         heard.append(attempt)
         raise _Unheard(attempt)
 
-    monkeypatch.setattr(CallEnds, "progressed", progressed)
-    ends = CallEnds.__new__(CallEnds)
+    monkeypatch.setattr(CallAttempts, "progressed", progressed)
+    ends = CallAttempts.__new__(CallAttempts)
     await ends._hear(_Dialer([CallReport(attempt="1"), CallReport(attempt="2")]))  # type: ignore[arg-type]
     assert heard == ["1", "2"]

@@ -22,7 +22,7 @@ import pytest
 
 from channels.callback import CallbackAccount, create
 from channels.http_client import OutgoingHttp
-from conversation.model.callback import Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, PhoneCall
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
 from tests.ports import free_port
@@ -161,7 +161,7 @@ def call(attempt: str, extension: str = "") -> PhoneCall:
     return PhoneCall(attempt=attempt, **who, ring=timedelta(seconds=5))
 
 
-async def heard(account: CallbackAccount) -> list[tuple[str, bool, Outcome | None]]:
+async def heard(account: CallbackAccount) -> list[tuple[str, bool, CallOutcome | None]]:
     """What the exchange tells, up to the end of the call."""
     told = []
     async with asyncio.timeout(60):
@@ -175,14 +175,14 @@ async def heard(account: CallbackAccount) -> list[tuple[str, bool, Outcome | Non
 @pytest.mark.parametrize(
     ("way", "outcome"),
     [
-        ("busy", Outcome.BUSY),
-        ("no_answer", Outcome.NO_ANSWER),
-        ("rejected", Outcome.REJECTED),
-        ("invalid", Outcome.INVALID),
-        ("congestion", Outcome.CONGESTION),
+        ("busy", CallOutcome.BUSY),
+        ("no_answer", CallOutcome.NO_ANSWER),
+        ("rejected", CallOutcome.REJECTED),
+        ("invalid", CallOutcome.INVALID),
+        ("congestion", CallOutcome.CONGESTION),
     ],
 )
-async def test_each_way_not_to_get_an_answer_is_told_apart(exchange: Exchange, way: str, outcome: Outcome) -> None:
+async def test_each_way_not_to_get_an_answer_is_told_apart(exchange: Exchange, way: str, outcome: CallOutcome) -> None:
     port = free_port()
     async with phone(way, port) as ringing, line(exchange, port) as account:
         assert await account.dial(call("try-1")) == "try-1"
@@ -194,7 +194,7 @@ async def test_each_way_not_to_get_an_answer_is_told_apart(exchange: Exchange, w
 async def test_a_telephone_that_is_not_there_does_not_answer(exchange: Exchange) -> None:
     async with line(exchange, free_port()) as account:
         await account.dial(call("try-1"))
-        assert await heard(account) == [("try-1", False, Outcome.NO_ANSWER)]
+        assert await heard(account) == [("try-1", False, CallOutcome.NO_ANSWER)]
 
 
 async def test_a_customer_who_answers_is_put_through_to_the_agent(exchange: Exchange) -> None:
@@ -211,7 +211,7 @@ async def test_a_customer_who_answers_is_put_through_to_the_agent(exchange: Exch
         await eventually(talking)
         await exchange.ask("DELETE", "channels/try-1")
         # cause 16 after an answer: the house makes `done` of it
-        assert await heard(account) == [("try-1", True, None), ("try-1", False, Outcome.NO_ANSWER)]
+        assert await heard(account) == [("try-1", True, None), ("try-1", False, CallOutcome.NO_ANSWER)]
         ends = await asyncio.wait_for(customer.wait(), 60), await asyncio.wait_for(agent.wait(), 60)
     assert ends == (0, 0)
 
@@ -231,7 +231,7 @@ async def test_an_extension_is_dialed_behind_the_switchboard_before_the_agent_is
         await eventually(rung)
         assert tones.pressed == "1204"
         await exchange.ask("DELETE", "channels/try-1")
-        assert await heard(account) == [("try-1", True, None), ("try-1", False, Outcome.NO_ANSWER)]
+        assert await heard(account) == [("try-1", True, None), ("try-1", False, CallOutcome.NO_ANSWER)]
     hears.close()
 
 
@@ -240,4 +240,4 @@ async def test_a_second_request_for_a_try_is_no_second_call(exchange: Exchange) 
     async with phone("no_answer", port), line(exchange, port) as account:
         assert [await account.dial(call("try-1")), await account.dial(call("try-1"))] == ["try-1", "try-1"]
         assert [one["id"] for one in (await exchange.ask("GET", "channels"))[1]] == ["try-1"]
-        assert await heard(account) == [("try-1", False, Outcome.NO_ANSWER)]
+        assert await heard(account) == [("try-1", False, CallOutcome.NO_ANSWER)]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import Conflict, NotFound
-from conversation.model.callback import CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.callback import CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
 from conversation.model.conversation import Priority, State
 from conversation.model.message import Direction
 from conversation.model.people import Agent, Presence, WorkKind
@@ -39,7 +39,7 @@ async def test_a_conversation_is_not_closed_over_a_call_that_is_still_asked_for(
     with pytest.raises(Conflict) as refused:  # nor while it is on the line
         await stage.actions.close(agent, conversation)
     assert refused.value.code == "call_open"
-    await stage.calls.outcome(agent, conversation, Outcome.DONE)
+    await stage.calls.outcome(agent, conversation, CallOutcome.DONE)
     assert (await stage.actions.close(agent, conversation)).state is State.CLOSED  # twice is harmless
 
 
@@ -167,14 +167,14 @@ async def test_nobody_changes_a_call_that_is_somebody_elses_on_the_line_or_out_o
 @pytest.mark.parametrize(
     ("outcome", "ends"),
     [
-        (Outcome.DONE, CallState.DONE),
-        (Outcome.NO_ANSWER, CallState.NO_ANSWER),
-        (Outcome.BUSY, CallState.BUSY),
-        (Outcome.REJECTED, CallState.FAILED),
+        (CallOutcome.DONE, CallState.DONE),
+        (CallOutcome.NO_ANSWER, CallState.NO_ANSWER),
+        (CallOutcome.BUSY, CallState.BUSY),
+        (CallOutcome.REJECTED, CallState.FAILED),
     ],
 )
 async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_no_other_call(
-    stage: Stage, outcome: Outcome, ends: CallState
+    stage: Stage, outcome: CallOutcome, ends: CallState
 ) -> None:
     agent = await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
@@ -187,7 +187,7 @@ async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_
     assert (over.state, over.due_at, after.state) == (ends, None, State.CLOSED)
     sent = [m.text for m in await stage.messages(conversation) if m.direction is Direction.OUT]
     words = "We have noted that +33142685300 is never to be called again. You can still write to us here."
-    assert sent == ([] if outcome is Outcome.DONE else [words])
+    assert sent == ([] if outcome is CallOutcome.DONE else [words])
     with pytest.raises(CallRefused, match="do_not_call"):
         await request(stage, issue="unauthorised")
 
@@ -195,7 +195,7 @@ async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_
 # -- a slot that whoever holds the conversation ignores ----------------------------------------------------------------
 
 
-async def ignored(stage: Stage, agent: Agent, text: str = "top up please") -> Standing:
+async def ignored(stage: Stage, agent: Agent, text: str = "top up please") -> CallbackStatus:
     """The agent owns a chat in which a call is promised; its slot begins, and nobody calls."""
     accepted = await stage.write(text, channel="site", address="anna")
     await stage.actions.take(agent, accepted.conversation or "")

@@ -10,10 +10,10 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import PermanentFailure, TransientFailure, Unknown
-from conversation.model.callback import CallReport, CallState, Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, CallReport, CallState, PhoneCall
 from router.flows.callbacks.agent_actions import CallbackService
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.timers import CallDuties
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.timers import CallbackTimers
 from tests.router.flows.callbacks.test_callbacks import MONDAY, asked, callback, door, offered, request
 from tests.router.flows.stage import CANS, PLAN, Stage
 
@@ -54,23 +54,23 @@ def dialer(stage: Stage) -> CountingDialer:
     return made
 
 
-def ends(stage: Stage, dialer: CountingDialer, die: object = None) -> CallEnds:
+def ends(stage: Stage, dialer: CountingDialer, die: object = None) -> CallAttempts:
     def checkpoint(point: str) -> None:
         if point == die:
             raise Killed
 
-    return CallEnds(
+    return CallAttempts(
         stage.storage, stage.rules, stage.clock,
         cans=lambda: stage.cans, dialers=lambda: {"phone": dialer}, checkpoint=checkpoint,
     )  # fmt: skip
 
 
-def agents(stage: Stage, by: CallEnds) -> CallbackService:
+def agents(stage: Stage, by: CallAttempts) -> CallbackService:
     return stage.agents_of(by)
 
 
-async def tick(stage: Stage, by: CallEnds) -> None:
-    duties = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=by)
+async def tick(stage: Stage, by: CallAttempts) -> None:
+    duties = CallbackTimers(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=by)
     for duty in duties.duties():
         await duty(stage.clock.now())
 
@@ -84,23 +84,23 @@ async def test_an_exchange_tells_and_the_call_takes_its_way(stage: Stage, dialer
     await stage.ends.progressed(attempt.id, connected=True)
     assert (await callback(stage, told)).state is CallState.CONNECTED
     for _ in range(2):  # told twice, it is true once
-        await stage.ends.progressed(attempt.id, outcome=Outcome.NO_ANSWER)
+        await stage.ends.progressed(attempt.id, outcome=CallOutcome.NO_ANSWER)
     one = await callback(stage, told)
-    assert (one.state, one.outcomes) == (CallState.DONE, (Outcome.DONE,))
-    await stage.ends.progressed("unknown", outcome=Outcome.BUSY)
+    assert (one.state, one.outcomes) == (CallState.DONE, (CallOutcome.DONE,))
+    await stage.ends.progressed("unknown", outcome=CallOutcome.BUSY)
 
 
 @pytest.mark.parametrize(
     ("failure", "state", "outcomes"),
     [
-        (TransientFailure("down"), CallState.SCHEDULED, (Outcome.CONGESTION,)),
-        (PermanentFailure("x", code="invalid_number"), CallState.FAILED, (Outcome.INVALID,)),
-        (PermanentFailure("x", code="refused"), CallState.SCHEDULED, (Outcome.REJECTED,)),
+        (TransientFailure("down"), CallState.SCHEDULED, (CallOutcome.CONGESTION,)),
+        (PermanentFailure("x", code="invalid_number"), CallState.FAILED, (CallOutcome.INVALID,)),
+        (PermanentFailure("x", code="refused"), CallState.SCHEDULED, (CallOutcome.REJECTED,)),
         (Unknown("no answer"), CallState.DIALING, ()),
     ],
 )
 async def test_a_failure_of_the_exchange_is_an_outcome(
-    stage: Stage, dialer: CountingDialer, failure: Exception, state: CallState, outcomes: tuple[Outcome, ...]
+    stage: Stage, dialer: CountingDialer, failure: Exception, state: CallState, outcomes: tuple[CallOutcome, ...]
 ) -> None:
     agent = await stage.agent()
     told = await request(stage)
@@ -155,7 +155,7 @@ async def test_killed_at_random_while_dialing_no_try_is_dialed_twice_and_none_is
         tries = [await work.callbacks.attempts(one.id) for one in found if one is not None]
     assert killed > KILLS // 2
     assert len(tries) == KILLS  # each is tried again: none is forgotten
-    assert all(len(one) == 1 and one[0].outcome is Outcome.LOST for one in tries)
+    assert all(len(one) == 1 and one[0].outcome is CallOutcome.LOST for one in tries)
     assert set(dialer.dialed.values()) == {1}
     assert KILLS // 2 < len(dialer.dialed) < KILLS  # who died between the claim and the call is not called blindly
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.site import routes
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.booking import CallbackBooking
 from tests.channels.callback.doors import FakeCalls, account, doors
 from tests.router.flows.callbacks import test_verification_codes as test_call_codes
 from tests.router.flows.callbacks.test_callbacks import door, monday
@@ -22,7 +22,7 @@ __all__ = ["monday"]  # it is Monday in Paris here, too
 
 @asynccontextmanager
 async def page(
-    stage: Stage, behind: Callable[[Stage], AbstractAsyncContextManager[CustomerCalls]] = door
+    stage: Stage, behind: Callable[[Stage], AbstractAsyncContextManager[CallbackBooking]] = door
 ) -> AsyncIterator[TestClient[Any, Any]]:
     """The account `phone` before a house with a real store."""
     app = web.Application()

@@ -10,7 +10,7 @@ import pytest
 
 from conversation.errors import Conflict, Overloaded, StoreUnavailable
 from conversation.model.callback import CallRefused, CallWish, Plan
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.booking import CallbackBooking
 from storage.signals import open_signals
 from storage.store import open_storage
 from tests.fakes import FakeClock
@@ -35,13 +35,13 @@ async def _node(url: str, process: int) -> list[tuple[str, int]]:
         stage.rules.swap(rulebook(RULES))
         stage.cans = CANS | {"phone": replace(CANS["phone"], calls=PLAN)}
         async with stage.intake() as inbox:
-            calls = CustomerCalls(store, stage.rules, inbox, clock, cans=lambda: stage.cans, ends=stage.ends)
+            calls = CallbackBooking(store, stage.rules, inbox, clock, cans=lambda: stage.cans, ends=stage.ends)
             grid = [MONDAY + timedelta(minutes=30) * (place + 1) for place in range(SLOTS)]
             wanted = [(process * ASKING + one, grid[one % (SLOTS // 2)]) for one in range(ASKING)]
             return list(await asyncio.gather(*(_ask(calls, *one) for one in wanted)))
 
 
-async def _ask(calls: CustomerCalls, who: int, slot: datetime) -> tuple[str, int]:
+async def _ask(calls: CallbackBooking, who: int, slot: datetime) -> tuple[str, int]:
     """The slot they want, else the next that they are offered: (the one they got, how often they were refused)."""
     one, refused = asked(number=f"+3319900{who:04}", issue=None, slot=slot), 0
     while True:
@@ -70,7 +70,7 @@ async def _prepared(url: str) -> int:
         await stage.agent(capacity=SEATS, skills={})
         cans = CANS | {"phone": replace(CANS["phone"], calls=PLAN)}
         async with stage.intake() as inbox:
-            calls = CustomerCalls(store, stage.rules, inbox, clock, cans=lambda: cans, ends=stage.ends)
+            calls = CallbackBooking(store, stage.rules, inbox, clock, cans=lambda: cans, ends=stage.ends)
             return len(await calls.slots(WISH, limit=200))
 
 

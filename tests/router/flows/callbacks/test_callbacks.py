@@ -10,11 +10,11 @@ import pytest
 
 from conversation.errors import Conflict
 from conversation.id_generator import new_id
-from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
 from conversation.model.conversation import Priority, State
 from conversation.model.message import CallbackRequested, Direction
 from conversation.model.people import Agent, Identity, WorkKind
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.booking import CallbackBooking
 from tests.router.flows.stage import CANS, RULES, Stage, rulebook
 
 PARIS = ("Europe/Paris",)
@@ -40,17 +40,17 @@ def asked(**values: Any) -> CallbackRequested:
 
 
 @asynccontextmanager
-async def door(stage: Stage) -> AsyncIterator[CustomerCalls]:
+async def door(stage: Stage) -> AsyncIterator[CallbackBooking]:
     async with stage.intake() as inbox:
-        yield CustomerCalls(stage.storage, stage.rules, inbox, stage.clock, cans=lambda: CANS, ends=stage.ends)
+        yield CallbackBooking(stage.storage, stage.rules, inbox, stage.clock, cans=lambda: CANS, ends=stage.ends)
 
 
-async def request(stage: Stage, **values: Any) -> Standing:
+async def request(stage: Stage, **values: Any) -> CallbackStatus:
     async with door(stage) as calls:
         return await calls.request(asked(**values))
 
 
-async def callback(stage: Stage, standing: Standing) -> Callback:
+async def callback(stage: Stage, standing: CallbackStatus) -> Callback:
     async with stage.storage.read("test") as work:
         return await work.callbacks.get(standing.callback.id)
 
@@ -61,7 +61,7 @@ async def tick(stage: Stage, span: timedelta = timedelta(0)) -> None:
     await stage.distributor.once()
 
 
-async def offered(stage: Stage, agent: Agent, standing: Standing) -> str:
+async def offered(stage: Stage, agent: Agent, standing: CallbackStatus) -> str:
     await stage.present(agent)
     await stage.distributor.once()
     conversation = await stage.conversation(standing.callback.conversation)
@@ -183,7 +183,7 @@ async def test_of_two_strangers_who_ask_for_one_number_at_the_same_moment_one_ha
             *(calls.request(asked(note=f"{n}", slot=slot)) for n in range(2)), return_exceptions=True
         )
 
-    (had,) = [one for one in told if isinstance(one, Standing)]
+    (had,) = [one for one in told if isinstance(one, CallbackStatus)]
     (refused,) = [one for one in told if isinstance(one, CallRefused)]
     found = await callback(stage, had)
     conversation = await stage.conversation(found.conversation)
@@ -211,7 +211,7 @@ async def test_no_answer_busy_and_done_each_take_their_way(stage: Stage) -> None
     with pytest.raises(Conflict) as twice:
         await stage.calls.dial(agent, conversation)
     assert twice.value.code == "on_the_line"
-    await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER, text="rang ten times")
+    await stage.calls.outcome(agent, conversation, CallOutcome.NO_ANSWER, text="rang ten times")
     one = await callback(stage, told)
     assert (one.state, one.due_at) == (CallState.SCHEDULED, stage.clock.now() + HALF)
     assert await stage.held(agent, WorkKind.CALLBACK) == 0
@@ -221,10 +221,10 @@ async def test_no_answer_busy_and_done_each_take_their_way(stage: Stage) -> None
     await stage.present(agent)
     await tick(stage, timedelta(seconds=1))
     assert (await stage.conversation(conversation)).offered_to == agent.id
-    await stage.calls.outcome(agent, conversation, Outcome.DONE, text="card unlocked")
+    await stage.calls.outcome(agent, conversation, CallOutcome.DONE, text="card unlocked")
 
     one = await callback(stage, told)
-    assert (one.state, one.outcomes) == (CallState.DONE, (Outcome.NO_ANSWER, Outcome.DONE))
+    assert (one.state, one.outcomes) == (CallState.DONE, (CallOutcome.NO_ANSWER, CallOutcome.DONE))
     assert (await stage.conversation(conversation)).state is State.CLOSED
     notes = [m.text for m in await stage.messages(conversation) if m.direction is Direction.NOTE]
     assert notes[0].startswith("Call 1: no answer. Again ")
@@ -233,8 +233,8 @@ async def test_no_answer_busy_and_done_each_take_their_way(stage: Stage) -> None
     async with stage.storage.read("test") as work:
         tries = await work.callbacks.attempts(one.id)
     assert [(t.number, t.outcome, t.ended_at is not None) for t in tries] == [
-        (1, Outcome.NO_ANSWER, True),
-        (2, Outcome.DONE, True),
+        (1, CallOutcome.NO_ANSWER, True),
+        (2, CallOutcome.DONE, True),
     ]
 
 
@@ -244,7 +244,7 @@ async def test_a_retry_waits_for_lawful_hours(stage: Stage) -> None:
     conversation = await offered(stage, agent, told)
     stage.clock.advance(timedelta(hours=3, minutes=50))  # ten minutes before Shanghai closes
     await stage.actions.take(agent, conversation)
-    await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER)
+    await stage.calls.outcome(agent, conversation, CallOutcome.NO_ANSWER)
 
     assert (await callback(stage, told)).due_at == datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -260,7 +260,7 @@ async def test_after_the_last_try_a_message_leaves_over_the_medium_they_wrote_on
     for number in range(3):
         await stage.present(agent)
         await tick(stage)
-        await stage.calls.outcome(agent, conversation, Outcome.REJECTED if number else Outcome.BUSY)
+        await stage.calls.outcome(agent, conversation, CallOutcome.REJECTED if number else CallOutcome.BUSY)
         one = await callback(stage, told)
         if one.open:
             assert one.due_at is not None
@@ -405,7 +405,7 @@ async def test_a_try_that_an_agent_forgot_is_lost_and_made_again(stage: Stage) -
     await stage.ticker.once(stage.clock.now())
 
     one = await callback(stage, told)
-    assert (one.state, one.outcomes) == (CallState.SCHEDULED, (Outcome.LOST,))
+    assert (one.state, one.outcomes) == (CallState.SCHEDULED, (CallOutcome.LOST,))
 
 
 async def test_a_call_asked_for_in_a_chat_leaves_the_chat_with_its_agent(stage: Stage) -> None:
@@ -417,7 +417,7 @@ async def test_a_call_asked_for_in_a_chat_leaves_the_chat_with_its_agent(stage: 
     conversation = await stage.conversation(accepted.conversation)
     assert (conversation.state, conversation.owner, conversation.kind) == (State.ASSIGNED, agent.id, WorkKind.CHAT)
     await stage.calls.dial(agent, conversation.id)
-    await stage.calls.outcome(agent, conversation.id, Outcome.DONE)
+    await stage.calls.outcome(agent, conversation.id, CallOutcome.DONE)
     assert (await callback(stage, told)).state is CallState.DONE
     assert (await stage.conversation(accepted.conversation)).state is State.ASSIGNED
 
@@ -428,7 +428,7 @@ async def test_only_who_holds_it_says_what_came_of_it(stage: Stage) -> None:
     await stage.actions.take(agent, told.callback.conversation)
 
     with pytest.raises(Conflict) as refused:
-        await stage.calls.outcome(other, told.callback.conversation, Outcome.DONE)
+        await stage.calls.outcome(other, told.callback.conversation, CallOutcome.DONE)
     assert refused.value.code == "not_owner"
 
 

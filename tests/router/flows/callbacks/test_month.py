@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conversation.errors import Conflict
-from conversation.model.callback import Callback, CallRefused, CallState, CallWish, Outcome
+from conversation.model.callback import Callback, CallOutcome, CallRefused, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.people import Agent
-from router.flows.callbacks.booking import CustomerCalls
-from router.flows.callbacks.timers import CallDuties
+from router.flows.callbacks.booking import CallbackBooking
+from router.flows.callbacks.timers import CallbackTimers
 from storage.database import sqlite
 from storage.signals import open_signals
 from storage.store import open_storage
@@ -47,13 +47,13 @@ queue = "general"
 [issues.fees]
 """
 WAYS = (
-    Outcome.DONE,
-    Outcome.NO_ANSWER,
-    Outcome.BUSY,
-    Outcome.VOICEMAIL,
-    Outcome.CONGESTION,
-    Outcome.REJECTED,
-    Outcome.INVALID,
+    CallOutcome.DONE,
+    CallOutcome.NO_ANSWER,
+    CallOutcome.BUSY,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.CONGESTION,
+    CallOutcome.REJECTED,
+    CallOutcome.INVALID,
 )
 SPAN = timedelta(days=28)
 MINUTE = timedelta(minutes=1)
@@ -77,7 +77,7 @@ def is_open(at: datetime) -> bool:
 class Month:
     """What happens, in the order of time; the seed decides everything else."""
 
-    def __init__(self, stage: Stage, calls: CustomerCalls, start: datetime, seed: int) -> None:
+    def __init__(self, stage: Stage, calls: CallbackBooking, start: datetime, seed: int) -> None:
         self.stage = stage
         self.calls = calls
         self.start = start
@@ -90,7 +90,7 @@ class Month:
         self.agents: list[Agent] = []
         self.left_lying: set[str] = set()
         self.fullest = 0
-        duties = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: CANS, ends=stage.ends)
+        duties = CallbackTimers(stage.storage, stage.rules, stage.clock, cans=lambda: CANS, ends=stage.ends)
         self.duties = duties.duties()
 
     def plan(self, at: datetime, what: str, which: str = "") -> None:
@@ -183,7 +183,7 @@ async def month(url: str, start: datetime, seed: int) -> tuple[str, Counter[str]
         stage = Stage(storage, signals, clock, shards=1)
         stage.rules.swap(rulebook(RULES, revision="month"))
         async with stage.intake() as inbox:
-            calls = CustomerCalls(storage, stage.rules, inbox, clock, cans=lambda: CANS, ends=stage.ends)
+            calls = CallbackBooking(storage, stage.rules, inbox, clock, cans=lambda: CANS, ends=stage.ends)
             lived = Month(stage, calls, start, seed)
             await lived.run(CALLS)
             ends = [(await calls.standing(one)).callback for one in sorted(lived.requests)]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from conversation.errors import Conflict
-from conversation.model.callback import CallState, CallWish, Outcome, Standing
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
 from conversation.model.conversation import Priority, State
 from conversation.model.message import Direction
 from conversation.model.people import WorkKind
@@ -43,7 +43,7 @@ async def test_who_was_tried_and_then_forgotten_is_told_that_nobody_reached_them
     chat = await stage.write("top up please", channel="site", address="anna")
     told = await request(stage, token=chat.conversation)
     await stage.actions.take(agent, await offered(stage, agent, told))
-    await stage.calls.outcome(agent, told.callback.conversation, Outcome.NO_ANSWER)
+    await stage.calls.outcome(agent, told.callback.conversation, CallOutcome.NO_ANSWER)
     await to(stage, MONDAY + timedelta(minutes=31))
     await tick(stage, timedelta(days=4))
     assert (await callback(stage, told)).state is CallState.EXPIRED
@@ -57,14 +57,14 @@ OVERFLOW = 'overflow = [ { after = "5m", queue = "general" } ]\n'
 # -- a slot that passed ------------------------------------------------------------------------------------------------
 
 
-async def promised(stage: Stage, at: datetime) -> Standing:
+async def promised(stage: Stage, at: datetime) -> CallbackStatus:
     """In a queue that keeps its calls."""
     stage.rules.swap(rulebook(RULES.replace(OVERFLOW, "")))
     chat = await stage.write("top up please", channel="site", address="anna")
     return await request(stage, slot=at, token=chat.conversation)
 
 
-def late(told: Standing, time: str) -> str:
+def late(told: CallbackStatus, time: str) -> str:
     change = f"https://call.example/change/{told.callback.id}"
     promise = f"We will call you at {NUMBER} {time} instead. To choose another time: {change}"
     return f"We did not get to call you at the time we promised. {promise}"
@@ -145,7 +145,7 @@ NUMBER = "+33142685300"
 NEVER = f"We have noted that {NUMBER} is never to be called again. You can still write to us here."
 
 
-async def two_matters(stage: Stage) -> tuple[Standing, Standing]:
+async def two_matters(stage: Stage) -> tuple[CallbackStatus, CallbackStatus]:
     """One as soon as possible over the page, another for a slot later, from a chat."""
     chat = await stage.write("hello", address="anna")
     async with door(stage) as calls:
@@ -163,7 +163,7 @@ async def test_never_again_said_of_one_call_ends_the_others_of_its_number_and_fr
     one, other = await two_matters(stage)
     assert one.callback.conversation != other.callback.conversation
     await stage.calls.dial(agent, one.callback.conversation)
-    await stage.calls.outcome(agent, one.callback.conversation, Outcome.DONE, never=True)
+    await stage.calls.outcome(agent, one.callback.conversation, CallOutcome.DONE, never=True)
     await tick(stage, timedelta(seconds=1))
 
     chat = await stage.conversation(other.callback.conversation)
@@ -193,7 +193,7 @@ async def test_a_number_that_somebody_else_puts_down_is_called_for_nothing_any_m
     with pytest.raises(Conflict) as refused:
         await stage.calls.dial(agent, other.callback.conversation)
     assert refused.value.code == "closed"
-    await stage.calls.outcome(agent, one.callback.conversation, Outcome.NO_ANSWER)
+    await stage.calls.outcome(agent, one.callback.conversation, CallOutcome.NO_ANSWER)
     assert (await callback(stage, one)).state is CallState.NO_ANSWER
 
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.model.callback import CallRefused, CallReport, CallState, CallWish, Outcome, PhoneCall
+from conversation.model.callback import CallOutcome, CallRefused, CallReport, CallState, CallWish, PhoneCall
 from conversation.model.conversation import State
 from conversation.model.message import Direction
 from conversation.model.people import WorkKind
-from router.flows.callbacks.attempts import CallEnds
-from router.flows.callbacks.timers import CallDuties
+from router.flows.callbacks.attempts import CallAttempts
+from router.flows.callbacks.timers import CallbackTimers
 from tests.router.flows.callbacks.test_callbacks import (
     HALF,
     MONDAY,
@@ -45,8 +45,8 @@ async def to(stage: Stage, at: datetime) -> None:
     await tick(stage, at - stage.clock.now())
 
 
-def duties(stage: Stage) -> CallDuties:
-    return CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=stage.ends)
+def duties(stage: Stage) -> CallbackTimers:
+    return CallbackTimers(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=stage.ends)
 
 
 async def slots(stage: Stage, limit: int = 1) -> list[datetime]:
@@ -65,7 +65,7 @@ async def test_a_try_again_after_a_slot_days_ahead_does_not_run_out(stage: Stage
     await to(stage, slot)
     conversation = await offered(stage, agent, told)
     await stage.actions.take(agent, conversation)
-    await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER)
+    await stage.calls.outcome(agent, conversation, CallOutcome.NO_ANSWER)
     await to(stage, slot + HALF)
     assert (await callback(stage, told)).state is CallState.DUE
     await to(stage, slot + HALF + PLAN.expires - timedelta(hours=1))
@@ -161,7 +161,7 @@ async def test_who_waits_for_an_opening_is_called_earlier_where_it_comes_earlier
     await offered(stage, agent, told)
 
 
-async def tick_of(serving: CallDuties, stage: Stage) -> None:
+async def tick_of(serving: CallbackTimers, stage: Stage) -> None:
     for duty in serving.duties():
         await duty(stage.clock.now())
 
@@ -215,13 +215,13 @@ async def test_a_try_that_was_written_down_and_never_asked_for_is_not_dialed_lat
     agent, exchange = await stage.agent(), Exchange()
     plan = {"phone": replace(CANS["phone"], calls=replace(PLAN, dialer="twilio"))}
     stage.cans |= plan
-    ends = CallEnds(
+    ends = CallAttempts(
         stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, dialers=lambda: {"phone": exchange}
     )
     told = await request(stage)
     conversation = await offered(stage, agent, told)
     await stage.calls.dial(agent, conversation)  # whose own exchange is not there: as if it had died
-    serving = CallDuties(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=ends)
+    serving = CallbackTimers(stage.storage, stage.rules, stage.clock, cans=lambda: stage.cans, ends=ends)
     async with stage.storage.read("test") as work:
         (attempt,) = await work.callbacks.attempts(told.callback.id)
     stage.clock.advance(late)
@@ -229,7 +229,7 @@ async def test_a_try_that_was_written_down_and_never_asked_for_is_not_dialed_lat
     assert exchange.asked == []
     async with stage.storage.read("test") as work:
         (attempt,) = await work.callbacks.attempts(told.callback.id)
-    assert attempt.outcome is Outcome.LOST
+    assert attempt.outcome is CallOutcome.LOST
 
 
 async def test_a_telephone_that_rings_long_is_not_lost_while_it_rings(stage: Stage) -> None:
@@ -243,7 +243,7 @@ async def test_a_telephone_that_rings_long_is_not_lost_while_it_rings(stage: Sta
     await to(stage, MONDAY + ring + timedelta(minutes=4, seconds=59))
     assert (await callback(stage, told)).state is CallState.DIALING
     await to(stage, MONDAY + ring + timedelta(minutes=5, seconds=1))
-    assert (await callback(stage, told)).outcomes == (Outcome.LOST,)
+    assert (await callback(stage, told)).outcomes == (CallOutcome.LOST,)
     assert exchange.asked == [attempt.id]
 
 
@@ -252,7 +252,7 @@ async def test_a_number_that_asked_never_to_be_called_is_not_tried_again(stage: 
     told = await request(stage)
     conversation = await offered(stage, agent, told)
     await stage.actions.take(agent, conversation)
-    await stage.calls.outcome(agent, conversation, Outcome.NO_ANSWER, never=True)
+    await stage.calls.outcome(agent, conversation, CallOutcome.NO_ANSWER, never=True)
     assert (await callback(stage, told)).state is CallState.NO_ANSWER
 
 

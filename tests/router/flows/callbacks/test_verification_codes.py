@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from conversation.errors import Unknown
-from conversation.model.callback import CallRefused, CallState, CallWish, Standing
+from conversation.model.callback import CallbackStatus, CallRefused, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.people import Identity
 from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
-from router.flows.callbacks.booking import CustomerCalls
+from router.flows.callbacks.booking import CallbackBooking
 from tests.router.flows.callbacks.test_callbacks import HALF, PARIS, asked, monday
 from tests.router.flows.stage import CANS, PLAN, Stage
 
@@ -27,13 +27,13 @@ __all__ = ["monday"]  # it is Monday in Paris here, too
 
 
 @asynccontextmanager
-async def door(stage: Stage, **plan: Any) -> AsyncIterator[CustomerCalls]:
+async def door(stage: Stage, **plan: Any) -> AsyncIterator[CallbackBooking]:
     """Codes are 000000, 000001 and so on."""
     cans = CANS | {"phone": replace(CANS["phone"], calls=replace(PLAN, **(plan or BY_TEXT)))}
     stage.cans = cans
     numbers = count()
     async with stage.intake() as inbox:
-        yield CustomerCalls(
+        yield CallbackBooking(
             stage.storage,
             stage.rules,
             inbox,
@@ -44,7 +44,7 @@ async def door(stage: Stage, **plan: Any) -> AsyncIterator[CustomerCalls]:
         )
 
 
-async def waits(calls: CustomerCalls, **values: Any) -> CodeSent:
+async def waits(calls: CallbackBooking, **values: Any) -> CodeSent:
     told = await calls.ask(asked(**values))
     assert isinstance(told, CodeSent)
     return told
@@ -57,7 +57,7 @@ async def texts(stage: Stage) -> list[tuple[str, str]]:
     return [(one.to.address, one.text) for one in stage.channels["text"].sent]
 
 
-async def slots(calls: CustomerCalls, limit: int = 1) -> list[datetime]:
+async def slots(calls: CallbackBooking, limit: int = 1) -> list[datetime]:
     wish = CallWish(channel="phone", zones=PARIS, language="en", issue="topup")
     return [slot.start for slot in await calls.slots(wish, limit=limit)]
 
@@ -85,7 +85,7 @@ async def test_a_request_is_taken_when_the_code_that_was_texted_to_its_number_ca
         repeated = await calls.ask(one)
 
     assert (told.callback.state, told.callback.slot_at) == (CallState.SCHEDULED, slot)
-    assert isinstance(repeated, Standing)
+    assert isinstance(repeated, CallbackStatus)
     assert again.callback == told.callback == repeated.callback
     assert len(await stage.messages(told.callback.conversation)) == 1
     assert len(await texts(stage)) == 1
@@ -223,7 +223,7 @@ async def test_a_customer_who_wrote_from_that_number_needs_no_code(stage: Stage)
     await stage.agent()
     own = await stage.write("call me please", channel="text", address=NUMBER)
     async with door(stage) as calls:
-        assert isinstance(await calls.ask(asked(token=own.conversation)), Standing)
+        assert isinstance(await calls.ask(asked(token=own.conversation)), CallbackStatus)
         await waits(calls, token=own.conversation, number="+33491123456", issue=None)
 
 

@@ -10,7 +10,7 @@ from channels.file_types import safe_name, type_of
 from conversation.errors import NoConnectionFree, NotFound, Refused
 from conversation.model.events import EventType, Topic
 from conversation.model.message import Attachment, Status
-from router.flows.customers.visitor_feed import Feed, Files, VisitorDoor
+from router.flows.customers.visitor_feed import Feed, Files, VisitorSessionService
 from router.flows.customers.wait_estimate import Availabilities
 from storage.messages.blobs import FolderBlobs
 from tests.router.flows.stage import CANS, Stage
@@ -40,7 +40,7 @@ async def test_an_upload_whose_row_is_not_stored_leaves_no_bytes(
 
 
 async def test_a_session_is_found_by_its_token_on_its_channel_for_thirty_days(stage: Stage) -> None:
-    door = VisitorDoor(stage.storage, stage.clock)
+    door = VisitorSessionService(stage.storage, stage.clock)
     token, visitor = await door.open("site", name="Anna", language="zh", claims={"vip": True})
     found = await door.find("site", token)
     assert found == visitor
@@ -54,7 +54,7 @@ async def test_a_session_is_found_by_its_token_on_its_channel_for_thirty_days(st
 
 
 async def test_two_sessions_of_one_address_are_one_visitor_and_strangers_are_not(stage: Stage) -> None:
-    door = VisitorDoor(stage.storage, stage.clock)
+    door = VisitorSessionService(stage.storage, stage.clock)
     one, two = [(await door.open("site", address="sub-1", verified=True))[1] for _ in range(2)]
     assert one.identity == two.identity
     assert one.identity.verified
@@ -116,7 +116,7 @@ async def test_a_visitor_learns_the_next_opening_and_the_place_in_the_queue(stag
 
 async def test_a_visitor_learns_the_next_opening_in_their_own_zone_as_the_replies_say_it(stage: Stage) -> None:
     stage.clock.set(datetime(2026, 11, 23, 15, 0, tzinfo=UTC))
-    door = VisitorDoor(stage.storage, stage.clock)
+    door = VisitorSessionService(stage.storage, stage.clock)
     _, visitor = await door.open("site")
     zone = {"timezone": "Europe/Berlin"}
     accepted = await stage.write("充值不成功", address=visitor.identity.address, attributes=zone)
@@ -156,7 +156,7 @@ async def test_a_file_named_in_an_answer_opens_for_the_customer_it_was_sent_to(s
 
 
 async def test_an_uploaded_file_is_bound_to_the_message_that_names_it(stage: Stage, tmp_path: Path) -> None:
-    door = VisitorDoor(stage.storage, stage.clock)
+    door = VisitorSessionService(stage.storage, stage.clock)
     _, visitor = await door.open("site", address="anna")
     told = await files(stage, tmp_path).add(
         stream(PNG), name="a.png", declared="", owner=visitor.identity.id, limit=5000

@@ -11,7 +11,7 @@ from conversation.model.message import DeliveryReported, Direction, Message, Sta
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Agent, Identity, WorkKind
 from router.flows.agents.reply import ReplyService
-from router.flows.customers.visitor_feed import Feed, VisitorDoor
+from router.flows.customers.visitor_feed import Feed, VisitorSessionService
 from router.flows.delivery.email_follow_up import FollowUps
 from tests.router.flows.stage import CANS, FakeChannel, Stage, received
 
@@ -37,7 +37,7 @@ class Chat:
         self.agent: Agent | None = None
 
     async def begin(self, email: str | None = "Anna@example.org", *, address: str | None = None) -> None:
-        door = VisitorDoor(self.stage.storage, self.stage.clock)
+        door = VisitorSessionService(self.stage.storage, self.stage.clock)
         _, visitor = await door.open("site", email=email, name="Anna", address=address, verified=address is not None)
         self.identity = visitor.identity.id
         accepted = await self.stage.write("My top up is pending", address=visitor.identity.address)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from conversation.errors import Conflict, NotFound
 from conversation.id_generator import new_id
-from conversation.model.callback import CallRefused, CallState, CallWish, Outcome, Standing
+from conversation.model.callback import CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
 from conversation.model.people import Identity
@@ -197,7 +197,7 @@ async def test_nobody_is_erased_in_the_middle_of_a_call(stage: Stage, blobs: Fol
     with pytest.raises(Conflict, match="being called"):
         await eraser.erase(anna, actor="tests")
     assert await left(stage.storage, "anna.private") != []
-    await stage.calls.outcome(owner, conversation, Outcome.DONE)
+    await stage.calls.outcome(owner, conversation, CallOutcome.DONE)
     await eraser.erase(anna, actor="tests")
     assert await left(stage.storage, "anna.private") == []
 
@@ -223,7 +223,9 @@ async def test_what_still_waits_for_its_code_is_forgotten_and_nothing_comes_of_t
         with pytest.raises(CallRefused, match="code_over"):
             await calls.confirm(sent.request, "000000")
         assert (await stage.conversation(chat.conversation)).state is State.CLOSED
-        assert isinstance(await calls.confirm(other.request, "000001"), Standing)  # who is not erased loses nothing
+        assert isinstance(
+            await calls.confirm(other.request, "000001"), CallbackStatus
+        )  # who is not erased loses nothing
 
 
 async def test_that_a_number_is_never_called_is_remembered(stage: Stage, blobs: FolderBlobs, eraser: Eraser) -> None:
