@@ -21,10 +21,10 @@ def plain(value: Any) -> Any:
         return [plain(inner) for inner in value]
     if isinstance(value, set | frozenset):
         return sorted((plain(inner) for inner in value), key=repr)
-    return value if isinstance(value, str | int | float | bool) or value is None else _told(value)
+    return value if isinstance(value, str | int | float | bool) or value is None else _text_of(value)
 
 
-def _told(value: Any) -> str:
+def _text_of(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 

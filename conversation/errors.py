@@ -137,7 +137,7 @@ class NoConnectionFree(StoreUnavailable):
 
 
 class Conflict(StoreError):
-    """Somebody else was faster, or the request contradicts the state. `code` is stable; `more` tells what may be done instead."""
+    """Somebody else was faster, or the request contradicts the state. `code` is stable; `more` says what may be done instead."""
 
     def __init__(self, detail: str, *, code: str = "conflict", more: Mapping[str, object] | None = None) -> None:
         super().__init__(detail)

@@ -175,13 +175,13 @@ class Callback:
 
     @property
     def zone(self) -> str:
-        """The zone in which its times are told."""
+        """The zone of its times."""
         return self.zones[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try, written down before it is dialed. `ended_at` None: it is on the line, or nobody told yet what became of it.
+    """One try, written down before it is dialed. `ended_at` None: it is on the line, or nobody reported yet what became of it.
 
     `dialed_at` is when a dialer was asked, `provider_id` how it names the call.
     """
@@ -214,7 +214,7 @@ class PhoneCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallReport:
-    """What an exchange tells of a call."""
+    """What an exchange reports of a call."""
 
     attempt: str
     provider_id: str | None = None
@@ -337,12 +337,12 @@ def _calls(group: Sequence[str], hands: Sequence[CallCapacity]) -> int:
     return sum(one.calls for one in hands if one.languages is None or "" in wanted or wanted & one.languages)
 
 
-# -- what customers are told -------------------------------------------------------------------------------------------
+# -- what customers read ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackStatus:
-    """How a request stands, as the customer is told. `next_at`: when a call is next possible, None while one is on its way.
+    """The status of a request, for its customer. `next_at`: when a call is next possible, None while one is on its way.
 
     `position` and `wait` (seconds from now) are for those who asked for a call as soon as possible.
     """

@@ -23,7 +23,7 @@ class Can:
     `follow_up` is for channels whose customers go away and may have left an address. After `reply_window` only what a
     person wrote may leave, until `human_window`; after that one of `templates` only. `calls`: how this account calls back.
     `forgeable`: anybody can write under any address, and nobody says whether they did; a medium that says so of each message uses its
-    `doubt`, and `answers_unproven` tells whether such a message may be answered automatically.
+    `doubt`, and `answers_unproven` says whether such a message may be answered automatically.
     """
 
     work: WorkKind

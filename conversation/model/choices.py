@@ -1,6 +1,6 @@
 """A question with choices as text that any medium can carry: the question, then one numbered line for each choice.
 
-A medium with buttons reads the choices back and shows buttons; a mark that nobody sees tells them from a list that somebody typed.
+A medium with buttons reads the choices back and shows buttons; a mark that nobody sees distinguishes them from a list that somebody typed.
 """
 
 from collections.abc import Sequence

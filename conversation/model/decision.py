@@ -1,4 +1,4 @@
-"""Facts and decisions. A decision keeps what it was decided from, so that it can be told, tested and decided again."""
+"""Facts and decisions. A decision keeps what it was decided from, so that it can be explained, tested and decided again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -48,8 +48,8 @@ class Facts:
 
     `language` None means unknown, so does `issue`. `language_source` is one of chosen, agent, contact, detected, channel,
     default, unknown; `issue_source` chosen, words, model, channel, conversation, unknown. `claims` is False for a message that says nothing
-    of its own ("are you there?"). `model` names the classifier that told the issue, where `issue_source` is model.
-    `script` is Hans or Hant where the language is Chinese and the text tells. `rivals` are the issues found where none is sure.
+    of its own ("are you there?"). `model` names the classifier that found the issue, where `issue_source` is model.
+    `script` is Hans or Hant where the language is Chinese and the text shows it. `rivals` are the issues found where none is sure.
     `wish` is the language that this very text asks to be answered in. `on_duty` names the (queue, language) pairs that somebody online can serve now; None where nobody looked.
     """
 

@@ -1,4 +1,4 @@
-"""What becomes of a message after it was said: other words, none at all, an emoji. Pure; in whatever order it is told."""
+"""What becomes of a message after it was sent: other words, none at all, an emoji. Pure; in whatever order updates come."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ Afterwards = MessageEdited | MessageRetracted | MessageReacted
 _MOST_REACTIONS = 50
 
 
-def told(message: Message, event: Afterwards) -> Message:
+def applied(message: Message, event: Afterwards) -> Message:
     """The message after this event; the same object where nothing is new."""
     if message.retracted_at is not None:
         return message

@@ -1,4 +1,4 @@
-"""What a screen or a webhook is told, and the hints that travel between nodes."""
+"""What a screen or a webhook receives, and the hints that travel between nodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

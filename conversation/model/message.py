@@ -180,7 +180,7 @@ class MessageReceived:
     `reply_until` is when the medium stops letting us answer, as this message moved it; `reply_token` is good for one answer.
     `doubt` says why the sender may be somebody else: "unproven", "forged" or "unparsable". `apart`: it may only join what `token` names.
     `quiet`: nothing automatic is said to it. `references` are the medium's ids of what went before it, oldest first.
-    `callback` is the request that these words tell of. `raw` is what arrived, kept only while the event is on its way.
+    `callback` is the request that this message describes. `raw` is what arrived, kept only while the event is on its way.
     """
 
     channel: str
@@ -265,7 +265,7 @@ class MessageEchoed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactChanged:
-    """A medium tells of a customer: blocked us or let us in again (`reachable`), or moved to `new_address`.
+    """A medium reports about a customer: blocked us or let us in again (`reachable`), or moved to `new_address`.
 
     Where the customer has no name yet, that of `sender` becomes theirs.
     """
@@ -280,7 +280,7 @@ class ContactChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryReported:
-    """A provider, or the customer's own page, tells how an outbound message fares.
+    """A provider, or the customer's own page, reports how an outbound message fares.
 
     `external_id` is the provider's id of our message, or our own message id where the provider takes one. Where a medium
     only says "everything before", `up_to` is that instant and `to` the customer's address; `external_id` is then the report's own.
@@ -330,7 +330,7 @@ InboundEvent = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """What became of one inbound event, told after the commit.
+    """What became of one inbound event, known after the commit.
 
     `quarantined` is the row's id where it could not be read; `attachment_gone` says that it names a file that is not there any more.
     """

@@ -13,7 +13,7 @@ CALL_EXPIRES = timedelta(minutes=15)  # a freeze or a page that waited longer ne
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quoted:
-    """Something said earlier, as it is told again. `author` None: the customer."""
+    """An earlier message, as it is quoted. `author` None: the customer."""
 
     author: str | None
     at: datetime

@@ -20,10 +20,10 @@ class Proxies:
         that is no proxy's: what stands left of it anybody may have written.
         """
         found = _shown(peer or "")
-        for told in reversed(forwarded.split(",")):
-            if not self._is_proxy(found) or _address(told) is None:
+        for hop in reversed(forwarded.split(",")):
+            if not self._is_proxy(found) or _address(hop) is None:
                 break
-            found = _shown(told)
+            found = _shown(hop)
         return found
 
     def believes(self, peer: str | None) -> bool:

@@ -33,8 +33,8 @@ class PendingCall:
     callback: str | None = None
 
     @property
-    def told(self) -> "CodeSent":
-        """What whoever asked is told of it."""
+    def sent(self) -> "CodeSent":
+        """What whoever asked may know of it."""
         number = self.asked.number if self.carrier is not None else None
         return CodeSent(request=self.asked.external_id, number=number, until=self.until, asked=self.asked)
 

@@ -122,13 +122,13 @@ class Dialer(Protocol):
     async def dial(self, call: PhoneCall) -> str:
         """Ask once for this call: the exchange's name of it. MUST raise a `ChannelError` of the right class.
 
-        `PermanentFailure` with code "invalid_number" where no such number exists. What becomes of the call is told to `Calls`,
+        `PermanentFailure` with code "invalid_number" where no such number exists. What becomes of the call is reported to `Calls`,
         or by `reports`.
         """
         ...
 
     def reports(self) -> AsyncIterator[CallReport]:
-        """What the exchange tells by itself, for as long as the account listens."""
+        """What the exchange reports by itself, for as long as the account listens."""
         ...
 
 

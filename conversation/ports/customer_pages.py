@@ -26,7 +26,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """What a customer is told about waiting. `wait` is in seconds."""
+    """What a customer reads about waiting. `wait` is in seconds."""
 
     open: bool
     next_opening: datetime | None = None
@@ -73,7 +73,7 @@ class VisitorFeed(Protocol):
         ...
 
     async def typing(self, identity: str) -> None:
-        """The visitor is typing: agents who look at the conversation are told."""
+        """The visitor is typing: agents who look at the conversation see it."""
         ...
 
     async def call_link(self, identity: str) -> str | None:
@@ -162,7 +162,7 @@ class Calls(Protocol):
         connected: bool = False,
         outcome: CallOutcome | None = None,
     ) -> None:
-        """What a telephone exchange tells of a call; of one that is unknown, or over, it changes nothing."""
+        """What a telephone exchange reports of a call; of one that is unknown, or over, it changes nothing."""
         ...
 
 

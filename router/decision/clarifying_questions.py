@@ -34,8 +34,8 @@ _COMMA = {"zh": "、"}
 
 def asked_for(names: Sequence[str], asked: Mapping[str, Mapping[str, str]], languages: Sequence[str]) -> str:
     """The missing information in words, in the first of these languages that has them; the bare name where none has."""
-    told = [_in_words(name, asked, languages) for name in names]
-    return _COMMA.get(languages[0] if languages else "", ", ").join(told)
+    titles = [_in_words(name, asked, languages) for name in names]
+    return _COMMA.get(languages[0] if languages else "", ", ").join(titles)
 
 
 def _in_words(name: str, asked: Mapping[str, Mapping[str, str]], languages: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Who tells what a message is about besides the words: the model that `train` learned, or a plug-in; and when they may speak.
+"""What classifies a message besides the words: the model that `train` learned, or a plug-in; and when they may speak.
 
 A classifier is asked about messages with something to say, and never where words speak of an urgent matter: those words were put
 there on purpose. Where it is silent, too slow or broken, the words stand as if there were none.

@@ -22,8 +22,8 @@ def learned(customer: Customer, event: MessageReceived, decision: Decision) -> C
     name = customer.name or event.sender.name
     verified = customer.verified or event.sender.verified
     news = _differs(customer.attributes, event.attributes)
-    told = (language, known_by, name, verified)
-    if not news and told == (customer.language, customer.language_source, customer.name, customer.verified):
+    now = (language, known_by, name, verified)
+    if not news and now == (customer.language, customer.language_source, customer.name, customer.verified):
         return customer
     return replace(
         customer,
@@ -35,9 +35,9 @@ def learned(customer: Customer, event: MessageReceived, decision: Decision) -> C
     )
 
 
-def _differs(known: Mapping[str, object], told: Mapping[str, object]) -> bool:
-    """Whether anything told is new. True is not 1: conditions tell them apart."""
-    for name, value in told.items():
+def _differs(known: Mapping[str, object], given: Mapping[str, object]) -> bool:
+    """Whether anything given is new. True is not 1: conditions distinguish them."""
+    for name, value in given.items():
         before = known.get(name, _UNSAID)
         if before != value or type(before) is not type(value):
             return True

@@ -1,4 +1,4 @@
-"""`decide(facts, rulebook) -> Decision`: pure, total, without a clock; `reasons` tells every rule tried and why.
+"""`decide(facts, rulebook) -> Decision`: pure, total, without a clock; `reasons` lists every rule tried and why.
 
 Each action is settled by the first rule that names it, labels add up, `stop` ends the search. The queue falls back to the issue's,
 then to the fallback; the priority to the issue's. While nobody owns a conversation a later decision may move it and raise its
@@ -77,7 +77,7 @@ def _settle(view: View, rulebook: RuleBook) -> _Settled:
 
 
 def speaks_unknown(facts: Facts) -> bool:
-    """Whether nothing tells their language: neither they nor their text, their medium or their past."""
+    """Whether their language is unknown: neither they nor their text, their medium or their past."""
     return facts.language_source in ("default", "unknown")
 
 
@@ -85,13 +85,13 @@ def reasons(facts: Facts, rulebook: RuleBook) -> tuple[Tried, ...]:
     """Every rule in the file's order: each condition with what was wanted and found, what it settled, what it came too late for."""
     view = View(facts, join(facts, rulebook), rulebook)
     settled = _Settled()
-    told: list[Tried] = []
+    rules: list[Tried] = []
     stopped = False
     for rule in rulebook.rules:
         tried = _untried(rule) if stopped else _tried(rule, view, settled)
         stopped = stopped or "stop" in tried.settled
-        told.append(tried)
-    return tuple(told)
+        rules.append(tried)
+    return tuple(rules)
 
 
 def _untried(rule: Rule) -> Tried:
@@ -100,9 +100,9 @@ def _untried(rule: Rule) -> Tried:
 
 
 def _tried(rule: Rule, view: View, settled: _Settled) -> Tried:
-    told = [check.told(view) for check in rule.checks]
+    checks = [check.explain(view) for check in rule.checks]
     conditions = tuple(
-        one for one in told if not (one.fact == ELSEWHERE and one.held)
+        one for one in checks if not (one.fact == ELSEWHERE and one.held)
     )  # nobody wrote it: only its failure says more
     if not all(condition.held for condition in conditions):
         return Tried(rule=rule.name, matched=False, conditions=conditions)
@@ -241,7 +241,7 @@ class _Composer:
         return [ASK_REPLY] if ask and ASK_REPLY in self._rulebook.replies else []
 
     def _speaks_unknown(self) -> bool:
-        """A new matter of somebody whose language nothing tells."""
+        """A new matter of somebody whose language is unknown."""
         return self._joined.fresh and speaks_unknown(self._facts)
 
     def _is_unsure(self, question: Question) -> bool:
@@ -268,8 +268,8 @@ class _Composer:
 
     def _asks_how_it_stands(self) -> bool:
         """Whether "any news?" is asked about a conversation that there is."""
-        told = STATUS in self._facts.intents and STATUS_REPLY in self._rulebook.replies
-        return told and self._joined.joining is Joining.JOINED
+        asks = STATUS in self._facts.intents and STATUS_REPLY in self._rulebook.replies
+        return asks and self._joined.joining is Joining.JOINED
 
     def _labels(self) -> tuple[str, ...]:
         may = self._joined.matter is None or self._facts.claims

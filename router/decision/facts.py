@@ -121,7 +121,7 @@ def matter_of(conversation: Conversation) -> Matter:
 def _issue(
     message: MessageReceived, understood: Understood, hints: ChannelHints, rulebook: RuleBook, *, alone: bool
 ) -> tuple[str | None, float, str]:
-    """(issue, confidence, source): chosen by the sender, told by a classifier or by words, or hinted by the channel.
+    """(issue, confidence, source): chosen by the sender, found by a classifier or by words, or hinted by the channel.
 
     Models learn from how conversations begin: in one that is open already, only the words may say that this is another matter.
     """

@@ -57,7 +57,7 @@ def _understood(facts: Facts, rulebook: RuleBook) -> Facts:
     """The issue and the intents by the new words; what the sender or a model said stays where it is still known."""
     intents = tuple(rulebook.intent_words.scores(facts.text))
     words = rulebook.issue_words.ranked(facts.text)
-    issue, confidence, source = told = _issue(facts, rulebook, words)
+    issue, confidence, source = answer = _issue(facts, rulebook, words)
     named = issue is not None and source != "channel"
     says = named or any(name not in (THANKS, STATUS) for name in intents)
     claims = facts.first_message or says or (facts.claims and facts.language_source == "detected")
@@ -68,7 +68,7 @@ def _understood(facts: Facts, rulebook: RuleBook) -> Facts:
         issue_confidence=confidence,
         issue_source=source,
         claims=claims,
-        rivals=rivals_in(told, words, rulebook),
+        rivals=rivals_in(answer, words, rulebook),
     )
 
 

@@ -40,19 +40,19 @@ class Classifiers:
 
 
 class Guarded:
-    """A built-in classifier whose faults cost nobody a message: they are told once, and the words stand."""
+    """A built-in classifier whose faults cost nobody a message: they are logged once, and the words decide."""
 
     def __init__(self, ask: Classifier) -> None:
         self._ask = ask
-        self._told = False
+        self._logged = False
 
     def __call__(self, text: str, language: str | None, words: Ranking, rulebook: RuleBook) -> Claimed | None:
         """What it claims; None where it breaks."""
         try:
             return self._ask(text, language, words, rulebook)
         except Exception:
-            if not self._told:
-                self._told = True
+            if not self._logged:
+                self._logged = True
                 log.exception("classifier_failed", extra={"classifier": "model"})
             return None
 
@@ -66,7 +66,7 @@ class PluggedIn:
         self._ask = ask
         self._asked: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         threading.Thread(target=self._work, name=f"classifier-{name}", daemon=True).start()
 
     async def claim(self, event: InboundEvent, understood: Understood, rulebook: RuleBook) -> Claimed | None:
@@ -114,9 +114,9 @@ class PluggedIn:
             ask()
 
     def _complain(self, error: Exception) -> None:
-        """The same failure is told once."""
-        if type(error).__name__ not in self._told:
-            self._told.add(type(error).__name__)
+        """The same failure is logged once."""
+        if type(error).__name__ not in self._logged:
+            self._logged.add(type(error).__name__)
             log.error("classifier_failed", extra={"classifier": self.name, "error": type(error).__name__})
 
 

@@ -21,7 +21,7 @@ class Opening(Protocol):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone its times are told in."""
+        """The zone of its times."""
         ...
 
     def intervals(self, start: int, end: int) -> list[Interval]:
@@ -47,7 +47,7 @@ class DateRule:
 
 
 class HolidayTable(Protocol):
-    """What tells whether a day is a holiday."""
+    """What knows whether a day is a holiday."""
 
     def __contains__(self, day: object) -> bool: ...
 

@@ -47,7 +47,7 @@ class Calendars:
         return table.get(language or "default") or table["default"]
 
     def zone(self, name: str, language: str | None = None) -> ZoneInfo:
-        """The zone times are told in."""
+        """The zone of its times."""
         return self._plain[self.resolve(name, language)].zone
 
     def is_open(self, name: str, at: datetime, language: str | None = None) -> bool:

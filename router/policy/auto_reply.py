@@ -90,7 +90,7 @@ def _choices(name: str, decision: Decision, rulebook: RuleBook, tongues: Sequenc
 
 
 def zone_of(customer: Customer) -> ZoneInfo | None:
-    """The customer's own zone, where an application or their browser has told it."""
+    """The customer's own zone, where an application or their browser named it."""
     named = customer.attributes.get(TIMEZONE)
     return _zone(named) if isinstance(named, str) else None
 

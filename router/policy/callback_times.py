@@ -21,7 +21,7 @@ _zone = lru_cache(1_000)(ZoneInfo)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallTimes:
-    """When this customer may be called by this queue. `zones`: where they may be; the first is the one times are told in."""
+    """When this customer may be called by this queue. `zones`: where they may be; times are given in the first."""
 
     calendars: Calendars
     hours: str

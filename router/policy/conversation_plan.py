@@ -13,8 +13,7 @@ from conversation.ports.storage.intake import Known
 from router.decision import conversation_state as marks
 from router.policy import auto_reply as automatic
 from router.policy import echoes as echo
-from router.policy import escalation
-from router.policy import notifications as announce
+from router.policy import escalation, notifications
 from router.policy.batch_state import BatchState
 from router.policy.last_owner import with_last_owner
 from router.rules.deadlines import sooner
@@ -85,7 +84,7 @@ class ConversationPlan:
                 event, known, identifier=self._state.new_id(), queue=queue, work=work, now=self._state.now
             )
             self._put(conversation, before=None)
-            self._state.writes.events.append(announce.told(EventType.CREATED, conversation))
+            self._state.writes.events.append(notifications.conversation_event(EventType.CREATED, conversation))
         else:
             before = next(one for one in conversations if one.id == conversation.id)
             self._put(conversation, before=before)
@@ -118,7 +117,7 @@ class ConversationPlan:
             last_seq=1,
         )
         self._put(conversation, before=None)
-        self._state.writes.events.append(announce.told(EventType.CREATED, conversation))
+        self._state.writes.events.append(notifications.conversation_event(EventType.CREATED, conversation))
         self._waiting.add(conversation.queue)
         return conversation
 
@@ -170,10 +169,12 @@ class ConversationPlan:
         return after
 
     def _announce_change(self, before: Conversation, after: Conversation, *, alert: bool) -> None:
-        if announce.frees(before, after):
+        if notifications.frees(before, after):
             self._waiting.add(after.queue)
         if alert or _shown(before) != _shown(after):
-            event = announce.told(EventType.UPDATED, after, was=before, agent=before.offered_to, alert=alert)
+            event = notifications.conversation_event(
+                EventType.UPDATED, after, was=before, agent=before.offered_to, alert=alert
+            )
             self._state.writes.events.append(event)
 
     def _put(self, conversation: Conversation, *, before: Conversation | None) -> None:

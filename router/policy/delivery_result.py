@@ -15,7 +15,7 @@ LONGEST_CALL_PAUSE = timedelta(minutes=1)  # a call of a webhook has a quarter o
 MISCONFIGURED_PAUSE = PAUSES[0]  # of the first refusal; whoever sends counts, and waits longer each time
 SECOND_TRY = timedelta(minutes=10)
 SUPPRESSED = "suppressed"  # the code of an automatic answer that is kept back on purpose
-INTERRUPTED = "interrupted"  # stands for the ids that a sender which died might have told of
+INTERRUPTED = "interrupted"  # stands for the ids that a sender which died might have sent
 EXPIRED = "expired"  # how the error of a call begins that waited too long
 NO_CHANNEL = "no_channel: this channel has been taken out of the configuration; answer over another one"
 

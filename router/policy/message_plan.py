@@ -18,7 +18,7 @@ from conversation.ports.storage.downloads import Fetch
 from conversation.ports.storage.intake import Known
 from router.policy import auto_reply as automatic
 from router.policy import echoes as echo
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.batch_state import BatchState
 
 
@@ -76,7 +76,7 @@ class MessagePlan:
         """Write this message, fetch its files, announce it, and show it to the customer where they have a view of their own."""
         self._state.writes.messages.append(message)
         self.fetch(message, message.attachments)
-        self._state.writes.events.append(announce.said(message, self._state.latest[message.conversation]))
+        self._state.writes.events.append(notifications.message_event(message, self._state.latest[message.conversation]))
         can = self._state.cans.get(message.channel or "")
         if can is not None and can.feed and message.identity:
             self._fed.add(message.identity)

@@ -1,4 +1,4 @@
-"""What screens are told about a conversation, and which hints go to other nodes after the commit. Pure."""
+"""Events about a conversation for screens and webhooks, and the hints that go to other nodes after the commit. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ _OF_DIRECTION = {
 }
 
 
-def told(
+def conversation_event(
     kind: EventType,
     now: Conversation,
     *,
@@ -22,7 +22,7 @@ def told(
     agent: str | None = None,
     **data: object,
 ) -> NewEvent:
-    """An event about a conversation as it stands now; `was` lets those see it who lose it by this, and reports tell what happened."""
+    """An event about a conversation as it stands now; `was` lets those see it who lose it by this, and is read by reports."""
     before = {} if was is None else {"was_state": was.state.value}
     return NewEvent(
         type=kind,
@@ -36,15 +36,17 @@ def told(
     )
 
 
-def said(message: Message, conversation: Conversation, *, agent: str | None = None) -> NewEvent:
-    """Something was said in it."""
+def message_event(message: Message, conversation: Conversation, *, agent: str | None = None) -> NewEvent:
+    """A message was written in it."""
     kind = _OF_DIRECTION[message.direction]
-    return told(kind, conversation, message=message.id, agent=agent, seq=message.seq, status=message.status.value)
+    return conversation_event(
+        kind, conversation, message=message.id, agent=agent, seq=message.seq, status=message.status.value
+    )
 
 
-def status_of(message: Message, conversation: Conversation) -> NewEvent:
+def status_event(message: Message, conversation: Conversation) -> NewEvent:
     """An outbound message moved on its ladder."""
-    return told(
+    return conversation_event(
         EventType.STATUS,
         conversation,
         message=message.id,
@@ -54,9 +56,9 @@ def status_of(message: Message, conversation: Conversation) -> NewEvent:
     )
 
 
-def changed(message: Message, conversation: Conversation) -> NewEvent:
+def change_event(message: Message, conversation: Conversation) -> NewEvent:
     """A message is not what it was: edited, taken back, reacted to, or a file of it is there."""
-    return told(EventType.CHANGED, conversation, message=message.id, seq=message.seq)
+    return conversation_event(EventType.CHANGED, conversation, message=message.id, seq=message.seq)
 
 
 def hints(*, visitors: Iterable[str] = (), queues: Iterable[str] = (), targets: Iterable[str] = ()) -> Sequence[Hint]:
@@ -67,7 +69,7 @@ def hints(*, visitors: Iterable[str] = (), queues: Iterable[str] = (), targets: 
 
 
 def frees(before: Conversation, after: Conversation) -> bool:
-    """Whether an agent's hands became free, or work began to wait: distribution should look."""
+    """Whether an agent's capacity became free, or work began to wait: distribution should look."""
     waits = after.state is State.WAITING and before.state is not State.WAITING
     moved = after.state is State.WAITING and after.queue != before.queue
     return waits or moved or (before.holder is not None and before.holder != after.holder)

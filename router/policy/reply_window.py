@@ -26,8 +26,8 @@ class Reach:
     def as_json(self) -> Mapping[str, object]:
         """For a problem's answer."""
         until = self.until.isoformat() if self.until else None
-        told = {"channel": self.channel, "open": self.open, "until": until}
-        return {**told, "templates": list(self.templates), "channels": list(self.channels)}
+        fields = {"channel": self.channel, "open": self.open, "until": until}
+        return {**fields, "templates": list(self.templates), "channels": list(self.channels)}
 
 
 def reach(to: Identity, others: Sequence[Identity], cans: Mapping[str, Can], now: datetime) -> Reach:
@@ -39,8 +39,8 @@ def reach(to: Identity, others: Sequence[Identity], cans: Mapping[str, Can], now
     if can is None or not can.send or to.blocked_at is not None:
         return Reach(channel=to.channel, open=NOBODY, until=None, templates=(), channels=tuple(elsewhere))
     found = window(can, to.reply_until, now)
-    told = NOBODY if found.open is Open.TEMPLATES and not can.templates else found.open.value
-    return Reach(channel=to.channel, open=told, until=found.until, templates=can.templates, channels=tuple(elsewhere))
+    state = NOBODY if found.open is Open.TEMPLATES and not can.templates else found.open.value
+    return Reach(channel=to.channel, open=state, until=found.until, templates=can.templates, channels=tuple(elsewhere))
 
 
 def _lets_persons(one: Identity, cans: Mapping[str, Can], now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Conditions of a rule: compiled once, evaluated on what is seen of a message, and told with what was wanted and found."""
+"""Conditions of a rule: compiled once, evaluated on what is seen of a message, and explained with what was wanted and found."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ class Check:
     spans: Spans | None = None
     parts: tuple["Check", ...] = field(default=())
 
-    def told(self, seen: Seen) -> Condition:
+    def explain(self, seen: Seen) -> Condition:
         """The condition, tried on its own."""
         found = self.find(seen)
         return Condition(fact=self.fact, wanted=self.wanted, found=found, held=self.test(seen))

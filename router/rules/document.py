@@ -27,7 +27,7 @@ class Part(BaseModel):
 class LanguagesPart(Part):
     """`[languages]`. `fallback` says for a language in which others, in order, its speakers are served and answered.
 
-    `ask` names the reply by which somebody is asked for their language of whom nothing tells it.
+    `ask` names the reply by which somebody is asked for their language of whom it is unknown.
     """
 
     offered: list[str] = Field(default_factory=lambda: ["en"], min_length=1)
@@ -50,7 +50,7 @@ class AgentsPart(Part):
 
 
 class ClassifierPart(Part):
-    """`[classifier]`: who tells issues besides the words: "model" (what `train` learned), "words" (nobody), or a plug-in's name."""
+    """`[classifier]`: what classifies issues besides the words: "model" (what `train` learned), "words" (nobody), or a plug-in's name."""
 
     engine: str = "model"
     minimum_labels: int = Field(default=300, ge=0)

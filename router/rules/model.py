@@ -24,7 +24,7 @@ class ChannelHints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classifying:
-    """Who tells issues besides the words, and from how many labels of this house's own a model may place messages."""
+    """What classifies issues besides the words, and from how many labels of this service's own a model may place messages."""
 
     engine: str
     minimum_labels: int

@@ -12,7 +12,7 @@ from router.rules.faults import Faults, Path, did_you_mean
 from router.understanding.language import is_language_code
 
 DEEPEST = 16
-_TOLD = 120
+_SHOWN = 120
 OPERATORS = ("gt", "ge", "lt", "le", "older", "newer", "exists", "is", "not")
 _NEARLY = {  # what people write who know other files: else it would be taken for the name of an attribute inside
     "gte": "ge",
@@ -162,7 +162,7 @@ class _Reader:
 
         def find(seen: Seen) -> str | None:
             hits = (search(seen.searchable()) for search in searches)
-            return next((hit.group(0)[:_TOLD].decode("utf-8", "ignore") for hit in hits if hit), None)
+            return next((hit.group(0)[:_SHOWN].decode("utf-8", "ignore") for hit in hits if hit), None)
 
         def spans(part: bytes) -> list[tuple[int, int]]:
             return [hit.span() for hit in (search(part) for search in searches) if hit]
@@ -297,8 +297,8 @@ def _grouped(fact: str, wanted: Any, read: list[tuple[Check, ...]]) -> Check:
     parts = tuple(check for checks in read for check in checks)
 
     def find(seen: Seen) -> list[dict[str, Any]]:
-        told = (check.told(seen) for check in parts)
-        return [{"fact": one.fact, "wanted": one.wanted, "found": one.found, "held": one.held} for one in told]
+        explained = (check.explain(seen) for check in parts)
+        return [{"fact": one.fact, "wanted": one.wanted, "found": one.found, "held": one.held} for one in explained]
 
     listens = fact != "not" and any(check.listens for check in parts)
     return Check(fact=fact, wanted=wanted, test=tests[fact], find=find, listens=listens, parts=parts)

@@ -21,7 +21,7 @@ _UNSAID = 8
 
 
 def read_calendars(parts: Mapping[str, HoursPart], faults: Faults) -> Calendars:
-    """All calendars. Those with a fault are left out, the fault is told."""
+    """All calendars. Those with a fault are left out, the fault is reported."""
     reader = _Reader(parts, faults)
     for name in parts:
         reader.read(name)

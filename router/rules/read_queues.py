@@ -83,11 +83,11 @@ def _reply(own: str | bool | None, default: str | bool | None) -> str | None:
 
 
 def _overflow_rings(queues: Mapping[str, Queue], faults: Faults) -> None:
-    told: set[frozenset[str]] = set()
+    reported: set[frozenset[str]] = set()
     for start in queues:
         for ring in _rings(queues, (start,)):
-            if frozenset(ring) not in told:
-                told.add(frozenset(ring))
+            if frozenset(ring) not in reported:
+                reported.add(frozenset(ring))
                 faults.error(("queues", start, "overflow"), f"overflow goes in a ring: {' -> '.join((*ring, start))}")
 
 

@@ -123,7 +123,7 @@ def read_fallback(reading: Reading) -> str:
 
 
 def read_classifier(reading: Reading) -> Classifying:
-    """Who tells issues besides the words: built in, or installed under the entry point group."""
+    """What classifies issues besides the words: built in, or installed under the entry point group."""
     part = reading.document.classifier
     if part.engine not in BUILT_IN:
         installed = {point.name for point in entry_points(group=CLASSIFIERS)}

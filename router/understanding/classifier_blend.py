@@ -43,7 +43,7 @@ class Guess:
 def guess(model: Model, text: str, words: Words, *, labels: int | None = None) -> Guess:
     """What words and model together take the text to be about. `labels` where another number than the model's own is to count."""
     count = model.labels if labels is None else labels
-    return told(model.classes, blended(model.log_probabilities(text), prior(model.classes, words, count), count))
+    return best_guess(model.classes, blended(model.log_probabilities(text), prior(model.classes, words, count), count))
 
 
 def prior(classes: Sequence[str], words: Words, labels: int) -> Scores:
@@ -62,7 +62,7 @@ def blended(model: Scores, before: Scores, labels: int) -> Scores:
     return shifted
 
 
-def told(classes: Sequence[str], scores: Scores) -> Guess:
+def best_guess(classes: Sequence[str], scores: Scores) -> Guess:
     """The best few, and the margin of the best."""
     order = np.argsort(-scores, kind="stable")
     best = float(scores[order[0]])

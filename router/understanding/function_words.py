@@ -1,4 +1,4 @@
-"""The small words and letters that tell close languages apart, where the few letters of a short text leave a detector in doubt.
+"""Function words and letters that distinguish close languages, where the few letters of a short text leave a detector in doubt.
 
 "Mi esposa" and "minha esposa" share their long word and differ in the short one. The lists hold articles, pronouns, prepositions,
 forms of to be and to have, greetings and the plainest words of an account, as a grammar lists them; a word that several languages

@@ -4,7 +4,7 @@ Words are folded and matched as whole words, as prefixes with `*`, and as substr
 issue is the sum of the lengths of its phrases found, each phrase counted once; the greater sum wins, then the file's order.
 The confidence of the winner is its share of all sums. A phrase under `unless` that is found forbids its issue.
 
-Accents are dropped, except between phrases that differ in nothing else: those are told apart wherever the text has accents.
+Accents are dropped, except between phrases that differ in nothing else: those are distinguished wherever the text has accents.
 The cost grows with the text, not with the number of phrases: one automaton (Aho and Corasick, 1975) finds them all in
 one pass.
 """
@@ -94,7 +94,7 @@ class Matcher:
         found = self._spoken.found(heard.spoken)
         if heard.written:
             found += self._written.found(heard.written)
-        return self._told_apart(found, heard.folded) if found and self._twins else found
+        return self._distinct(found, heard.folded) if found and self._twins else found
 
     def without(self, phrase: Phrase) -> "Matcher":
         """The same without one phrase: for those who ask what its absence would change."""
@@ -103,7 +103,7 @@ class Matcher:
         known = (one for index in (self._spoken, self._written) for one in index.phrases())
         return Matcher((one for one in known if one != phrase), list(self._order))
 
-    def _told_apart(self, found: list[Phrase], folded: str) -> list[Phrase]:
+    def _distinct(self, found: list[Phrase], folded: str) -> list[Phrase]:
         """Where phrases differ in accents only, those written exactly as the text has it; all of them if none is."""
         twins = [phrase for phrase in found if id(phrase) in self._twins]
         if not twins:

@@ -17,7 +17,7 @@ GUESS = 0.40
 FOREIGN_WEIGHT = 0.03
 PRIOR_BOOST = 20.0
 TEXT_LIMIT = 1_000
-_ENOUGH = 250  # letters left of the beginning of a text tell its language as surely as all of it
+_ENOUGH = 250  # letters left of the beginning of a text show its language as surely as all of it
 _BEGINNING = 400
 _KEPT = 6
 _SUBSTANTIAL = 20
@@ -55,7 +55,7 @@ def primary(tag: str | None) -> str | None:
 
 
 def cleaned(text: str) -> str:
-    """What of a text tells its language: no quotes, links, addresses, mentions, order numbers or pictures."""
+    """What of a text shows its language: no quotes, links, addresses, mentions, order numbers or pictures."""
     short = text[:TEXT_LIMIT]
     if ">" in short:
         short = "\n".join(line for line in short.split("\n") if not line.lstrip().startswith(">"))
@@ -81,7 +81,7 @@ def _without_numbers(text: str) -> str:
 
 
 def has_letters(text: str) -> bool:
-    """Whether there is anything to tell a language from."""
+    """Whether there is anything to detect a language from."""
     return any(map(str.isalpha, text))
 
 

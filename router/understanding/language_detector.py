@@ -26,7 +26,7 @@ _WRITTEN_AS = {
     "wuu": "zh",
     "nb": "no",
     "nn": "no",
-}  # told apart by the engine, one language to whoever answers
+}  # two to the engine, one language to whoever answers
 
 
 def load_detector(languages: Sequence[str] = (), *, engine: str = DEFAULT) -> Detector:

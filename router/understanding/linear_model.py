@@ -95,11 +95,11 @@ def to_bytes(model: Model) -> bytes:
         "own": model.own,
         "thresholds": dict(sorted(model.thresholds.items())),
     }
-    told = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    described = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     body = b"".join(
         (
-            _HEAD.pack(MAGIC, VERSION, len(told)),
-            told,
+            _HEAD.pack(MAGIC, VERSION, len(described)),
+            described,
             model.bias.astype("<f4").tobytes(),
             rows.astype("<u4").tobytes(),
             model.rarity[rows].astype("<f2").tobytes(),
@@ -112,9 +112,9 @@ def to_bytes(model: Model) -> bytes:
 
 def from_bytes(data: bytes) -> Model:
     """The model again. Raises `BadModel` for anything that is not whole and known."""
-    told, rest = _opened(data)
+    header, rest = _opened(data)
     try:
-        return _read(told, rest)
+        return _read(header, rest)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadModel(f"the model cannot be read: {error}") from error
 
@@ -128,18 +128,18 @@ def _opened(data: bytes) -> tuple[dict[str, Any], bytes]:
     if sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
         raise BadModel("the model is damaged: its checksum does not fit")
     try:
-        told = json.loads(data[_HEAD.size : _HEAD.size + length])
+        header = json.loads(data[_HEAD.size : _HEAD.size + length])
     except ValueError as error:
         raise BadModel("the model's header is no JSON") from error
-    if not isinstance(told, dict):
+    if not isinstance(header, dict):
         raise BadModel("the model's header is no table")
-    return told, data[_HEAD.size + length : -_DIGEST]
+    return header, data[_HEAD.size + length : -_DIGEST]
 
 
-def _read(told: Mapping[str, Any], rest: bytes) -> Model:
-    classes = tuple(map(str, told["classes"]))
-    count, rows, buckets = len(classes), int(told["rows"]), int(told["buckets"])
-    if not classes or buckets * count * 4 > 8 * LARGEST or len(rest) != _size(count, rows, int(told["seen"])):
+def _read(header: Mapping[str, Any], rest: bytes) -> Model:
+    classes = tuple(map(str, header["classes"]))
+    count, rows, buckets = len(classes), int(header["rows"]), int(header["buckets"])
+    if not classes or buckets * count * 4 > 8 * LARGEST or len(rest) != _size(count, rows, int(header["seen"])):
         raise ValueError("its parts do not add up")
     bias, rest = np.frombuffer(rest[: count * 4], "<f4"), rest[count * 4 :]
     places, rest = np.frombuffer(rest[: rows * 4], "<u4"), rest[rows * 4 :]
@@ -149,16 +149,16 @@ def _read(told: Mapping[str, Any], rest: bytes) -> Model:
         raise ValueError("a row lies outside")
     weights = np.zeros((buckets, count), dtype=np.float32)
     weights[places] = learned.reshape(rows, count)
-    rarity = np.full(buckets, float(told["unseen"]), dtype=np.float32)
+    rarity = np.full(buckets, float(header["unseen"]), dtype=np.float32)
     rarity[places] = rare
     return Model(
         classes=classes,
         weights=weights,
         rarity=rarity,
         bias=bias.astype(np.float32),
-        labels=int(told["labels"]),
-        own=int(told["own"]),
-        thresholds={str(language): float(least) for language, least in told["thresholds"].items()},
+        labels=int(header["labels"]),
+        own=int(header["own"]),
+        thresholds={str(language): float(least) for language, least in header["thresholds"].items()},
         seen=np.frombuffer(rest, "<u8").astype(np.uint64),
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from router.understanding.classifier_blend import UNCLEAR, Guess, Words, blended, guess, prior, told
+from router.understanding.classifier_blend import UNCLEAR, Guess, Words, best_guess, blended, guess, prior
 from router.understanding.evaluation import (
     FEWEST,
     Answer,
@@ -120,7 +120,7 @@ def _asked(
         label = labels[place]
         before = prior(model.classes, plan.words(label.text), len(labels))
         scores = blended(model.log_probabilities(label.text), before, len(labels))
-        yield place, answered(label, told(model.classes, scores))
+        yield place, answered(label, best_guess(model.classes, scores))
 
 
 # -- the card ----------------------------------------------------------------------------------------------------------

@@ -83,11 +83,11 @@ class BatchIntake:
         """Those (channel, external id) that name no message."""
         return await self._run(lambda c: afterwards.unknown(c, keys))
 
-    async def tell(self, events: Sequence[Afterwards]) -> list[Message]:
+    async def apply_updates(self, events: Sequence[Afterwards]) -> list[Message]:
         """Edits, retractions and reactions, folded into their messages; those that changed."""
         return await self._run(lambda c: afterwards.apply(c, events))
 
-    async def tell_early(self, keys: Collection[tuple[str, str]]) -> list[Message]:
+    async def apply_early_updates(self, keys: Collection[tuple[str, str]]) -> list[Message]:
         """What was told of these messages before they came; those that changed by it."""
         return await self._run(lambda c: afterwards.apply_early(c, keys))
 

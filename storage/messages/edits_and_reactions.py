@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, update
 
-from conversation.model.edits_and_reactions import Afterwards, come_late, told
+from conversation.model.edits_and_reactions import Afterwards, applied, come_late
 from conversation.model.message import Message, MessageEdited, MessageReacted, MessageReceived, MessageRetracted
 from conversation.model.people import Identity
 from storage.codecs.rows import message_of, message_values
@@ -38,7 +38,7 @@ def apply(c: Connection, events: Sequence[Afterwards]) -> list[Message]:
     for event in events:
         message = known.get((event.channel, event.external_id))
         if message is not None:
-            after[message.id] = told(after[message.id], event)
+            after[message.id] = applied(after[message.id], event)
     early = [event for event in events if (event.channel, event.external_id) not in known]
     _keep(c, map(_early, (event for event in early if not isinstance(event, MessageEdited))))
     return _write(c, before, after)

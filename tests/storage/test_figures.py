@@ -13,7 +13,7 @@ from conversation.model.ids import first_id
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import WorkKind
 from conversation.ports.storage.figures import Counts, Window
-from router.policy import notifications as announce
+from router.policy import notifications
 from storage.codecs.decisions import decision_values
 from storage.codecs.rows import message_values
 from storage.schema.callbacks import callback_attempts, callbacks
@@ -148,19 +148,19 @@ async def test_what_happened_to_offers_is_read_from_the_feed(store: Store) -> No
     await put(store, free, there)
     await told(
         store,
-        announce.told(EventType.OFFERED, offered, was=free, agent="a"),
-        announce.told(EventType.RELEASED, free, was=offered, agent="a", was_owner="a"),
-        announce.told(EventType.RELEASED, free, was=offered, agent="a", reason="expired"),
-        announce.told(EventType.RELEASED, free, was=owned, agent="a", was_owner="a"),
-        announce.told(EventType.RELEASED, free, was=owned, agent="a", reason="abandoned"),
-        announce.told(EventType.UPDATED, free, was=closed, agent="a", was_owner=None),
-        announce.told(EventType.UPDATED, free, was=closed, alert=False),
-        announce.told(EventType.UPDATED, there, was=free, agent="a", was_owner="a"),
-        announce.told(EventType.UPDATED, there, was=free, agent="a", reason="overdue"),
-        announce.told(EventType.UPDATED, there, was=free, agent="a", alert=False),
-        announce.told(EventType.UPDATED, free, was=owned, agent="a", was_owner="a"),
+        notifications.conversation_event(EventType.OFFERED, offered, was=free, agent="a"),
+        notifications.conversation_event(EventType.RELEASED, free, was=offered, agent="a", was_owner="a"),
+        notifications.conversation_event(EventType.RELEASED, free, was=offered, agent="a", reason="expired"),
+        notifications.conversation_event(EventType.RELEASED, free, was=owned, agent="a", was_owner="a"),
+        notifications.conversation_event(EventType.RELEASED, free, was=owned, agent="a", reason="abandoned"),
+        notifications.conversation_event(EventType.UPDATED, free, was=closed, agent="a", was_owner=None),
+        notifications.conversation_event(EventType.UPDATED, free, was=closed, alert=False),
+        notifications.conversation_event(EventType.UPDATED, there, was=free, agent="a", was_owner="a"),
+        notifications.conversation_event(EventType.UPDATED, there, was=free, agent="a", reason="overdue"),
+        notifications.conversation_event(EventType.UPDATED, there, was=free, agent="a", alert=False),
+        notifications.conversation_event(EventType.UPDATED, free, was=owned, agent="a", was_owner="a"),
     )
-    await told(store, announce.told(EventType.OFFERED, offered, was=free, agent="a"), at=2 * HOUR)
+    await told(store, notifications.conversation_event(EventType.OFFERED, offered, was=free, agent="a"), at=2 * HOUR)
     names = ("offered", "declined", "expired", "released", "abandoned", "transferred")
     assert await handled(store) == {("general", name): 1 for name in names} | {("general", "reopened"): 2}
 
@@ -174,7 +174,9 @@ async def test_a_transfer_soon_after_the_opening_tells_which_rule_was_wrong(stor
     await execute(store, insert(decisions), [decision_values(each) for each in (first, second)])
     for each in (one, late):
         moved = conversation(id=each.id, queue="payments")
-        await told(store, announce.told(EventType.UPDATED, moved, was=each, agent="a"), at=40 * MINUTE)
+        await told(
+            store, notifications.conversation_event(EventType.UPDATED, moved, was=each, agent="a"), at=40 * MINUTE
+        )
     async with store.read("test") as work:
         [found] = await work.figures.transfers(WINDOW, 3_600)
         since = await work.figures.handled_since()

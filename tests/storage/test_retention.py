@@ -63,7 +63,7 @@ async def _fill(store: Store, clock: FakeClock) -> None:
         await work.sessions.add(session, digest=new_id(), now=now)
         await work.call_codes.add(replace(pending(), sent_at=now, until=now + LIFE), now=now)
         await work.intake.report([report])
-        await work.intake.tell([MessageRetracted(channel="text", external_id=new_id(), received_at=now)])
+        await work.intake.apply_updates([MessageRetracted(channel="text", external_id=new_id(), received_at=now)])
         await work._run(lambda c: c.execute(insert(fetches).values(_settled_fetch(clock))))
         await work._run(lambda c: _put_aside(c, clock))
         for _ in range(2):

@@ -130,7 +130,7 @@ class Callbacks(Protocol):
     async def progress(
         self, attempt: str, *, provider_id: str | None = None, connected_at: datetime | None = None
     ) -> bool:
-        """What a dialer tells of a call that has not ended; whether it has not."""
+        """What a dialer reports of a call that has not ended; whether it has not."""
         ...
 
     async def end(self, attempt: str, outcome: CallOutcome, *, now: datetime, note: str | None = None) -> bool:

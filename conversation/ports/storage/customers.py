@@ -36,7 +36,7 @@ class Customers(Protocol):
         ...
 
     async def closing(self, now: datetime, until: datetime, limit: int) -> Sequence[Conversation]:
-        """Open conversations in which somebody waits and whose window for answers closes in between: each window is told once."""
+        """Open conversations in which somebody waits and whose window for answers closes in between: each window is returned once."""
         ...
 
     async def add_identity(self, identity: Identity, *, customer: Customer) -> Identity:

@@ -14,7 +14,7 @@ class Exports(Protocol):
         ...
 
     def kinds(self) -> Sequence[str]:
-        """What there is: the names of the tables that tell of a customer."""
+        """What there is: the names of the tables that hold a customer's data."""
         ...
 
     async def page(self, kind: str, customer: str, *, after: Record | None, limit: int) -> Sequence[Record]:

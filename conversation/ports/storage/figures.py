@@ -103,7 +103,7 @@ class Figures(Protocol):
         ...
 
     async def handled_since(self) -> datetime | None:
-        """The oldest instant that the event feed still tells of."""
+        """The oldest instant that is still in the event feed."""
         ...
 
     async def transfers(self, window: Window, within_seconds: int) -> list[Corrected]:

@@ -21,7 +21,7 @@ class Known:
 
     `identity` carries its ids (made just now for a stranger, whose `customer` is `new` and still has to be stored). `conversations` are the open ones and those closed after the
     `reopen_since` asked for, most recently active first, and the one named by the event's token, whoever owns that.
-    `duplicate_of` is the stored message of the same (channel, external id). `early`: something was told of it before it came.
+    `duplicate_of` is the stored message of the same (channel, external id). `early`: something was reported of it before it came.
     """
 
     identity: Identity
@@ -79,12 +79,12 @@ class Intake(Protocol):
         """Those (channel, external id) that name no message."""
         ...
 
-    async def tell(self, events: Sequence[Afterwards]) -> list[Message]:
+    async def apply_updates(self, events: Sequence[Afterwards]) -> list[Message]:
         """Edits, retractions and reactions, folded into their messages: those that changed. What comes too early is kept, edits excepted."""
         ...
 
-    async def tell_early(self, keys: Collection[tuple[str, str]]) -> list[Message]:
-        """What was told of these messages before they came; those that changed by it."""
+    async def apply_early_updates(self, keys: Collection[tuple[str, str]]) -> list[Message]:
+        """Updates that came before these messages; those that changed by it."""
         ...
 
     async def first_wordings(self, repeated: Sequence[MessageReceived]) -> list[Message]:

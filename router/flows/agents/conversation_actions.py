@@ -13,8 +13,7 @@ from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_lock import ConversationLock
-from router.policy import escalation
-from router.policy import notifications as announce
+from router.policy import escalation, notifications
 from router.policy import permissions as access
 from router.policy.last_owner import with_last_owner
 
@@ -120,10 +119,12 @@ class ConversationActions:
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, kind: EventType, agent: Agent) -> None:
         await work.conversations.move(before, after)
-        event = announce.told(kind, after, was=before, agent=agent.id, was_owner=before.owner or before.offered_to)
+        event = notifications.conversation_event(
+            kind, after, was=before, agent=agent.id, was_owner=before.owner or before.offered_to
+        )
         await work.events.add([event], now=self._clock.now())
-        if announce.frees(before, after):
-            work.hint(*announce.hints(queues=[after.queue, before.queue]))
+        if notifications.frees(before, after):
+            work.hint(*notifications.hints(queues=[after.queue, before.queue]))
 
     async def _needs_no_call(self, work: Work, conversation: Conversation) -> None:
         """What is closed is offered to nobody: a call that is still asked for would never be made."""

@@ -23,7 +23,7 @@ from router.flows.delivery.email_follow_up import wish_for
 from router.flows.delivery.reachability import written_from
 from router.flows.intake.sanitize import clean_text
 from router.policy import auto_reply as automatic
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy import permissions as access
 from router.policy.reply_window import Reach, must_reach, reach
 
@@ -107,8 +107,8 @@ class ReplyService:
                 raise Conflict("this message is not waiting for a decision", code="not_uncertain")
             moved = await work.messages.set_status(message, status)
             if moved is not None:
-                await work.events.add([announce.status_of(moved, before)], now=self._clock.now())
-            work.hint(*announce.hints(targets=[found.channel or ""], visitors=[found.identity or ""]))
+                await work.events.add([notifications.status_event(moved, before)], now=self._clock.now())
+            work.hint(*notifications.hints(targets=[found.channel or ""], visitors=[found.identity or ""]))
         return moved or found
 
     async def typing(self, agent: Agent, conversation: str) -> None:
@@ -205,7 +205,7 @@ class ReplyService:
         after = replace(after, owner_wrote_at=now, due=None, updated_at=now)
         await work.conversations.move(before, after)
         if after.state is not before.state:
-            event = announce.told(EventType.ASSIGNED, after, was=before, agent=agent.id)
+            event = notifications.conversation_event(EventType.ASSIGNED, after, was=before, agent=agent.id)
             await work.events.add([event], now=now)
         return after
 
@@ -226,7 +226,7 @@ class ReplyService:
         if uploads:
             await work.attachments.bind(uploads, conversation=before.id, owner=agent.id)
         after = before if to is None else await self._answered(work, agent, before)
-        await work.events.add([announce.said(message, after, agent=agent.id)], now=self._clock.now())
+        await work.events.add([notifications.message_event(message, after, agent=agent.id)], now=self._clock.now())
         if to is not None:
             await self._send(work, message, after, to, parameters)
 
@@ -253,7 +253,7 @@ class ReplyService:
         wish = wish_for(to, self._cans())
         if wish is not None:
             await work.follow_ups.schedule(conversation.id, to.id, at=now + wish.after)
-        work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
+        work.hint(*notifications.hints(visitors=[to.id], targets=[to.channel]))
 
     async def _reply_token(self, work: Work, to: Identity, last: Message | None) -> str | None:
         """What the customer's last message brought for one answer, while it can still be good; nobody else gets it."""

@@ -19,7 +19,7 @@ from router.flows.agents.conversation_lock import ConversationLock
 from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.booking import CallbackBooking
 from router.flows.callbacks.notices import note
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy import permissions as access
 from router.policy.callback_plan import times_of
 from router.wording.callback_messages import change_of
@@ -147,8 +147,8 @@ class CallbackService:
             return
         after = thread.take(before, agent.id, self._clock.now())
         await work.conversations.move(before, after)
-        told = announce.told(EventType.ASSIGNED, after, was=before, agent=agent.id, callback=state)
-        await work.events.add([told], now=self._clock.now())
+        event = notifications.conversation_event(EventType.ASSIGNED, after, was=before, agent=agent.id, callback=state)
+        await work.events.add([event], now=self._clock.now())
 
     async def _living(self, work: Work, callback: Callback) -> Attempt | None:
         return next((one for one in await work.callbacks.attempts(callback.id) if one.ended_at is None), None)

@@ -16,8 +16,8 @@ from conversation.model.people import Agent
 from conversation.ports.channel import Clock, Dialer
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
-from router.flows.callbacks.notices import note, tell
-from router.policy import notifications as announce
+from router.flows.callbacks.notices import note, notify
+from router.policy import notifications
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.policy.callback_times import CallTimes
 from router.policy.last_owner import with_last_owner
@@ -29,7 +29,7 @@ _FRESH = timedelta(minutes=1)  # a try that was written down is asked for within
 
 
 class CallAttempts:
-    """Dials what was written down, and settles each try once, whoever tells of its end."""
+    """Dials what was written down, and settles each try once, whoever reports its end."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class CallAttempts:
         try:
             name = await dialer.dial(call)
         except Unknown:
-            log.warning("call_uncertain", extra={"attempt": attempt})  # the exchange may tell of it; else it is lost
+            log.warning("call_uncertain", extra={"attempt": attempt})  # the exchange may report it; else it is lost
             return
         except PermanentFailure as failure:
             outcome = CallOutcome.INVALID if failure.code == "invalid_number" else CallOutcome.REJECTED
@@ -97,21 +97,21 @@ class CallAttempts:
         await self.progressed(attempt, provider_id=name)
 
     async def follow(self) -> None:
-        """Hear what exchanges tell by themselves, until cancelled."""
+        """Read what exchanges report by themselves, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for dialer in self._dialers().values():
                 tasks.create_task(self._hear(dialer))
 
     async def _hear(self, dialer: Dialer) -> None:
-        async for told in dialer.reports():
+        async for report in dialer.reports():
             try:
                 await self.progressed(
-                    told.attempt, provider_id=told.provider_id, connected=told.connected, outcome=told.outcome
+                    report.attempt, provider_id=report.provider_id, connected=report.connected, outcome=report.outcome
                 )
             except StoreError as error:  # what is not heard now is settled as lost, later
-                log.warning("call_report_missed", extra={"error": type(error).__name__, "attempt": told.attempt})
+                log.warning("call_report_missed", extra={"error": type(error).__name__, "attempt": report.attempt})
             except Exception:
-                log.exception("call_report_bug", extra={"attempt": told.attempt})
+                log.exception("call_report_bug", extra={"attempt": report.attempt})
 
     async def progressed(
         self,
@@ -121,7 +121,7 @@ class CallAttempts:
         connected: bool = False,
         outcome: CallOutcome | None = None,
     ) -> None:
-        """What an exchange tells. Of a call that is unknown, or over, it changes nothing."""
+        """What an exchange reports. Of a call that is unknown, or over, it changes nothing."""
         now = self._clock.now()
         async with self._storage.begin("call_progress") as work:
             found = await work.callbacks.find_attempt(attempt)
@@ -137,8 +137,10 @@ class CallAttempts:
                 await self.settle(work, conversation, callback, found, CallOutcome.DONE if spoke else outcome)
             elif connected and callback.state is CallState.DIALING:
                 await work.callbacks.move(callback, calling.connect(callback, now))
-                told = announce.told(EventType.UPDATED, conversation, callback=CallState.CONNECTED.value)
-                await work.events.add([told], now=now)
+                event = notifications.conversation_event(
+                    EventType.UPDATED, conversation, callback=CallState.CONNECTED.value
+                )
+                await work.events.add([event], now=now)
 
     async def locked(self, work: Work, callback: str) -> tuple[Conversation, Callback]:
         """Both, in the order in which everybody locks."""
@@ -168,7 +170,7 @@ class CallAttempts:
         await note(work, conversation, note_of(rulebook, moved, now, text), agent=agent, now=now)
         if not moved.open and outcome is not CallOutcome.DONE:
             words = NEVER if never else FAILED
-            await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+            await notify(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
         return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
 
     def _again(
@@ -202,9 +204,11 @@ class CallAttempts:
         after = before if stays else self._asleep(before, callback, now)
         await work.conversations.move(before, after)
         kind = EventType.CLOSED if after.state is State.CLOSED is not before.state else EventType.UPDATED
-        told = announce.told(kind, after, was=before, agent=before.holder, callback=callback.state.value)
-        await work.events.add([told], now=now)
-        work.hint(*announce.hints(queues=[before.queue]))
+        event = notifications.conversation_event(
+            kind, after, was=before, agent=before.holder, callback=callback.state.value
+        )
+        await work.events.add([event], now=now)
+        work.hint(*notifications.hints(queues=[before.queue]))
         return after
 
     def _asleep(self, before: Conversation, callback: Callback, now: datetime) -> Conversation:

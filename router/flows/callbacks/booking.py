@@ -1,4 +1,4 @@
-"""Customers' side of calling back: free slots, requests, changes of mind, and what a telephone exchange tells."""
+"""Customers' side of calling back: free slots, requests, changes of mind, and what a telephone exchange reports."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,8 +95,8 @@ class CallbackBooking:
     async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
         plan = self._places.plan(asked.channel)
-        told = await retried(lambda: self._kept_aside(asked, plan)) if plan.code is not None else None
-        return told or await self.request(asked)
+        pending = await retried(lambda: self._kept_aside(asked, plan)) if plan.code is not None else None
+        return pending or await self.request(asked)
 
     async def _kept_aside(self, asked: CallbackRequested, plan: Plan) -> CallbackStatus | CodeSent | None:
         """None where no code is needed. While it waits, what was asked for last counts."""
@@ -113,13 +113,13 @@ class CallbackBooking:
             return sent
 
     async def confirm(self, request: str, code: str) -> CallbackStatus:
-        """The code came back: what waited for it is taken. The same code again tells how it stands."""
+        """The code came back: what waited for it is taken. The same code again gives its status."""
         found = await self._codes.came_back(request, code)
         if found.callback is not None:
             return await self.standing(found.callback)
-        told = await self.request(replace(found.asked, proven=found.carrier is not None))
-        await self._codes.settled(request, told.callback.id)
-        return told
+        status = await self.request(replace(found.asked, proven=found.carrier is not None))
+        await self._codes.settled(request, status.callback.id)
+        return status
 
     async def another_code(self, request: str) -> CodeSent:
         """In place of the one that did not arrive; the place in the slot is held for as long."""
@@ -129,7 +129,7 @@ class CallbackBooking:
         async with self._storage.begin("call_code") as work:
             other = await self._codes.again(work, request, self._places.plan)
             await self._prepare(work, other.asked, LIFE)
-        return other.told
+        return other.sent
 
     async def code_sent(self, request: str) -> CodeSent:
         """Where the code went. Raises `NotFound`."""
@@ -168,7 +168,7 @@ class CallbackBooking:
         connected: bool = False,
         outcome: CallOutcome | None = None,
     ) -> None:
-        """What a telephone exchange tells of a call."""
+        """What a telephone exchange reports of a call."""
         await self._ends.progressed(attempt, provider_id=provider_id, connected=connected, outcome=outcome)
 
     # -- the same for agents, under the locks of both ------------------------------------------------------------------
@@ -243,18 +243,18 @@ class CallbackBooking:
 
     async def _standing(self, work: Work, found: Callback) -> CallbackStatus:
         conversation = await work.conversations.get(found.conversation)
-        told = CallbackStatus(
+        status = CallbackStatus(
             callback=found, reference=conversation.reference, next_at=found.due_at if found.open else None
         )
         if found.slot_at is not None or found.state not in (CallState.REQUESTED, CallState.DUE):
-            return told
+            return status
         position = await work.callbacks.position(found, conversation.queue)
         hands = team(await work.agents.all(), queue_of(self._rules.rulebook, conversation.queue))
         calls = sum(one.calls for one in hands)
         if not calls:
-            return replace(told, position=position)
+            return replace(status, position=position)
         closed = max(found.due_at - self._clock.now(), timedelta(0)) if found.due_at is not None else timedelta(0)
-        return replace(told, position=position, wait=int(closed.total_seconds()) + position * _FIRST_GUESS // calls)
+        return replace(status, position=position, wait=int(closed.total_seconds()) + position * _FIRST_GUESS // calls)
 
 
 def _wish_of(found: Callback) -> CallWish:

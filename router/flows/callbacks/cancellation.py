@@ -10,7 +10,7 @@ from conversation.model.conversation import Conversation, State
 from conversation.model.events import EventType
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.callback_plan import Cans
 
 
@@ -42,9 +42,9 @@ async def _laid_down(work: Work, before: Conversation, cans: Cans, now: datetime
     else:
         return
     await work.conversations.move(before, after)
-    told = announce.told(kind, after, was=before, agent=before.offered_to, callback="cancelled")
-    await work.events.add([told], now=now)
-    work.hint(*announce.hints(queues=[after.queue]))
+    event = notifications.conversation_event(kind, after, was=before, agent=before.offered_to, callback="cancelled")
+    await work.events.add([event], now=now)
+    work.hint(*notifications.hints(queues=[after.queue]))
 
 
 def _free(before: Conversation, now: datetime) -> Conversation:

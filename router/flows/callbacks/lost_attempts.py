@@ -1,4 +1,4 @@
-"""Tries that nobody dialed or ended: asked for by whoever finds them in time, and settled as lost where nobody told."""
+"""Tries that nobody dialed or ended: asked for by whoever finds them in time, and settled as lost where nobody reported their end."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from router.flows.callbacks.attempts import CallAttempts
 
 _AT_ONCE = 1_000
 _UNASKED = timedelta(seconds=5)
-_NEWS = timedelta(minutes=5)  # beyond the time of ringing: an exchange has told by then
+_NEWS = timedelta(minutes=5)  # beyond the time of ringing: an exchange has reported by then
 _LONGEST = timedelta(hours=2)  # a conversation on the telephone, or one that an agent forgot to end
 
 
@@ -27,7 +27,7 @@ class CallTries:
         return len(found)
 
     async def lost(self, now: datetime) -> int:
-        """No exchange told what became of it, or no agent did."""
+        """Neither an exchange nor an agent reported what became of it."""
         found = [one for one in await self._living(now - _NEWS) if await self._is_lost(one, now)]
         for one in found:
             await self._ends.progressed(one.id, outcome=CallOutcome.LOST)

@@ -12,7 +12,7 @@ from conversation.model.people import Agent
 from conversation.ports.storage import Work
 from router.flows.delivery.reachability import written_from
 from router.policy import auto_reply as automatic
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.callback_plan import Cans
 from router.rules.rulebook import RuleBook
 from router.wording.callback_messages import said_of, time_of
@@ -32,10 +32,12 @@ async def note(work: Work, conversation: Conversation, text: str, *, agent: Agen
         status=Status.SENT,
     )
     message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=False)
-    await work.events.add([announce.said(message, conversation, agent=agent.id if agent else None)], now=now)
+    await work.events.add(
+        [notifications.message_event(message, conversation, agent=agent.id if agent else None)], now=now
+    )
 
 
-async def tell(
+async def notify(
     work: Work,
     conversation: Conversation,
     callback: Callback,
@@ -80,7 +82,7 @@ async def say(
     )
     feed = cans[to.channel].feed
     message, _ = await work.messages.add(draft, body_hash=sha256(text.encode()).hexdigest(), feed=feed)
-    await work.events.add([announce.said(message, conversation)], now=now)
+    await work.events.add([notifications.message_event(message, conversation)], now=now)
     await work.outbox.add(automatic.row_for(message, conversation, to, identifier=new_id(), now=now), at=now)
-    work.hint(*announce.hints(visitors=[to.id], targets=[to.channel]))
+    work.hint(*notifications.hints(visitors=[to.id], targets=[to.channel]))
     return True

@@ -18,9 +18,9 @@ from router.flows.active_rules import RulesInForce
 from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.cancellation import call_off
 from router.flows.callbacks.lost_attempts import CallTries
-from router.flows.callbacks.notices import note, tell
+from router.flows.callbacks.notices import note, notify
 from router.flows.intake.callback_requests import CallbackIntake
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.policy.callback_times import CallTimes
 from router.policy.last_owner import with_last_owner
@@ -50,7 +50,7 @@ class _Judged:
         if key not in self._known:
             try:
                 self._known[key] = self._wrong(before, callback, now)
-            except Exception:  # noqa: BLE001 told of where it is moved, by itself
+            except Exception:  # noqa: BLE001 logged where it is moved, by itself
                 self._known[key] = True
         return self._known[key]
 
@@ -108,7 +108,7 @@ class CallbackTimers:
         return not times.may_call(now)
 
     async def _put_off(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> bool:
-        """The next lawful opening, if there is any; whoever was promised a time is told, and goes first there if it passed."""
+        """The next lawful opening, if there is any; whoever was promised a time is notified, and goes first there if it passed."""
         at, plan = self._times(callback, before).next_call(now), self._ends.plan(callback)
         if at is None:
             return await self._give_up(work, before, callback, now)
@@ -124,17 +124,17 @@ class CallbackTimers:
         was = replace(before, priority=max(before.priority, Priority.HIGH)) if late else before
         await work.conversations.move(before, was)
         await asking.settle_down(work, was, moved, before.queue)
-        if slot is not None:  # told once: what is put off again has no time that was promised
-            await self._told_when(work, callback, moved, LATE if late else MOVED, now)
+        if slot is not None:  # notified once: what is put off again has no time that was promised
+            await self._notify_of_time(work, callback, moved, LATE if late else MOVED, now)
         return True
 
-    async def _told_when(self, work: Work, before: Callback, moved: Callback, words: str, now: datetime) -> None:
+    async def _notify_of_time(self, work: Work, before: Callback, moved: Callback, words: str, now: datetime) -> None:
         """The customer the new time, and agents what became of the old one."""
         conversation, rulebook = await work.conversations.get(moved.conversation), self._rules.rulebook
         passed = [missed_of(rulebook, before)] if words == LATE and before.slot_at is not None else []
         text = "\n".join([*passed, change_of(rulebook, moved, now)])
         await note(work, conversation, text, agent=None, now=now)
-        await tell(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+        await notify(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
 
     async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
         """It waits from now on, with the place of its arrival; whoever works on it for something else sees it there."""
@@ -162,7 +162,7 @@ class CallbackTimers:
         await self._move(work, before, after, "missed", now)
         if before.kind is not WorkKind.CALLBACK:
             await note(work, after, missed_of(self._rules.rulebook, callback), agent=None, now=now)
-        await tell(work, after, missed, LATE, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        await notify(work, after, missed, LATE, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         return True
 
     async def _given_back(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> Conversation:
@@ -198,7 +198,7 @@ class CallbackTimers:
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
         words = FAILED if moved.outcomes else EXPIRED  # nobody failed to reach who was never called
-        await tell(work, before, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+        await notify(work, before, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
         stays = is_held(before) or before.state is State.CLOSED
         after = before if stays else thread.close(before, now)
         await self._move(work, before, after, moved.state.value, now)
@@ -219,7 +219,7 @@ class CallbackTimers:
         gone = await call_off(work, before, callback, cans=cans, now=now)
         after = await work.conversations.get(before.id)
         await note(work, after, change_of(rulebook, gone, now), agent=None, now=now)
-        await tell(work, after, gone, NEVER, rulebook=rulebook, cans=cans, now=now)
+        await notify(work, after, gone, NEVER, rulebook=rulebook, cans=cans, now=now)
         return True
 
     async def _reminded(self, now: datetime) -> int:
@@ -233,11 +233,11 @@ class CallbackTimers:
         if await self._forbid(work, before, callback, now):
             return True
         moved = await work.callbacks.move(callback, replace(callback, remind_at=None))
-        await tell(work, before, moved, REMINDER, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        await notify(work, before, moved, REMINDER, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
         return True
 
     async def _revised(self, now: datetime) -> int:
-        """At the start, and when rules or an emergency bring new hours: what was promised outside of them is moved and told."""
+        """At the start, and when rules or an emergency bring new hours: what was promised outside of them is moved, and they are notified."""
         rulebook = self._rules.rulebook
         if rulebook is self._checked:
             return 0
@@ -291,9 +291,11 @@ class CallbackTimers:
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, state: str, now: datetime) -> None:
         await work.conversations.move(before, after)
-        told = announce.told(EventType.UPDATED, after, was=before, agent=before.holder, callback=state)
-        await work.events.add([told], now=now)
-        work.hint(*announce.hints(queues=[after.queue]))
+        event = notifications.conversation_event(
+            EventType.UPDATED, after, was=before, agent=before.holder, callback=state
+        )
+        await work.events.add([event], now=now)
+        work.hint(*notifications.hints(queues=[after.queue]))
 
     def _times(self, callback: Callback, conversation: Conversation) -> CallTimes:
         return times_of(

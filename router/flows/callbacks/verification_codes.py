@@ -18,7 +18,7 @@ from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.callbacks.notices import say
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.callback_plan import Cans
 from router.wording.callback_messages import CODE, said_of
 
@@ -69,13 +69,13 @@ class CallCodes:
         where = await self._alone(work, pending)
         if await work.call_codes.add(pending, now=now):
             await self._leave(work, pending, plan, code, where)
-            return pending.told
+            return pending.sent
         known = await work.call_codes.find(asked.external_id)
         if known is None:
             raise CallRefused("code_over")
         changed = replace(known, asked=asked)
         await work.call_codes.change(changed)
-        return changed.told
+        return changed.sent
 
     async def again(self, work: Work, request: str, plan_of: Callable[[str], Plan]) -> PendingCall:
         """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
@@ -98,7 +98,7 @@ class CallCodes:
             found = await work.call_codes.find(request)
         if found is None:
             raise NotFound("no code is awaited for this request")
-        return found.told
+        return found.sent
 
     async def came_back(self, request: str, typed: str) -> PendingCall:
         """The request whose code this is. Raises `CallRefused` "code_wrong", "code_over"; every try counts."""
@@ -111,7 +111,7 @@ class CallCodes:
         return found
 
     async def settled(self, request: str, callback: str) -> None:
-        """So that the same code, typed again, tells how the call stands."""
+        """So that the same code, typed again, gives the status of the call."""
         async with self._storage.begin("call_code") as work:
             await work.call_codes.settled(request, callback)
 
@@ -163,4 +163,4 @@ class CallCodes:
             give_up_at=pending.until,
         )
         await work.outbox.add(row, at=now)
-        work.hint(*announce.hints(targets=[carrier]))
+        work.hint(*notifications.hints(targets=[carrier]))

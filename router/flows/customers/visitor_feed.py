@@ -20,7 +20,7 @@ from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.conversations import ConversationFilter
 from conversation.ports.storage.visitor_sessions import StoredSession
 from router.flows.intake.sanitize import clean_key, clean_text
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.callback_plan import offered_plan
 
 SESSION_LASTS = timedelta(days=30)
@@ -115,11 +115,11 @@ class Feed:
             if not moved:
                 return
             conversations = await work.conversations.find(sorted({message.conversation for message in moved}))
-            events = [announce.status_of(message, conversations[message.conversation]) for message in moved]
+            events = [notifications.status_event(message, conversations[message.conversation]) for message in moved]
             await work.events.add(events, now=self._clock.now())
 
     async def typing(self, identity: str) -> None:
-        """The visitor is typing: agents who look at the conversation are told; nothing is stored."""
+        """The visitor is typing: agents who look at the conversation see it; nothing is stored."""
         async with self._storage.read("visitor_typing") as work:
             conversation = await open_conversation(work, identity)
         if conversation is None:

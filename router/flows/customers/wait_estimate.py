@@ -1,4 +1,4 @@
-"""What a customer is told about waiting: open or not, the next opening in words, the place in the queue."""
+"""What a customer reads about waiting: open or not, the next opening in words, the place in the queue."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -34,13 +34,13 @@ class Availabilities:
         """Looks at the queue of the visitor's open conversation, else at the queue where a first message would go."""
         rulebook, now = self._rules.rulebook, self._clock.now()
         if identity is None:
-            return _told(rulebook, _first_queue(rulebook, channel, language, now), language, now)
+            return _availability(rulebook, _first_queue(rulebook, channel, language, now), language, now)
         async with self._storage.read("availability") as work:
             conversation = await open_conversation(work, identity)
             visitor = await work.customers.identity(identity)
             zone = zone_of(await work.customers.get(visitor.customer))  # as the replies have it
             if conversation is None:
-                return _told(rulebook, _first_queue(rulebook, channel, language, now), language, now, zone=zone)
+                return _availability(rulebook, _first_queue(rulebook, channel, language, now), language, now, zone=zone)
             return await self._of_conversation(work, rulebook, conversation, language, now, zone=zone)
 
     async def _of_conversation(
@@ -53,13 +53,13 @@ class Availabilities:
         *,
         zone: ZoneInfo | None,
     ) -> Availability:
-        spoken = conversation.language or language
+        language = conversation.language or language
         if conversation.state is not State.WAITING:
-            return _told(rulebook, conversation.queue, spoken, now, zone=zone)
+            return _availability(rulebook, conversation.queue, language, now, zone=zone)
         position = await work.distribution.position(conversation.id)
         hands = await _hands(work, rulebook, conversation, now) if position else 0
         wait = position * _TAKES // hands if position and hands else None
-        return _told(rulebook, conversation.queue, spoken, now, zone=zone, position=position, wait=wait)
+        return _availability(rulebook, conversation.queue, language, now, zone=zone, position=position, wait=wait)
 
 
 async def _hands(work: Work, rulebook: RuleBook, conversation: Conversation, now: datetime) -> int:
@@ -87,7 +87,7 @@ def _first_queue(rulebook: RuleBook, channel: str, language: str | None, now: da
     return decide(facts, rulebook).queue
 
 
-def _told(
+def _availability(
     rulebook: RuleBook,
     name: str,
     language: str | None,
@@ -99,9 +99,11 @@ def _told(
 ) -> Availability:
     queue = rulebook.queues.get(name) or rulebook.queues[rulebook.fallback]
     calendars = rulebook.calendars
-    spoken = rulebook.served(language)
-    if calendars.is_open(queue.hours, now, spoken):
+    language = rulebook.served(language)
+    if calendars.is_open(queue.hours, now, language):
         return Availability(open=True, position=position, wait=wait)
-    opens = calendars.next_opening(queue.hours, now, spoken)
-    words = say_opening(opens, now, zone or calendars.zone(queue.hours, spoken), spoken or rulebook.default_language)
+    opens = calendars.next_opening(queue.hours, now, language)
+    words = say_opening(
+        opens, now, zone or calendars.zone(queue.hours, language), language or rulebook.default_language
+    )
     return Availability(open=False, next_opening=opens, next_opening_words=words, position=position, wait=wait)

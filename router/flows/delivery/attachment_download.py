@@ -24,7 +24,7 @@ from conversation.ports.metrics import Count, CountedEvent, no_count
 from conversation.ports.storage import Storage
 from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.downloads import Fetch
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.delivery_result import back_off
 
 log = logging.getLogger(__name__)
@@ -121,14 +121,14 @@ class Fetcher:
     async def _bytes(self, one: Fetch) -> Fetched:
         caps, url = self._caps, one.attachment.url or ""
         if not url.startswith(PROVIDER):
-            told = self._http.fetch(url, headers={}, timeout=caps.seconds, trusted=False, limit=caps.size)
+            fetching = self._http.fetch(url, headers={}, timeout=caps.seconds, trusted=False, limit=caps.size)
         else:
             channel = self._channels().get(one.channel)
             if not hasattr(channel, "fetch"):
                 raise PermanentFailure("no account of this kind fetches files", code="refused")
-            told = cast("Media", channel).fetch(one.attachment)
+            fetching = cast("Media", channel).fetch(one.attachment)
         async with asyncio.timeout(caps.seconds):
-            fetched = await told
+            fetched = await fetching
         if len(fetched.data) > caps.size:
             raise PermanentFailure(f"larger than {caps.size} bytes", code="too_large")
         if not any(fnmatchcase(fetched.type, pattern) for pattern in caps.types):
@@ -143,7 +143,7 @@ class Fetcher:
             message = await work.fetches.done(one, stored)
             if message is not None:
                 conversation = await work.conversations.get(message.conversation)
-                await work.events.add([announce.changed(message, conversation)], now=self._clock.now())
+                await work.events.add([notifications.change_event(message, conversation)], now=self._clock.now())
         if message is None:  # somebody else was faster, or the message was taken back
             await self._blobs.delete(key)
             return
@@ -154,7 +154,7 @@ class Fetcher:
             message = await work.fetches.failed(one, fault)
             if message is not None:
                 conversation = await work.conversations.get(message.conversation)
-                await work.events.add([announce.changed(message, conversation)], now=self._clock.now())
+                await work.events.add([notifications.change_event(message, conversation)], now=self._clock.now())
         self._count(CountedEvent.FILES_FAILED)
         log.info("file_not_fetched", extra={"file": one.attachment.id, "channel": one.channel, "code": fault})
 

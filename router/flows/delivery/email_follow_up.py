@@ -23,7 +23,7 @@ from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.follow_ups import Awaited
 from router.flows.intake.sanitize import clean_key
 from router.policy import auto_reply as automatic
-from router.policy import notifications as announce
+from router.policy import notifications
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ Cans = Mapping[str, Can]
 
 
 def wish_for(to: Identity, cans: Cans) -> FollowUp | None:
-    """What follows by mail where this identity does not read what it is told; None where nothing can."""
+    """What follows by mail where this identity does not read its chat; None where nothing can."""
     can = cans.get(to.channel)
     wish = can.follow_up if can is not None else None
     by_mail = cans.get(wish.account) if wish is not None else None
@@ -88,8 +88,8 @@ class FollowUps:
         except StoreUnavailable:
             raise
         except Exception as error:
-            told = {"conversation": awaited.conversation, "error": type(error).__name__}
-            log.exception("follow_up_failed", extra=told)
+            details = {"conversation": awaited.conversation, "error": type(error).__name__}
+            log.exception("follow_up_failed", extra=details)
             await self._postpone(awaited, _AFTER_A_FAULT)
             return False
 
@@ -140,7 +140,7 @@ class FollowUps:
     async def _write(
         self, work: Work, conversation: Conversation, visitor: Identity, said: Sequence[Message], to: Identity
     ) -> None:
-        """The message, its outbox row and its event. Only an address that is vouched for is told what went before."""
+        """The message, its outbox row and its event. Only an address that is vouched for gets what went before."""
         now = self._clock.now()
         draft = _mail_of(said, to, now)
         message, _ = await work.messages.add(draft, body_hash=draft.id, feed=False)
@@ -148,8 +148,8 @@ class FollowUps:
         row = automatic.row_for(message, conversation, to, identifier=new_id(), now=now)
         outbound = replace(row.message, missed=True, quoted=quoted) if row.message is not None else None
         await work.outbox.add(replace(row, message=outbound), at=now)
-        await work.events.add([announce.said(message, conversation)], now=now)
-        work.hint(*announce.hints(targets=[to.channel]))
+        await work.events.add([notifications.message_event(message, conversation)], now=now)
+        work.hint(*notifications.hints(targets=[to.channel]))
 
 
 def _mail_of(said: Sequence[Message], to: Identity, now: datetime) -> Message:

@@ -12,7 +12,7 @@ from conversation.model.events import EventType
 from conversation.model.outbound import CALL_EXPIRES, OutboxRow, OutboxState, WebhookCall
 from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.delivery_result import EXPIRED, DeliveryOutcome
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,9 @@ class FailedCalls:
             return
         mark = {"at": now.isoformat(), "reason": reason}
         await _write(work, before, {**_marks(before), webhook: mark}, now)
-        event = announce.told(EventType.CALL_FAILED, before, webhook=webhook, call=call, error=reason)
+        event = notifications.conversation_event(
+            EventType.CALL_FAILED, before, webhook=webhook, call=call, error=reason
+        )
         await work.events.add([event], now=now)
 
 
@@ -124,7 +126,7 @@ async def _heard(work: Work, before: Conversation, webhook: str, now: datetime) 
     marks = _marks(before)
     if webhook in marks:
         await _write(work, before, {name: mark for name, mark in marks.items() if name != webhook}, now)
-        await work.events.add([announce.told(EventType.UPDATED, before, webhook=webhook)], now=now)
+        await work.events.add([notifications.conversation_event(EventType.UPDATED, before, webhook=webhook)], now=now)
 
 
 async def _write(work: Work, before: Conversation, marks: dict[str, object], now: datetime) -> None:

@@ -20,7 +20,7 @@ from conversation.ports.metrics import ChannelCount, ChannelEvent, Count, no_cha
 from conversation.ports.storage import Storage, Work
 from router.flows.delivery.failed_webhook_calls import FailedCalls, WebhookSender
 from router.flows.delivery.reachability import still_lawful
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.delivery_result import NO_CHANNEL, DeliveryOutcome, of_error, of_receipt, of_stranded
 
 log = logging.getLogger(__name__)
@@ -303,7 +303,7 @@ class Dispatcher:
         if row.message is not None:
             await self._tell(work, row, outcome)
         if outcome.state is OutboxState.QUEUED:
-            work.hint(*announce.hints(targets=[row.target]))
+            work.hint(*notifications.hints(targets=[row.target]))
 
     async def _tell(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         assert row.message is not None  # noqa: S101 the caller looked
@@ -317,8 +317,8 @@ class Dispatcher:
         if moved is None:
             return
         conversation = await work.conversations.get(row.message.conversation)
-        await work.events.add([announce.status_of(moved, conversation)], now=self._clock.now())
-        work.hint(*announce.hints(visitors=[moved.identity] if moved.identity else []))
+        await work.events.add([notifications.status_event(moved, conversation)], now=self._clock.now())
+        work.hint(*notifications.hints(visitors=[moved.identity] if moved.identity else []))
 
     async def _settle_reported(self, work: Work, message: str) -> None:
         """A receipt may overtake the answer that never came: then nothing is in doubt, and nothing may stay blocked."""

@@ -15,7 +15,7 @@ from conversation.ports.channel import Clock, Signals
 from conversation.ports.storage import Storage
 from conversation.ports.storage.distribution import Asked, Candidate, Need, Offer
 from router.flows.active_rules import RulesInForce
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.last_owner import LAST_OWNER
 from router.rules.rulebook import RuleBook
 from router.rules.strategies import AgentCapacity, choose
@@ -104,7 +104,7 @@ class Distributor:
             for one, before, pool in zip(asked, waiting, await work.distribution.pools(asked, now=now), strict=True):
                 match.look(one, before, pool)
             await work.distribution.offer(match.offers, now=now)
-            await work.events.add([_told(offer) for offer in match.offers], now=now)
+            await work.events.add([_offered_event(offer) for offer in match.offers], now=now)
         look.nobody |= match.nobody
         look.skipped |= match.skipped
         if match.offers:
@@ -147,8 +147,8 @@ class Match:
         self.offers.append(Offer(before=before, after=after, agent=chosen.agent))
 
 
-def _told(offer: Offer) -> NewEvent:
-    return announce.told(EventType.OFFERED, offer.after, was=offer.before, agent=offer.agent)
+def _offered_event(offer: Offer) -> NewEvent:
+    return notifications.conversation_event(EventType.OFFERED, offer.after, was=offer.before, agent=offer.agent)
 
 
 def _need(conversation: Conversation) -> Need:

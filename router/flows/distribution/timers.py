@@ -15,8 +15,7 @@ from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.policy import auto_reply as automatic
-from router.policy import escalation
-from router.policy import notifications as announce
+from router.policy import escalation, notifications
 from router.policy.last_owner import with_last_owner
 from router.policy.overflow import Wait, can_serve, soonest
 from router.rules.model import Queue
@@ -77,22 +76,25 @@ class Ticker:
         return 0
 
     async def _lapsed(self, now: datetime) -> int:
-        """Whoever vanished is told to be gone; their work waits for the grace time to end."""
+        """Whoever vanished is shown as gone; their work waits for the grace time to end."""
         async with self._storage.begin("lapsed") as work:
             gone = await work.agents.lapse(now)
-            told = [
+            events = [
                 NewEvent(type=EventType.PRESENCE, agent=one, data={"presence": Presence.OFFLINE.value}) for one in gone
             ]
-            if told:
-                await work.events.add(told, now=now)
+            if events:
+                await work.events.add(events, now=now)
         return 0  # nobody's conversation moved
 
     async def _closing_windows(self, now: datetime) -> int:
         """Whoever holds it, and whoever could take it, hears while an answer is still possible."""
         async with self._storage.begin("closing_windows") as work:
             found = await work.customers.closing(now, now + _BEFORE_IT_CLOSES, _BATCH)
-            told = [announce.told(EventType.UPDATED, one, alert=True, reason="window_closing") for one in found]
-            await work.events.add(told, now=now)
+            events = [
+                notifications.conversation_event(EventType.UPDATED, one, alert=True, reason="window_closing")
+                for one in found
+            ]
+            await work.events.add(events, now=now)
         return 0  # nobody's conversation moved
 
     # -- back to the queue ---------------------------------------------------------------------------------------------
@@ -202,16 +204,16 @@ class Ticker:
             await work.outbox.add(row, at=now)
             details = {"conversation": conversation.id, "queue": conversation.queue, "webhook": webhook}
             log.warning("paged", extra=details)
-        work.hint(*announce.hints(targets=webhooks))
+        work.hint(*notifications.hints(targets=webhooks))
 
     async def _move(self, work: Work, before: Conversation, after: Conversation, kind: EventType, why: str) -> None:
         await work.conversations.move(before, after)
-        event = announce.told(
+        event = notifications.conversation_event(
             kind, after, was=before, agent=before.owner or before.offered_to, was_owner=before.owner, reason=why
         )
         await work.events.add([event], now=self._clock.now())
-        if announce.frees(before, after):
-            work.hint(*announce.hints(queues=[after.queue]))
+        if notifications.frees(before, after):
+            work.hint(*notifications.hints(queues=[after.queue]))
 
 
 def _target(wait: Wait, duty: frozenset[tuple[str, str]]) -> str | None:

@@ -1,4 +1,4 @@
-"""A request to be called becomes work: written with the words that tell of it, asleep until its time, or waiting at once."""
+"""A request to be called becomes work: written with its message, asleep until its time, or waiting at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,7 @@ from conversation.model.events import EventType
 from conversation.model.message import CallbackRequested
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
-from router.policy import escalation
-from router.policy import notifications as announce
+from router.policy import escalation, notifications
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
 from router.rules.rulebook import RuleBook
 
@@ -118,11 +117,11 @@ class CallbackIntake:
         """The conversation sleeps until its time, or waits with the place it had; whoever works on it is left alone."""
         after = self._moved(before, callback, queue)
         await work.conversations.move(before, after)
-        told = announce.told(
+        event = notifications.conversation_event(
             EventType.UPDATED, after, was=before, agent=before.offered_to, callback=callback.state.value
         )
-        await work.events.add([told], now=self.now)
-        work.hint(*announce.hints(queues=[after.queue, before.queue]))
+        await work.events.add([event], now=self.now)
+        work.hint(*notifications.hints(queues=[after.queue, before.queue]))
 
     def _moved(self, before: Conversation, callback: Callback, queue: str) -> Conversation:
         if is_held(before) or before.state is State.CLOSED:

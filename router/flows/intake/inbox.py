@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _TRIES = 5
 _REMEMBERED = 50_000
-_PATIENCE_OF_A_CALL = 4  # times as long as for one message a caller waits for a plug-in: the rest is told by words
+_PATIENCE_OF_A_CALL = 4  # times as long as for one message a caller waits for a plug-in: the rest is found by words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Limits:
 class IntakeFlow:
     """The port `Inbox` over a store. `run` must be running for `accept` to return.
 
-    `cans` tells what each channel account can do; `budget` how many unproven senders are answered automatically; `checkpoint` is told of the points at which a crash is worth trying;
+    `cans` says what each channel account can do; `budget` how many unproven senders are answered automatically; `checkpoint` is called at the points at which a crash is worth trying;
     `count` is given a meter's name and an amount, `decided` what was decided, after its commit.
     """
 
@@ -123,7 +123,7 @@ class IntakeFlow:
         return identifier
 
     async def run(self) -> None:
-        """Flush until cancelled; whoever still waits then is told that nothing was stored."""
+        """Flush until cancelled; whoever still waits then learns that nothing was stored."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 for shard in self._shards:
@@ -262,7 +262,7 @@ class IntakeFlow:
         )
 
     async def _put_aside(self, arrival: Arrival, error: Exception) -> None:
-        """One event that will never be stored: its bytes are kept, and its caller is told."""
+        """One event that will never be stored: its bytes are kept, and its caller learns of it."""
         event = arrival.event
         refused = isinstance(error, Refused)
         if not refused:
@@ -281,7 +281,7 @@ class IntakeFlow:
             await work.cursors.set(channel, cursor)
 
     def _trace(self, error: Exception) -> None:
-        """The same bug is told with its trace once."""
+        """The same bug is logged with its trace once."""
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
@@ -308,6 +308,6 @@ class IntakeFlow:
 
 
 def _whose(event: Kept) -> str:
-    """What concerns one customer goes one way, so that it is told in the order it came in."""
+    """What concerns one customer goes one way, so that it is stored in the order it came in."""
     who = getattr(event, "sender", None) or getattr(event, "to", None)
     return who.address if isinstance(who, Identity) else event.external_id

@@ -1,4 +1,4 @@
-"""What a batch tells besides messages: edits, retractions, reactions, echoes, news of contacts. In the transaction of the batch."""
+"""What a batch holds besides messages: edits, retractions, reactions, echoes, news of contacts. In the transaction of the batch."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from conversation.model.message import (
 from conversation.model.visible_text import EDIT_WITHOUT_WORDS, has_words
 from conversation.ports.storage import Work
 from router.flows.intake.backpressure import Arrival
-from router.policy import notifications as announce
+from router.policy import notifications
 
 Key = tuple[str, str]  # (channel, external id)
 Event = TypeVar("Event")
@@ -64,8 +64,8 @@ class MessageUpdates:
         self, echoes: Sequence[tuple[int, MessageEchoed]]
     ) -> list[tuple[Arrival, MessageReceived]]:
         known, proven = await self._work.intake.ours([event for _, event in echoes])
-        await self._announce(proven, announce.status_of)
-        self._work.hint(*announce.hints(targets=[message.channel for message in proven if message.channel]))
+        await self._announce(proven, notifications.status_event)
+        self._work.hint(*notifications.hints(targets=[message.channel for message in proven if message.channel]))
         for place, event in echoes:
             if _key(event) in known:
                 self._answers[place] = _done(event)
@@ -73,32 +73,34 @@ class MessageUpdates:
 
     # -- what changes messages, and people -----------------------------------------------------------------------------
 
-    async def tell(self, *, early: Collection[Key], late: Sequence[MessageReceived]) -> None:
-        """After the messages are stored. `early` are those of which something was told before; `late` came after their edit."""
-        told: list[tuple[int, Afterwards]] = []
+    async def apply(self, *, early: Collection[Key], late: Sequence[MessageReceived]) -> None:
+        """After the messages are stored. `early` are those of which something was reported before; `late` came after their edit."""
+        updates: list[tuple[int, Afterwards]] = []
         for kind in (MessageEdited, MessageRetracted, MessageReacted):
-            told += self._of(kind)
+            updates += self._of(kind)
         changed: list[Message] = []
-        if told:
-            changed += await self._work.intake.tell([event for _, event in told])
+        if updates:
+            changed += await self._work.intake.apply_updates([event for _, event in updates])
         if early:
-            changed += await self._work.intake.tell_early(early)
+            changed += await self._work.intake.apply_early_updates(early)
         if late:
             changed += await self._work.intake.first_wordings(late)
-        await self._announce(changed, announce.changed)
-        for place, event in told:
+        await self._announce(changed, notifications.change_event)
+        for place, event in updates:
             self._answers.setdefault(place, _done(event))
 
     async def contacts(self) -> None:
         """Who blocked us or let us in again, and who has a new address."""
-        told = self._of(ContactChanged)
-        if not told:
+        updates = self._of(ContactChanged)
+        if not updates:
             return
-        news = await self._work.intake.contact([event for _, event in told], now=self._now)
-        await self._announce(news.failed, announce.status_of)
-        events = [announce.told(EventType.UPDATED, one, reason="contact") for one in news.conversations]
+        news = await self._work.intake.contact([event for _, event in updates], now=self._now)
+        await self._announce(news.failed, notifications.status_event)
+        events = [
+            notifications.conversation_event(EventType.UPDATED, one, reason="contact") for one in news.conversations
+        ]
         await self._work.events.add(events, now=self._now)
-        for place, event in told:
+        for place, event in updates:
             self._answers[place] = _done(event)
 
     async def _announce(self, messages: Sequence[Message], how: Callable[[Message, Conversation], NewEvent]) -> None:
@@ -107,7 +109,7 @@ class MessageUpdates:
         known = await self._work.conversations.find(sorted({message.conversation for message in messages}))
         events = [how(message, known[message.conversation]) for message in messages if message.conversation in known]
         await self._work.events.add(events, now=self._now)
-        self._work.hint(*announce.hints(visitors=[message.identity for message in messages if message.identity]))
+        self._work.hint(*notifications.hints(visitors=[message.identity for message in messages if message.identity]))
 
     def _of(self, kind: type[Event]) -> list[tuple[int, Event]]:
         return [(place, one.event) for place, one in enumerate(self._arrivals) if isinstance(one.event, kind)]
@@ -148,7 +150,7 @@ def _to_its_customer(event: MessageEchoed) -> MessageReceived:
 
 
 def _of_nobody(event: MessageEdited) -> Malformed:
-    """Without a sender there is no conversation to tell it in: the new wording is kept as something malformed."""
+    """Without a sender there is no conversation to show it in: the new wording is kept as something malformed."""
     return _unusable(event, "an edit of a message whose sender is not named", code="edit_without_sender")
 
 
@@ -185,7 +187,7 @@ def in_order(messages: list[tuple[Arrival, MessageReceived]]) -> list[tuple[Arri
 def _provider_order(
     theirs: Sequence[tuple[Arrival, MessageReceived]],
 ) -> Callable[[tuple[Arrival, MessageReceived]], tuple[datetime, int]]:
-    """Times are often whole seconds: ids that are numbered one after the other then tell; others stay as they came."""
+    """Times are often whole seconds: ids that are numbered one after the other then decide; others stay as they came."""
     numbered = {_number(event.external_id)[0] for _, event in theirs}
     counts = len(numbered) == 1 and "" not in {event.external_id for _, event in theirs}
 

@@ -48,7 +48,7 @@ Kept = (
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """The event as it can be stored; `changed` says that its raw bytes tell more than it does."""
+    """The event as it can be stored; `changed` says that its raw bytes hold more than it does."""
 
     event: Kept
     changed: bool = False
@@ -94,7 +94,7 @@ def clean(event: InboundEvent) -> Clean:
 def _clean_beside(
     event: MessageEdited | MessageRetracted | MessageReacted | MessageEchoed | ContactChanged,
 ) -> MessageEdited | MessageRetracted | MessageReacted | MessageEchoed | ContactChanged:
-    """What is told besides messages."""
+    """What a medium reports besides messages."""
     fields: dict[str, Any] = {"external_id": clean_key(event.external_id)}
     for name, cleaned in _BESIDE.items():
         value = getattr(event, name, None)

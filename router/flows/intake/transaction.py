@@ -23,7 +23,7 @@ from router.flows.intake.backpressure import Arrival
 from router.flows.intake.callback_requests import CallbackIntake
 from router.flows.intake.message_updates import MessageUpdates, in_order
 from router.flows.intake.sanitize import Kept
-from router.policy import notifications as announce
+from router.policy import notifications
 from router.policy.intake_plan import Admitted, IntakePlan
 from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
@@ -67,11 +67,11 @@ class Flush:
         self._context.checkpoint("before_transaction")
         answers: dict[int, Accepted] = {}
         async with self._storage.begin("intake") as work:
-            beside = MessageUpdates(work, self._arrivals, answers, self._now)
-            messages += await beside.as_messages()
+            updates = MessageUpdates(work, self._arrivals, answers, self._now)
+            messages += await updates.as_messages()
             understood += [None] * (len(messages) - len(understood))
-            await self._messages(work, messages, understood, answers, beside)
-            await beside.contacts()
+            await self._messages(work, messages, understood, answers, updates)
+            await updates.contacts()
             await self._reports(work, answers)
             await self._malformed(work, answers)
             for arrival in self._arrivals:
@@ -97,20 +97,20 @@ class Flush:
         messages: Sequence[tuple[Arrival, MessageReceived]],
         understood: Sequence[Understood | None],
         answers: dict[int, Accepted],
-        beside: MessageUpdates,
+        updates: MessageUpdates,
     ) -> None:
         if not messages:
-            await beside.tell(early=(), late=())
+            await updates.apply(early=(), late=())
             return
         plan, admitted = await self._decide(work, messages, understood)
         feed = await self._store(work, plan, messages, admitted)
         early, late = plan.early, [event for (_, event), one in zip(messages, admitted, strict=True) if one.late]
-        await beside.tell(early=early, late=late)
+        await updates.apply(early=early, late=late)
         queues = await self._queues_of_repeats(work, admitted)
         places = {id(arrival): place for place, arrival in enumerate(self._arrivals)}
         for (arrival, event), one in zip(messages, admitted, strict=True):
             answers[places[id(arrival)]] = _accepted(event, one, queues, feed)
-        work.hint(*announce.hints(visitors=plan.fed, queues=plan.waiting, targets=plan.targets))
+        work.hint(*notifications.hints(visitors=plan.fed, queues=plan.waiting, targets=plan.targets))
 
     async def _store(
         self,
@@ -229,7 +229,7 @@ class Flush:
         return {c.id: c.queue for c in (await work.conversations.find(sorted(wanted))).values()}
 
     async def _keep_raw(self, work: Work, messages: Sequence[tuple[Arrival, MessageReceived]]) -> None:
-        """Where cleaning took something away, the bytes tell what it was."""
+        """Where cleaning took something away, the bytes show what it was."""
         for arrival, event in messages:
             if arrival.changed and event.raw:
                 row = self._context.quarantined(event.channel, event.raw, "stored with replacements", "sanitized", {})
@@ -238,9 +238,13 @@ class Flush:
     async def _keep_requests(
         self, work: Work, messages: Sequence[tuple[Arrival, MessageReceived]], admitted: Sequence[Admitted]
     ) -> None:
-        """Requests to be called, in the transaction of the words that tell of them."""
-        told = zip(messages, admitted, strict=True)
-        new = [(e.callback, one.message.conversation) for (_, e), one in told if e.callback and not one.duplicate]
+        """Requests to be called, in the transaction of their messages."""
+        admitted_messages = zip(messages, admitted, strict=True)
+        new = [
+            (e.callback, one.message.conversation)
+            for (_, e), one in admitted_messages
+            if e.callback and not one.duplicate
+        ]
         if new:
             context = self._context
             await CallbackIntake(rulebook=context.rulebook, cans=context.cans, now=self._now).keep(work, new)
@@ -252,18 +256,22 @@ class Flush:
         moved = await work.intake.report([report for _, report in reports])
         conversations = await work.conversations.find(sorted({message.conversation for message in moved}))
         await work.events.add(
-            [announce.status_of(m, conversations[m.conversation]) for m in moved if m.conversation in conversations],
+            [
+                notifications.status_event(m, conversations[m.conversation])
+                for m in moved
+                if m.conversation in conversations
+            ],
             now=self._now,
         )
         visitors = [message.identity for message in moved if message.identity]
         # a receipt settles an uncertain row, and what waits behind it may leave
-        work.hint(*announce.hints(visitors=visitors, targets=[m.channel for m in moved if m.channel]))
+        work.hint(*notifications.hints(visitors=visitors, targets=[m.channel for m in moved if m.channel]))
         for place, report in reports:
             await self._keep_report(work, report)
             answers[place] = Accepted(external_id=report.external_id, conversation=None, message=None, queue=None)
 
     async def _keep_report(self, work: Work, report: DeliveryReported) -> None:
-        """What told it, where that says more than we read in it. It waits for nobody."""
+        """What reported it, where that says more than we read in it. It waits for nobody."""
         if report.raw:
             row = self._context.quarantined(report.channel, report.raw, "told how a message fared", "report", {})
             await work.quarantine.add(replace(row, replayed_at=self._now))

@@ -1,4 +1,4 @@
-"""Forgetting a customer: what is open is laid down first, as an agent would, and then everything that tells of them goes."""
+"""Forgetting a customer: what is open is closed first, as an agent would, and then everything about them is deleted."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from conversation.ports.channel import Blobs, Clock
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.erasure import Erased
 from router.flows.callbacks.cancellation import cancelled
-from router.policy import notifications as announce
+from router.policy import notifications
 
 ACTION = "customer.erase"
 
@@ -37,7 +37,7 @@ class Eraser:
                 await self._blobs.delete(key)
             data = {name: count for name, count in erased.rows.items() if count}
             await work.rulebooks.audit(actor=actor, action=ACTION, subject=customer, data=data, now=now)
-            work.hint(*announce.hints(queues=sorted({one.queue for one in events if one.queue})))
+            work.hint(*notifications.hints(queues=sorted({one.queue for one in events if one.queue})))
         return erased
 
     async def _lay_down(self, work: Work, conversation: str) -> NewEvent:
@@ -50,10 +50,10 @@ class Eraser:
                 detail = "this customer is being called: try again when the call is over"
                 raise Conflict(detail, code=refused.code) from None
         if before.state is State.CLOSED:
-            return announce.told(EventType.UPDATED, before)
+            return notifications.conversation_event(EventType.UPDATED, before)
         after = thread.close(before, now)
         await work.conversations.move(before, after)
-        return announce.told(EventType.CLOSED, after, was=before, agent=before.holder)
+        return notifications.conversation_event(EventType.CLOSED, after, was=before, agent=before.holder)
 
 
 def _together(each: Sequence[Erased]) -> Erased:

@@ -42,8 +42,8 @@ async def declare(
         id=new_id(), calendar=calendar, open=is_open, since=now, until=until, reason=reason.strip(), author=actor
     )
     await work.overrides.put(override)
-    told = {"open": is_open, "until": until.isoformat(), "reason": override.reason}
-    await work.rulebooks.audit(actor=actor, action="hours.override", subject=calendar, data=told, now=now)
+    details = {"open": is_open, "until": until.isoformat(), "reason": override.reason}
+    await work.rulebooks.audit(actor=actor, action="hours.override", subject=calendar, data=details, now=now)
     work.hint(Hint(topic=Topic.RULES, keys=(override.id,)))
     return override
 

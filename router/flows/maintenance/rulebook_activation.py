@@ -39,7 +39,7 @@ async def activate(
     revision = await work.rulebooks.activate(
         digest=wanted.digest, source=wanted.source, author=actor, now=now, only_if_new=False
     )
-    told = {"digest": revision.digest, "before": before.id if before else None}
-    await work.rulebooks.audit(actor=actor, action="rules.activate", subject=revision.id, data=told, now=now)
+    details = {"digest": revision.digest, "before": before.id if before else None}
+    await work.rulebooks.audit(actor=actor, action="rules.activate", subject=revision.id, data=details, now=now)
     work.hint(Hint(topic=Topic.RULES, keys=(revision.id,)))
     return revision
