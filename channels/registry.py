@@ -112,8 +112,8 @@ def settings_warnings(settings: Mapping[str, object]) -> list[SettingFault]:
     """What is probably not meant in faultless settings: a model may have `warnings() -> [(key, words)]`."""
     model = settings_of(str(settings["kind"]))
     read = model.model_validate(stripped(settings)) if model is not None else None
-    told = getattr(read, "warnings", None)
-    return [SettingFault(path=(key,), message=words) for key, words in (told() if told is not None else ())]
+    found = getattr(read, "warnings", None)
+    return [SettingFault(path=(key,), message=words) for key, words in (found() if found is not None else ())]
 
 
 def named_of_rules(settings: Mapping[str, object]) -> list[Named]:
@@ -124,14 +124,14 @@ def named_of_rules(settings: Mapping[str, object]) -> list[Named]:
         read = model.model_validate(stripped(settings)) if model is not None else None
     except ValidationError:
         return []
-    told = getattr(read, "names", None)
-    return [Named(path=path, section=section, name=name) for path, section, name in (told() if told else ())]
+    found = getattr(read, "names", None)
+    return [Named(path=path, section=section, name=name) for path, section, name in (found() if found else ())]
 
 
 def faults_between(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> list[SettingFault]:
     """What is wrong with how this account names others of the configuration."""
-    told = (follow_up_fault(settings, accounts), others_fault(settings, accounts), code_fault(settings, accounts))
-    return [fault for fault in told if fault is not None]
+    found = (follow_up_fault(settings, accounts), others_fault(settings, accounts), code_fault(settings, accounts))
+    return [fault for fault in found if fault is not None]
 
 
 def follow_up_fault(

@@ -54,7 +54,7 @@ class AsteriskDialer:
     def __init__(self, settings: Asterisk, http: Http) -> None:
         self._settings = settings
         self._http = http
-        self._told: asyncio.Queue[CallReport] = asyncio.Queue(10_000)
+        self._reports: asyncio.Queue[CallReport] = asyncio.Queue(10_000)
 
     async def prove(self) -> None:
         """By asking for something that every version knows and our user may read. Raises a `ChannelError`."""
@@ -90,22 +90,22 @@ class AsteriskDialer:
     async def reports(self) -> AsyncIterator[CallReport]:
         """What was heard, in order."""
         while True:
-            yield await self._told.get()
+            yield await self._reports.get()
 
     async def _heard(self, text: str) -> None:
         try:
             event = json.loads(text)
         except ValueError:
             return
-        told = asterisk.report(event) if isinstance(event, dict) else None
-        if told is None:
+        report = asterisk.report(event) if isinstance(event, dict) else None
+        if report is None:
             return
-        await self._told.put(told)
-        if told.connected:
+        await self._reports.put(report)
+        if report.connected:
             extension = asterisk.extension_of(event)
             if extension:
-                await self._post(asterisk.tones(told.attempt, extension, self._settings))
-            await self._post(asterisk.goes_on(told.attempt, asterisk.agent_of(event), self._settings))
+                await self._post(asterisk.tones(report.attempt, extension, self._settings))
+            await self._post(asterisk.goes_on(report.attempt, asterisk.agent_of(event), self._settings))
 
     async def _post(self, url: str) -> Answer:
         return await self._http.request("POST", url, headers=self._headers(), timeout=_PATIENCE, trusted=True)

@@ -34,9 +34,9 @@ class _Exchange:
         """What became of a call; answered after the commit."""
         attempt = request.match_info["attempt"]
         form = await _signed(request, place, place.account.status_url + f"/{attempt}")
-        told = twilio.report(attempt, form, leg=request.query.get("leg", "customer"))
+        report = twilio.report(attempt, form, leg=request.query.get("leg", "customer"))
         await self._doors.calls.progressed(
-            told.attempt, provider_id=told.provider_id, connected=told.connected, outcome=told.outcome
+            report.attempt, provider_id=report.provider_id, connected=report.connected, outcome=report.outcome
         )
         return web.Response(status=204)
 
@@ -74,8 +74,8 @@ class _Exchange:
 
 def _heard(request: web.Request) -> int:
     """How often they have heard the menu."""
-    told = request.query.get("heard", "0")
-    return int(told) if told.isascii() and told.isdigit() and len(told) == 1 else 0
+    report = request.query.get("heard", "0")
+    return int(report) if report.isascii() and report.isdigit() and len(report) == 1 else 0
 
 
 async def _signed(request: web.Request, place: CallbackSite, url: str) -> dict[str, str]:

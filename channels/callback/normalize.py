@@ -36,10 +36,10 @@ class Fault:
 class FieldsAtFault(ValueError):
     """Everything wrong with a request, at once. `told` are the fields that can be read."""
 
-    def __init__(self, faults: Sequence[Fault], told: Mapping[str, str] | None = None) -> None:
+    def __init__(self, faults: Sequence[Fault], given: Mapping[str, str] | None = None) -> None:
         super().__init__(", ".join(f"{one.field}: {one.code}" for one in faults))
         self.faults = tuple(faults)
-        self.told = told or {}
+        self.given = given or {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,63 +68,63 @@ class Offered:
 
 def fields(data: Mapping[str, object]) -> dict[str, str]:
     """The fields of a form or of a JSON body as text, cut nowhere. Raises `FieldsAtFault` for what is no text, or too long."""
-    told, faults = {}, []
+    given, faults = {}, []
     for name, value in data.items():
         if name not in KNOWN:
             faults.append(Fault(field=str(name)[:40], code="unknown_field"))
         elif value is None:
             continue
         elif isinstance(value, bool):
-            told[name] = "true" if value else ""
+            given[name] = "true" if value else ""
         elif not isinstance(value, str):
             faults.append(Fault(field=name, code="no_text"))
         elif len(value) > _LONGEST[name]:
             faults.append(Fault(field=name, code="too_long"))
         else:
-            told[name] = strict_json.clean(value).strip()
+            given[name] = strict_json.clean(value).strip()
     if faults:
-        raise FieldsAtFault(faults, told)
-    return told
+        raise FieldsAtFault(faults, given)
+    return given
 
 
-def wish(told: Mapping[str, str], settings: Settings, offered: Offered | None) -> Wish:
+def wish(given: Mapping[str, str], settings: Settings, offered: Offered | None) -> Wish:
     """Raises `FieldsAtFault` with every field at fault. Without `offered` any language and issue will do."""
     faults: list[Fault] = []
-    number = _number(told, settings.policy, faults)
-    slot = _slot(told, faults)
-    consent = told.get("consent", "").lower() in _YES
+    number = _number(given, settings.policy, faults)
+    slot = _slot(given, faults)
+    consent = given.get("consent", "").lower() in _YES
     if settings.consent and not consent:
         faults.append(Fault(field="consent", code="consent_needed"))
-    language = _one_of(told, "language", offered.languages if offered else None, faults)
-    issue = _one_of(told, "issue", offered.issues if offered else None, faults)
+    language = _one_of(given, "language", offered.languages if offered else None, faults)
+    issue = _one_of(given, "issue", offered.issues if offered else None, faults)
     if faults or number is None:
         raise FieldsAtFault(faults)
     return Wish(
         number=number,
-        zones=_zones(told, number.region, settings),
-        name=_line(told.get("name")),
+        zones=_zones(given, number.region, settings),
+        name=_line(given.get("name")),
         language=language,
         issue=issue,
         slot=slot,
-        note=told.get("note") or None,
+        note=given.get("note") or None,
         consent=consent,
-        token=told.get("t") or None,
-        key=told.get("id") or None,
+        token=given.get("t") or None,
+        key=given.get("id") or None,
     )
 
 
-def zones(told: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
+def zones(given: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
     """Where this customer may be: what they state, else all zones of the number's country, else of the account's."""
-    country = told.get("country", "")
+    country = given.get("country", "")
     try:
-        region = read(told.get("number", ""), settings.policy, country=country if country.isascii() else None).region
+        region = read(given.get("number", ""), settings.policy, country=country if country.isascii() else None).region
     except NumberRefused:
         region = None
-    return _zones(told, region, settings)
+    return _zones(given, region, settings)
 
 
-def _zones(told: Mapping[str, str], region: str | None, settings: Settings) -> tuple[str, ...]:
-    return zones_of(region or settings.country, stated=told.get("tz") or told.get("timezone"))
+def _zones(given: Mapping[str, str], region: str | None, settings: Settings) -> tuple[str, ...]:
+    return zones_of(region or settings.country, stated=given.get("tz") or given.get("timezone"))
 
 
 def request(
@@ -153,7 +153,7 @@ def request(
 def written(asked: CallbackRequested, settings: Settings) -> dict[str, str]:
     """The fields of a form that asks for the same; a link and a key are not among them."""
     number = Number(e164=asked.number, extension=asked.extension)
-    told = {
+    given = {
         "number": number.address,
         "name": asked.sender.name,
         "note": asked.note,
@@ -164,7 +164,7 @@ def written(asked: CallbackRequested, settings: Settings) -> dict[str, str]:
         "consent": "yes" if asked.consent else None,
     }
     stated = None if zones({"number": number.address}, settings) == asked.zones else asked.zones[0]
-    return {name: value for name, value in {**told, "tz": stated}.items() if value}
+    return {name: value for name, value in {**given, "tz": stated}.items() if value}
 
 
 def is_repeat(asked: CallbackRequested, kept: Callback) -> bool:
@@ -212,30 +212,30 @@ def missed_call(
     return request(asked, channel=channel, received_at=received_at, conversation=None)
 
 
-def _number(told: Mapping[str, str], policy: Policy, faults: list[Fault]) -> Number | None:
-    country = told.get("country", "")
+def _number(given: Mapping[str, str], policy: Policy, faults: list[Fault]) -> Number | None:
+    country = given.get("country", "")
     try:
-        return read(told.get("number", ""), policy, country=country if country.isascii() else None)
+        return read(given.get("number", ""), policy, country=country if country.isascii() else None)
     except NumberRefused as refused:
-        code = "number_missing" if not told.get("number") else f"number_{refused.code}"
+        code = "number_missing" if not given.get("number") else f"number_{refused.code}"
         faults.append(Fault(field="number", code=code))
         return None
 
 
-def _slot(told: Mapping[str, str], faults: list[Fault]) -> datetime | None:
-    if not told.get("slot") or told.get("when") == "asap":
-        if told.get("when") == "slot":
+def _slot(given: Mapping[str, str], faults: list[Fault]) -> datetime | None:
+    if not given.get("slot") or given.get("when") == "asap":
+        if given.get("when") == "slot":
             faults.append(Fault(field="slot", code="slot_missing"))
         return None
     try:
-        return instant(told["slot"])
+        return instant(given["slot"])
     except (ValueError, OverflowError):
         faults.append(Fault(field="slot", code="slot_unreadable"))
         return None
 
 
-def _one_of(told: Mapping[str, str], name: str, known_ones: Sequence[str] | None, faults: list[Fault]) -> str | None:
-    value = told.get(name)
+def _one_of(given: Mapping[str, str], name: str, known_ones: Sequence[str] | None, faults: list[Fault]) -> str | None:
+    value = given.get(name)
     if not value:
         return None
     if known_ones is not None and value not in known_ones:
@@ -283,6 +283,6 @@ def form_of(raw: bytes) -> dict[str, str]:
         raise MalformedPayload("this is no form", code="no_form") from None
 
 
-def stated_zone(told: Mapping[str, str]) -> str | None:
+def stated_zone(given: Mapping[str, str]) -> str | None:
     """The zone a form names, if there is such a zone."""
-    return known(told.get("tz") or told.get("timezone"))
+    return known(given.get("tz") or given.get("timezone"))

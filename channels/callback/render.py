@@ -20,7 +20,7 @@ _MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What the page is made of. `told` is what they wrote so far; `next_call` when as soon as possible would be.
+    """What the page is made of. `given` is what they wrote so far; `next_call` when as soon as possible would be.
 
     Times are shown by the clock of `zone`; `stated` is the zone that they chose, None where their number tells it.
     """
@@ -36,7 +36,7 @@ class Form:
     slots: Sequence[Slot]
     next_call: datetime | None
     issues: Mapping[str, Mapping[str, str]]
-    told: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, str] = field(default_factory=dict)
     faults: Sequence[Fault] = ()
 
 
@@ -53,7 +53,7 @@ def page(form: Form) -> str:
 
 
 def standing(
-    told: CallbackStatus,
+    status: CallbackStatus,
     *,
     channel: str,
     language: str,
@@ -63,25 +63,25 @@ def standing(
 ) -> str:
     """What became of a request, with the ways to change it. `fault` says why it could not be changed."""
     words = words_of(language)
-    lines = [sentence(told, language)]
-    if told.position:
-        lines.append(words["position"].format(position=told.position))
-    if told.wait and told.next_at is None:  # else they were told the time
-        lines.append(words["wait"].format(minutes=max(1, round(told.wait / _MINUTE))))
-    lines.append(words["reference"].format(reference=told.reference))
-    state = told.callback.state
-    changes = "" if state in FINAL or state in ON_THE_LINE else _changes(told, channel, language, token, slots)
+    lines = [sentence(status, language)]
+    if status.position:
+        lines.append(words["position"].format(position=status.position))
+    if status.wait and status.next_at is None:  # else they know the time
+        lines.append(words["wait"].format(minutes=max(1, round(status.wait / _MINUTE))))
+    lines.append(words["reference"].format(reference=status.reference))
+    state = status.callback.state
+    changes = "" if state in FINAL or state in ON_THE_LINE else _changes(status, channel, language, token, slots)
     alert = f'<p role="alert" class="fault">{escape(words.get(fault, words["later"]))}</p>' if fault else ""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    body = f'<h1>{escape(words["done"] if told.callback.open else words["title"])}</h1>{alert}<div role="status">{paragraphs}</div>{changes}'
+    body = f'<h1>{escape(words["done"] if status.callback.open else words["title"])}</h1>{alert}<div role="status">{paragraphs}</div>{changes}'
     return _document(channel, language, words["title"], body)
 
 
-def code(told: CodeSent, *, channel: str, language: str, token: str, fault: str | None = None) -> str:
+def code(pending: CodeSent, *, channel: str, language: str, token: str, fault: str | None = None) -> str:
     """Where the code that was sent is typed. It can be asked for again."""
     words = words_of(language)
-    base = f"/callback/{escape(channel)}/{escape(told.request)}/code?language={escape(language)}"
-    sent = words["code_sent"].format(number=told.number) if told.number else words["code_said"]
+    base = f"/callback/{escape(channel)}/{escape(pending.request)}/code?language={escape(language)}"
+    sent = words["code_sent"].format(number=pending.number) if pending.number else words["code_said"]
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
     marks, said = _fault("code", words[fault]) if fault else ("", "")
     body = f"""<h1>{escape(words["code_title"])}</h1><p role="status">{escape(sent)}</p>
@@ -92,19 +92,19 @@ def code(told: CodeSent, *, channel: str, language: str, token: str, fault: str 
     return _document(channel, language, words["code_title"], body)
 
 
-def sentence(told: CallbackStatus, language: str) -> str:
+def sentence(status: CallbackStatus, language: str) -> str:
     """How a request stands, in one sentence."""
-    words, one = words_of(language), told.callback
+    words, one = words_of(language), status.callback
     if one.state is CallState.CANCELLED:
         return words["cancelled"]
     if one.state in FINAL:
         return words["over"]
     if one.state in ON_THE_LINE:
         return words["calling"]
-    if one.state is CallState.DUE or told.next_at is None:
+    if one.state is CallState.DUE or status.next_at is None:
         return words["done_asap"]
     name = "done_next" if one.state is CallState.REQUESTED else "done_slot"
-    return words[name].format(time=when(told.next_at, one.zone, language), zone=one.zone)
+    return words[name].format(time=when(status.next_at, one.zone, language), zone=one.zone)
 
 
 def message(channel: str, language: str, code: str) -> str:
@@ -116,26 +116,26 @@ def message(channel: str, language: str, code: str) -> str:
     return _document(channel, language, words["title"], body)
 
 
-def as_json(told: CallbackStatus, token: str | None) -> dict[str, object]:
+def as_json(status: CallbackStatus, token: str | None) -> dict[str, object]:
     """The answer to an application; `token` cancels and changes, as bearer or in the link."""
-    one = told.callback
+    one = status.callback
     slot = {"start": one.slot_at.isoformat(), "local": one.slot_local} if one.slot_at else None
     return {
         "id": one.id,
-        "reference": told.reference,
+        "reference": status.reference,
         "state": one.state.value,
         "slot": slot,
-        "next": told.next_at.isoformat() if told.next_at else None,
+        "next": status.next_at.isoformat() if status.next_at else None,
         "timezone": one.zone,
-        "position": told.position,
-        "wait": told.wait,
+        "position": status.position,
+        "wait": status.wait,
         **({"token": token} if token else {}),
     }
 
 
-def code_json(told: CodeSent, token: str) -> dict[str, object]:
+def code_json(pending: CodeSent, token: str) -> dict[str, object]:
     """The answer to an application whose request waits for a code; `token` is good for typing it."""
-    return {"id": told.request, "code": {"to": told.number, "until": told.until.isoformat()}, "token": token}
+    return {"id": pending.request, "code": {"to": pending.number, "until": pending.until.isoformat()}, "token": token}
 
 
 def slots_json(free: Sequence[Slot]) -> list[dict[str, str]]:
@@ -169,7 +169,7 @@ def _pointer(fault: Fault, words: Mapping[str, str]) -> str:
 
 
 def _hidden(form: Form) -> str:
-    kept = {"t": form.told.get("t"), "id": form.told.get("id"), "country": form.settings.country}
+    kept = {"t": form.given.get("t"), "id": form.given.get("id"), "country": form.settings.country}
     return "".join(
         f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in kept.items() if value
     )
@@ -194,7 +194,7 @@ def _number(form: Form, words: Mapping[str, str]) -> str:
     marks, fault = _marks(form, "number", words)
     hint = words["number_hint"].format(example=_EXAMPLES.get(form.language.partition("-")[0], "+44 20 7946 0000"))
     described = marks or ' aria-describedby="number-hint"'
-    value = escape(form.told.get("number", ""))
+    value = escape(form.given.get("number", ""))
     return (
         f'<label for="number">{escape(words["number"])}</label><span class="hint" id="number-hint">{escape(hint)}</span>'
         f'<input id="number" name="number" type="tel" autocomplete="tel" required maxlength="80" value="{value}"{described}>{fault}'
@@ -203,7 +203,7 @@ def _number(form: Form, words: Mapping[str, str]) -> str:
 
 def _text(form: Form, words: Mapping[str, str], name: str, auto: str) -> str:
     marks, fault = _marks(form, name, words)
-    value = escape(form.told.get(name, ""))
+    value = escape(form.given.get(name, ""))
     return (
         f'<label for="{name}">{escape(words[name])}</label>'
         f'<input id="{name}" name="{name}" autocomplete="{auto}" maxlength="100" value="{value}"{marks}>{fault}'
@@ -212,7 +212,7 @@ def _text(form: Form, words: Mapping[str, str], name: str, auto: str) -> str:
 
 def _note(form: Form, words: Mapping[str, str]) -> str:
     marks, fault = _marks(form, "note", words)
-    value = escape(form.told.get("note", ""))
+    value = escape(form.given.get("note", ""))
     return f'<label for="note">{escape(words["note"])}</label><textarea id="note" name="note" rows="3" maxlength="2000"{marks}>{value}</textarea>{fault}'
 
 
@@ -220,7 +220,7 @@ def _issue(form: Form, words: Mapping[str, str]) -> str:
     if not form.issues:
         return ""
     titles = {name: title_of(title, form.language, name) for name, title in form.issues.items()}
-    options = _options({"": words["issue_any"], **titles}, form.told.get("issue", ""))
+    options = _options({"": words["issue_any"], **titles}, form.given.get("issue", ""))
     marks, fault = _marks(form, "issue", words)
     return f'<label for="issue">{escape(words["issue"])}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
 
@@ -231,13 +231,13 @@ def title_of(title: Mapping[str, str], language: str, name: str) -> str:
 
 
 def _languages(form: Form, words: Mapping[str, str]) -> str:
-    options = _options({one: NAMES.get(one, one) for one in form.languages}, form.told.get("language", form.language))
+    options = _options({one: NAMES.get(one, one) for one in form.languages}, form.given.get("language", form.language))
     marks, fault = _marks(form, "language", words)
     return f'<label for="language">{escape(words["language"])}</label><select id="language" name="language"{marks}>{options}</select>{fault}'
 
 
 def _when(form: Form, words: Mapping[str, str]) -> str:
-    asap = form.told.get("when", "asap") != "slot"
+    asap = form.given.get("when", "asap") != "slot"
     marks, fault = _marks(form, "slot", words)
     choice = f'<select id="slot" name="slot"{marks}>{_choice(form, asap, words)}</select>'
     if not form.slots:
@@ -257,7 +257,7 @@ def _when(form: Form, words: Mapping[str, str]) -> str:
 
 def _choice(form: Form, asap: bool, words: Mapping[str, str]) -> str:
     """The free times. Who chose one that is free no more chooses anew: no other one stands in its place."""
-    starts, chosen = [one.start for one in form.slots], form.told.get("slot", "")
+    starts, chosen = [one.start for one in form.slots], form.given.get("slot", "")
     none = (
         "" if asap or chosen in {start.isoformat() for start in starts} else _options({"": words["slot_missing"]}, "")
     )
@@ -278,12 +278,12 @@ def _consent(form: Form, words: Mapping[str, str]) -> str:
         return ""
     text = texts.get(form.language) or texts.get("en") or next(iter(texts.values()))
     marks, fault = _marks(form, "consent", words)
-    ticked = _checked(form.told.get("consent", "") != "")
+    ticked = _checked(form.given.get("consent", "") != "")
     return f'<label class="choice"><input type="checkbox" id="consent" name="consent" value="yes" required{ticked}{marks}> {escape(text)}</label>{fault}'
 
 
-def _changes(told: CallbackStatus, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
-    words, one = words_of(language), told.callback
+def _changes(status: CallbackStatus, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
+    words, one = words_of(language), status.callback
     base = f"/callback/{escape(channel)}/{escape(one.id)}"
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
     own = one.slot_at if one.state is CallState.SCHEDULED else None  # it may be full by this very request

@@ -20,7 +20,7 @@ async def body_of(request: web.Request) -> bytes:
     raw = bytearray()
     async for piece in request.content.iter_any():
         raw += piece
-        if len(raw) > BODY_LIMIT:  # its length was not told before
+        if len(raw) > BODY_LIMIT:  # its length was not announced
             raise Problem(413, "too_large")
     return bytes(raw)
 
@@ -39,8 +39,8 @@ async def fields_of(request: web.Request) -> dict[str, str]:
 
 def _form_fields(raw: bytes) -> dict[str, str]:
     pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=50)
-    told = {name: value for name, value in pairs if name != "show"}
-    return normalize.fields(told) | ({"show": "1"} if any(name == "show" for name, _ in pairs) else {})
+    given = {name: value for name, value in pairs if name != "show"}
+    return normalize.fields(given) | ({"show": "1"} if any(name == "show" for name, _ in pairs) else {})
 
 
 async def link_fields_of(request: web.Request) -> dict[str, str]:
@@ -49,14 +49,14 @@ async def link_fields_of(request: web.Request) -> dict[str, str]:
     if is_form(request):
         return dict(parse_qsl(raw.decode(), max_num_fields=10))
     data = strict_json.loads(raw) if raw else {}
-    told = data if isinstance(data, dict) else {}
-    return {str(name): value for name, value in told.items() if isinstance(value, str)}
+    given = data if isinstance(data, dict) else {}
+    return {str(name): value for name, value in given.items() if isinstance(value, str)}
 
 
-def token_of(request: web.Request, told: Mapping[str, str]) -> str:
+def token_of(request: web.Request, given: Mapping[str, str]) -> str:
     """As bearer, in the form, or in the link."""
     scheme, _, bearer = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return bearer.strip() if scheme.lower() == "bearer" else told.get("token") or request.query.get("token", "")
+    return bearer.strip() if scheme.lower() == "bearer" else given.get("token") or request.query.get("token", "")
 
 
 def is_form(request: web.Request) -> bool:

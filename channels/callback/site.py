@@ -140,22 +140,22 @@ class _Site:
     # -- the page ------------------------------------------------------------------------------------------------------
 
     async def _page(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told = {name: value for name, value in request.query.items() if name in ("t", "tz", "issue", "number")}
-        return await self._form(request, place, told)
+        given = {name: value for name, value in request.query.items() if name in ("t", "tz", "issue", "number")}
+        return await self._form(request, place, given)
 
     async def _form(
         self,
         request: web.Request,
         place: CallbackSite,
-        told: Mapping[str, str],
+        given: Mapping[str, str],
         *,
         status: int = 200,
         faults: tuple[Fault, ...] = (),
     ) -> web.Response:
-        told = {"id": new_id(), **told}  # sent twice, it is one request
+        given = {"id": new_id(), **given}  # sent twice, it is one request
         language = self._language(request)
-        zones = normalize.zones(told, place.account.settings)
-        wish = self._wish(place, told, zones, told.get("language") or language)
+        zones = normalize.zones(given, place.account.settings)
+        wish = self._wish(place, given, zones, given.get("language") or language)
         form = render.Form(
             channel=place.channel,
             service=self._doors.service_name,
@@ -163,12 +163,12 @@ class _Site:
             languages=self._doors.languages,
             settings=place.account.settings,
             zone=zones[0],
-            stated=normalize.stated_zone(told),
+            stated=normalize.stated_zone(given),
             now=self._doors.clock.now(),
             slots=await self._doors.calls.slots(wish, limit=_TOLD),
             next_call=await self._doors.calls.next_call(wish),
             issues=self._doors.issues(),
-            told=told,
+            given=given,
             faults=faults,
         )
         return web.Response(status=status, text=render.page(form), content_type="text/html")
@@ -183,24 +183,24 @@ class _Site:
     # -- slots and requests --------------------------------------------------------------------------------------------
 
     async def _slots(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told = normalize.fields({name: value for name, value in request.query.items() if name != "limit"})
-        zones = normalize.zones(told, place.account.settings)
-        wish = self._wish(place, told, zones, told.get("language"))
+        given = normalize.fields({name: value for name, value in request.query.items() if name != "limit"})
+        zones = normalize.zones(given, place.account.settings)
+        wish = self._wish(place, given, zones, given.get("language"))
         free = await self._doors.calls.slots(wish, limit=_TOLD)
         return _json({"items": render.slots_json(free), "timezone": zones[0]})
 
     async def _ask(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told: Mapping[str, str] = {}
+        given: Mapping[str, str] = {}
         try:
-            told = await fields_of(request)
-            if "show" in told:
-                return await self._form(request, place, told)
-            found = await self._asked(request, place, told)
+            given = await fields_of(request)
+            if "show" in given:
+                return await self._form(request, place, given)
+            found = await self._asked(request, place, given)
         except (FieldsAtFault, CallRefused, Problem) as wrong:
             if not is_form(request):
                 raise
             status, faults = as_faults(wrong)
-            kept = dict(wrong.told if isinstance(wrong, FieldsAtFault) and wrong.told else told)
+            kept = dict(wrong.given if isinstance(wrong, FieldsAtFault) and wrong.given else given)
             if any(one.code == IDEMPOTENCY for one in faults):
                 kept.pop("id", None)  # sent once more, it is a request of its own
             return await self._form(request, place, kept, status=status, faults=faults)
@@ -212,13 +212,13 @@ class _Site:
         token = place.account.links.make(CHANGE, found.callback.id)
         if not is_form(request):
             return _json(render.as_json(found, token), status=201)
-        return await self._told(request, place, found, token or "", status=201)
+        return await self._status_response(request, place, found, token or "", status=201)
 
     async def _asked(
-        self, request: web.Request, place: CallbackSite, told: Mapping[str, str]
+        self, request: web.Request, place: CallbackSite, given: Mapping[str, str]
     ) -> CallbackStatus | CodeSent:
         offered = Offered(languages=self._doors.languages, issues=tuple(self._doors.issues()))
-        asked = normalize.wish(told, place.account.settings, offered)
+        asked = normalize.wish(given, place.account.settings, offered)
         if self._doors.draining():
             raise Problem(503, "later")
         conversation, vouched = self._proven(place, asked.token)
@@ -292,11 +292,11 @@ class _Site:
         return self._awaited(request, place, await self._doors.calls.code_sent(request.match_info["id"]))
 
     async def _typed(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told = await link_fields_of(request)
-        wanted = self._authorised(request, place, token_of(request, told), CONFIRM)
-        calls, code = self._doors.calls, told.get("code", "").strip()
+        given = await link_fields_of(request)
+        wanted = self._authorised(request, place, token_of(request, given), CONFIRM)
+        calls, code = self._doors.calls, given.get("code", "").strip()
         try:
-            if told.get("again"):
+            if given.get("again"):
                 return self._awaited(request, place, await calls.another_code(wanted), status=202)
             if code:
                 return await self._taken(request, place, await calls.confirm(wanted, code))
@@ -315,10 +315,12 @@ class _Site:
             raise fault from None
         if fault.code in _TRY_AGAIN:
             return self._awaited(request, place, sent, status=fault.status, fault=fault.code)
-        told = normalize.written(sent.asked, place.account.settings)
+        given = normalize.written(sent.asked, place.account.settings)
         link = place.account.links.make(ASK, sent.asked.token) if sent.asked.token else None
         status, faults = as_faults(fault)
-        return await self._form(request, place, {**told, **({"t": link} if link else {})}, status=status, faults=faults)
+        return await self._form(
+            request, place, {**given, **({"t": link} if link else {})}, status=status, faults=faults
+        )
 
     def _awaited(
         self, request: web.Request, place: CallbackSite, sent: CodeSent, *, status: int = 200, fault: str | None = None
@@ -336,22 +338,22 @@ class _Site:
         callback = self._authorised(request, place, token)
         found = await self._doors.calls.standing(callback)
         if wants_page(request):
-            return await self._told(request, place, found, token)
+            return await self._status_response(request, place, found, token)
         return _json(render.as_json(found, None))
 
     async def _cancel(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told = await link_fields_of(request) if request.method == hdrs.METH_POST else {}
-        token = token_of(request, told)
+        given = await link_fields_of(request) if request.method == hdrs.METH_POST else {}
+        token = token_of(request, given)
         callback = self._authorised(request, place, token)
         return await self._changed(request, place, token, lambda: self._doors.calls.cancel(callback))
 
     async def _reschedule(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
-        told = await link_fields_of(request)
-        token = token_of(request, told)
+        given = await link_fields_of(request)
+        token = token_of(request, given)
         callback = self._authorised(request, place, token)
 
         async def moved() -> CallbackStatus:
-            return await self._doors.calls.reschedule(callback, _slot_in(told))
+            return await self._doors.calls.reschedule(callback, _slot_in(given))
 
         return await self._changed(request, place, token, moved)
 
@@ -365,9 +367,9 @@ class _Site:
             if not wants_page(request):
                 raise
             fault, found = of(refused), await self._doors.calls.standing(request.match_info["id"])
-            return await self._told(request, place, found, token, status=fault.status, fault=fault.code)
+            return await self._status_response(request, place, found, token, status=fault.status, fault=fault.code)
         if wants_page(request):
-            return await self._told(request, place, found, token)
+            return await self._status_response(request, place, found, token)
         return _json(render.as_json(found, None))
 
     def _authorised(self, request: web.Request, place: CallbackSite, token: str, purpose: str = CHANGE) -> str:
@@ -376,7 +378,7 @@ class _Site:
             raise Problem(403, "link_bad")
         return subject
 
-    async def _told(
+    async def _status_response(
         self,
         request: web.Request,
         place: CallbackSite,
@@ -396,11 +398,11 @@ class _Site:
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _wish(
-        self, place: CallbackSite, told: Mapping[str, str], zones: tuple[str, ...], language: str | None
+        self, place: CallbackSite, given: Mapping[str, str], zones: tuple[str, ...], language: str | None
     ) -> CallWish:
         known = language if language in self._doors.languages else None
-        issue = told.get("issue") if told.get("issue") in self._doors.issues() else None
-        conversation, _ = place.account.conversation(told.get("t", "")) or (None, False)
+        issue = given.get("issue") if given.get("issue") in self._doors.issues() else None
+        conversation, _ = place.account.conversation(given.get("t", "")) or (None, False)
         return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
 
     def _language(self, request: web.Request) -> str:
@@ -422,9 +424,9 @@ def _must_be_same(event: CallbackRequested, found: CallbackStatus | CodeSent) ->
         raise Problem(409, IDEMPOTENCY)
 
 
-def _slot_in(told: Mapping[str, str]) -> datetime | None:
+def _slot_in(given: Mapping[str, str]) -> datetime | None:
     try:
-        return normalize.instant(told["slot"]) if told.get("slot") else None
+        return normalize.instant(given["slot"]) if given.get("slot") else None
     except (ValueError, OverflowError):
         raise Problem(422, "slot_unreadable") from None
 

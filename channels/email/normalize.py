@@ -33,9 +33,9 @@ def letter(raw: bytes) -> Letter:
 
 def _letter(root: Part, content: body.Body, files: tuple[File, ...], cut: str | None) -> Letter:
     fields, marked = root.headers, content.marked()
-    told = _told_by_machine(root, address.strict(fields.every("from")), fields.text("subject"))
+    origin = _origin(root, address.strict(fields.every("from")), fields.text("subject"))
     return Letter(
-        sender=told.sender,
+        sender=origin.sender,
         from_=address.every(fields.every("from")),
         to=address.every(fields.every("to")),
         cc=address.every(fields.every("cc")),
@@ -51,20 +51,20 @@ def _letter(root: Part, content: body.Body, files: tuple[File, ...], cut: str | 
         reply=reply_text.reply(marked),
         html=content.html(),
         attachments=files,
-        machine=told.machine,
-        bounces=told.bounces,
+        machine=origin.machine,
+        bounces=origin.bounces,
         authentication=authentication.read(fields),
-        original_id=told.original_id,
+        original_id=origin.original_id,
         markers=_markers(fields),
         languages=_languages(fields),
         encrypted=content.encrypted,
-        daemon=bounce.by_system(root, told.sender),
+        daemon=bounce.by_system(root, origin.sender),
         cut=cut,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _Origin:
     """What a mail that no person wrote has to say."""
 
     sender: Mailbox | None
@@ -73,12 +73,12 @@ class _Told:
     original_id: str | None = None
 
 
-def _told_by_machine(root: Part, sender: Mailbox | None, subject: str) -> _Told:
+def _origin(root: Part, sender: Mailbox | None, subject: str) -> _Origin:
     rows = None if machine.is_complaint(root) else bounce.rows(root, sender, subject)
     if rows is not None:
-        return _Told(sender=sender, machine=machine.BOUNCE, bounces=rows, original_id=bounce_report.original_id(root))
+        return _Origin(sender=sender, machine=machine.BOUNCE, bounces=rows, original_id=bounce_report.original_id(root))
     original = bounce_report.original_id(root) if root.type == "multipart/report" else None
-    return _Told(sender=sender, machine=machine.kind(root, sender, subject), original_id=original)
+    return _Origin(sender=sender, machine=machine.kind(root, sender, subject), original_id=original)
 
 
 def _first(found: Sequence[str]) -> str | None:

@@ -208,6 +208,6 @@ def _lost(answer: Answer) -> PermanentFailure | None:
 def _ids(answer: Answer, message_id: str, first: int, count: int) -> list[str]:
     """One id for each message; our own where LINE, which took them in an earlier try, tells none."""
     rows = json_of(answer).get("sentMessages")
-    told = [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row] if isinstance(rows, list) else []
+    sent = [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row] if isinstance(rows, list) else []
     own = [f"{message_id}/{first + at}" if first + at else message_id for at in range(count)]
-    return told if len(told) == count else own
+    return sent if len(sent) == count else own

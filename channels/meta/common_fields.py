@@ -130,11 +130,11 @@ def lines(*parts: str | None) -> str:
 
 def referred(referral: Mapping[str, Any]) -> Mapping[str, object]:
     """Where a customer came from: an advertisement, a link, a post. Rules read it as `customer.*`."""
-    told = {
+    values = {
         "ref": named(referral, "ref"),
         "referral": named(referral, "source_type") or named(referral, "source"),
         "ad_id": named(referral, "ad_id") or named(referral, "source_id"),
         "ad_title": named(referral, "headline") or named(inner(referral, "ads_context_data"), "ad_title"),
         "ad_click": named(referral, "ctwa_clid"),
     }
-    return {key: value for key, value in told.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}

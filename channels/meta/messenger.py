@@ -117,20 +117,20 @@ def _optin(event: _Event, here: Here) -> list[InboundEvent]:
 
 
 def _opened(
-    event: _Event, here: Here, sender: Identity, kind: str, told: Mapping[str, Any], *, text: str = ""
+    event: _Event, here: Here, sender: Identity, kind: str, body: Mapping[str, Any], *, text: str = ""
 ) -> MessageReceived:
     """Something was done instead of said. Without an id of its own it is known by who did it, and when."""
     at = fields.epoch(event, "timestamp")
     return MessageReceived(
         channel=here.channel,
-        external_id=named(told, "mid") or f"{kind}:{sender.address}:{_at(event)}",
+        external_id=named(body, "mid") or f"{kind}:{sender.address}:{_at(event)}",
         sender=sender,
         text=text,
         received_at=here.received_at,
         sent_at=at,
         unsupported=None if text else kind,
         reply_until=None if kind == "optin" else here.window(at),
-        attributes=referred(inner(told, "referral")),
+        attributes=referred(inner(body, "referral")),
         raw=raw(event),
     )
 
@@ -183,19 +183,19 @@ def _read(event: _Event, here: Here) -> list[InboundEvent]:
     return _receipts(event, inner(event, "read"), Status.READ, here)
 
 
-def _receipts(event: _Event, told: Mapping[str, Any], status: Status, here: Here) -> list[InboundEvent]:
+def _receipts(event: _Event, body: Mapping[str, Any], status: Status, here: Here) -> list[InboundEvent]:
     """Each message that is named, and everything before the watermark; either may be missing."""
-    mids = [*fields.rows(told, "mids", most=MOST), *([told["mid"]] if told.get("mid") else [])]
+    mids = [*fields.rows(body, "mids", most=MOST), *([body["mid"]] if body.get("mid") else [])]
     found: list[InboundEvent] = []
     for mid in mids:
         known = fields.identifier({"mid": mid}, "mid", longest=LONGEST_ID)
         found.append(
             DeliveryReported(channel=here.channel, external_id=known, status=status, received_at=here.received_at)
         )
-    up_to = fields.epoch(told, "watermark")
+    up_to = fields.epoch(body, "watermark")
     if up_to is not None:
         who = _person(event, here).address
-        mark = f"{status.value}:{who}:{told['watermark']}"
+        mark = f"{status.value}:{who}:{body['watermark']}"
         found.append(
             DeliveryReported(
                 channel=here.channel, external_id=mark, status=status, received_at=here.received_at, to=who, up_to=up_to

@@ -115,12 +115,12 @@ def _interactive(message: OutboundMessage, body: str, choices: Sequence[str]) ->
     """Up to three buttons, else a list; each tells its number, and what stands on it comes back with it."""
     if len(choices) <= _BUTTONS and all(len(one) <= _BUTTON_TITLE for one in choices):
         buttons = [{"type": "reply", "reply": {"id": f"{at}", "title": one}} for at, one in enumerate(choices, start=1)]
-        told: Mapping[str, Any] = {"type": "button", "body": {"text": body}, "action": {"buttons": buttons}}
-        return {"type": "interactive", "interactive": told}
+        interactive: Mapping[str, Any] = {"type": "button", "body": {"text": body}, "action": {"buttons": buttons}}
+        return {"type": "interactive", "interactive": interactive}
     rows = [{"id": f"{at}", "title": one} for at, one in enumerate(choices, start=1)]
     label = _CHOOSE.get((message.language or "en").partition("-")[0], _CHOOSE["en"])
-    told = {"type": "list", "body": {"text": body}, "action": {"button": label, "sections": [{"rows": rows}]}}
-    return {"type": "interactive", "interactive": told}
+    interactive = {"type": "list", "body": {"text": body}, "action": {"button": label, "sections": [{"rows": rows}]}}
+    return {"type": "interactive", "interactive": interactive}
 
 
 def _quick(text: str, choices: Sequence[str]) -> Mapping[str, Any]:

@@ -50,8 +50,8 @@ def change(field: str, value: Mapping[str, Any], here: Here) -> list[InboundEven
     """The messages, receipts and echoes of one change; whatever else it is, is put aside whole."""
     if field == "messages":
         rows = [one for one in fields.rows(value, "contacts", most=MOST) if isinstance(one, dict)]
-        told = _Value(here=here, contacts=rows)
-        found = each(here, fields.rows(value, "messages", most=MOST), partial(_message, told))
+        context = _Value(here=here, contacts=rows)
+        found = each(here, fields.rows(value, "messages", most=MOST), partial(_message, context))
         found += each(here, fields.rows(value, "statuses", most=MOST), partial(_status, here))
     elif field == "smb_message_echoes":
         found = each(here, fields.rows(value, "message_echoes", most=MOST), partial(_echo, here))
@@ -63,26 +63,26 @@ def change(field: str, value: Mapping[str, Any], here: Here) -> list[InboundEven
 # -- what customers do -------------------------------------------------------------------------------------------------
 
 
-def _message(told: _Value, message: Mapping[str, Any]) -> list[InboundEvent]:
+def _message(context: _Value, message: Mapping[str, Any]) -> list[InboundEvent]:
     if "group_id" in message:
         raise NotForUs("said in a group")
     kind = fields.text(message, "type", longest=100) or "unknown"
     if kind == "request_welcome":
         raise NotForUs("a customer opened the chat, and has said nothing yet")
-    sender = _sender(told, message)
+    sender = _sender(context, message)
     beside = _BESIDE.get(kind)
     if beside is not None:
-        return [beside(told.here, message, sender)]
-    return [_said(told.here, message, kind, sender)]
+        return [beside(context.here, message, sender)]
+    return [_said(context.here, message, kind, sender)]
 
 
-def _sender(told: _Value, message: Mapping[str, Any]) -> Identity:
+def _sender(context: _Value, message: Mapping[str, Any]) -> Identity:
     """Known by a number, by a business-scoped id, or by both: either may be hidden, and both are the same person."""
     number_, user = named(message, "from"), named(message, "from_user_id")
-    contact = next((one for one in told.contacts if _is_of(one, number_, user)), {})
+    contact = next((one for one in context.contacts if _is_of(one, number_, user)), {})
     number_ = number_ or named(contact, "wa_id")
     user = user or named(contact, "user_id")
-    return _identity(told.here, number_, user, name=named(inner(contact, "profile"), "name"))
+    return _identity(context.here, number_, user, name=named(inner(contact, "profile"), "name"))
 
 
 def _is_of(contact: Mapping[str, Any], number_: str | None, user: str | None) -> bool:
@@ -186,18 +186,18 @@ _BESIDE = {
 def _status(here: Here, status: Mapping[str, Any]) -> list[InboundEvent]:
     if fields.text(status, "recipient_type") == "group":
         raise NotForUs("of a message to a group")
-    told = fields.text(status, "status", longest=100) or ""
-    if told not in _STATUSES:
-        raise NotForUs(f"the status '{told}' changes nothing")
+    context = fields.text(status, "status", longest=100) or ""
+    if context not in _STATUSES:
+        raise NotForUs(f"the status '{context}' changes nothing")
     rows = fields.rows(status, "errors", most=_MOST_ERRORS)
     fault = errors.told(rows[0]) if rows and isinstance(rows[0], dict) else None
     return [
         DeliveryReported(
             channel=here.channel,
             external_id=_ours(status) or fields.identifier(status, "id", longest=500),
-            status=_STATUSES[told],
+            status=_STATUSES[context],
             received_at=here.received_at,
-            error=fault if told == "failed" else None,
+            error=fault if context == "failed" else None,
         )
     ]
 

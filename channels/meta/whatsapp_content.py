@@ -89,8 +89,8 @@ def _form(reply: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(answers, dict) or len(answers) > _MOST_ANSWERS:
         return ""
-    told = (f"{key}: {_answer(value)}" for key, value in answers.items() if key != _NO_ANSWER)
-    return lines(*told)
+    shown = (f"{key}: {_answer(value)}" for key, value in answers.items() if key != _NO_ANSWER)
+    return lines(*shown)
 
 
 def _answer(value: Any) -> str:
@@ -105,15 +105,15 @@ def _location(message: Mapping[str, Any]) -> Content:
 
 def _contacts(message: Mapping[str, Any]) -> Content:
     cards = fields.rows(message, "contacts", most=_MOST_CARDS)
-    told = lines(*(_card(card) for card in cards if isinstance(card, dict)))
-    return Content(text=told) if told else Content(unsupported="contacts")
+    shown = lines(*(_card(card) for card in cards if isinstance(card, dict)))
+    return Content(text=shown) if shown else Content(unsupported="contacts")
 
 
 def _card(card: Mapping[str, Any]) -> str:
     phones = [one for one in fields.rows(card, "phones", most=_MOST_CARDS) if isinstance(one, dict)]
     numbers = ", ".join(phone for one in phones if (phone := named(one, "phone")))
-    told = ("\N{BUST IN SILHOUETTE}", named(inner(card, "name"), "formatted_name"), numbers)
-    return " ".join(part for part in told if part)
+    shown = ("\N{BUST IN SILHOUETTE}", named(inner(card, "name"), "formatted_name"), numbers)
+    return " ".join(part for part in shown if part)
 
 
 _WORDS: Mapping[str, Callable[[Mapping[str, Any]], Content]] = {
@@ -139,10 +139,10 @@ def _file(media: Mapping[str, Any], kind: str, owner: str) -> Content:
     return Content(text=fields.text(media, "caption") or "", attachments=(file,))
 
 
-def _digest(told: str | None) -> str | None:
+def _digest(shown: str | None) -> str | None:
     """In hexadecimal, as the house keeps it; events tell it in base64."""
     try:
-        data = base64.b64decode(told or "", validate=True)
+        data = base64.b64decode(shown or "", validate=True)
     except (binascii.Error, ValueError):
         return None
     return data.hex() if len(data) == _SHA256 else None

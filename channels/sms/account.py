@@ -115,8 +115,8 @@ class SmsAccount:
 
     async def _delivered(self, form: bytes) -> str | None:
         await self._pace.turn()
-        told = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
-        return str(told["sid"]) if "sid" in told else None
+        answer = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
+        return str(answer["sid"]) if "sid" in answer else None
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         more = {"content-type": "application/x-www-form-urlencoded"} if body else {}

@@ -114,10 +114,10 @@ def _contact(call: _Call, sender: Identity, *, reachable: bool) -> ContactChange
 
 
 def _files(call: _Call) -> int:
-    told = call.value.get("NumMedia", "0") or "0"
-    if not (told.isascii() and told.isdigit()) or int(told[:9]) > MOST_FILES:
+    value = call.value.get("NumMedia", "0") or "0"
+    if not (value.isascii() and value.isdigit()) or int(value[:9]) > MOST_FILES:
         raise MalformedPayload(f"'NumMedia' is no number up to {MOST_FILES}", code="wrong_type")
-    return int(told)
+    return int(value)
 
 
 def _attachment(call: _Call, at: int) -> Attachment:
@@ -134,10 +134,10 @@ def _attachment(call: _Call, at: int) -> Attachment:
     )
 
 
-def _report(call: _Call, told: str) -> list[InboundEvent]:
-    if told not in _STATUSES:
-        raise MalformedPayload(f"a message that is {told[:50]!r}", code="unsupported")
-    status = _STATUSES[told]
+def _report(call: _Call, value: str) -> list[InboundEvent]:
+    if value not in _STATUSES:
+        raise MalformedPayload(f"a message that is {value[:50]!r}", code="unsupported")
+    status = _STATUSES[value]
     if status is None:
         return []
     report = DeliveryReported(

@@ -60,8 +60,8 @@ class ViberAccount:
 
     async def prove(self) -> str:
         """Whose token it is."""
-        told = await self._ask("get_account_info", b"{}")
-        return f"Viber takes the token of {told.get('name', 'the bot')}"
+        answer = await self._ask("get_account_info", b"{}")
+        return f"Viber takes the token of {answer.get('name', 'the bot')}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
         """Tell Viber where to post, which it tries at once; then stay until cancelled."""
@@ -101,8 +101,8 @@ class ViberAccount:
 
     async def _delivered(self, body: bytes) -> str | None:
         await self._pace.turn()
-        told = await self._ask("send_message", body)
-        return str(told["message_token"]) if "message_token" in told else None
+        answer = await self._ask("send_message", body)
+        return str(answer["message_token"]) if "message_token" in answer else None
 
     async def _ask(self, what: str, body: bytes) -> Mapping[str, Any]:
         headers = {"content-type": "application/json", "x-viber-auth-token": self._token}

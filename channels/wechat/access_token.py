@@ -106,12 +106,12 @@ class AccessToken:
         return _token_in(json_of(answer.body))
 
 
-def _token_in(told: Mapping[str, Any]) -> tuple[str, float]:
-    code, token, seconds = told.get("errcode") or 0, told.get("access_token"), told.get("expires_in")
+def _token_in(answer: Mapping[str, Any]) -> tuple[str, float]:
+    code, token, seconds = answer.get("errcode") or 0, answer.get("access_token"), answer.get("expires_in")
     if code == 40001:  # noqa: PLR2004 here it speaks of the AppSecret
         raise ChannelMisconfigured("WeChat refuses the AppSecret")
     if code:
-        raise error_of(code, str(told.get("errmsg", "")))
+        raise error_of(code, str(answer.get("errmsg", "")))
     if not isinstance(token, str) or not token or not isinstance(seconds, int | float):
         raise TransientFailure("WeChat gave no access token")
     return token, float(seconds)

@@ -34,13 +34,13 @@ class Client:
     ) -> Mapping[str, Any]:
         """What was answered. A token that WeChat takes no more is fetched again once. Raises a `ChannelError`."""
         token = await self.access.get()
-        told = await self._post(path, token, body, headers, query=query, timeout=timeout)
-        if told.get("errcode") in STALE:
+        answer = await self._post(path, token, body, headers, query=query, timeout=timeout)
+        if answer.get("errcode") in STALE:
             token = await self.access.get(refused=token)
-            told = await self._post(path, token, body, headers, query=query, timeout=timeout)
-        if told.get("errcode"):
-            raise self._error(told, token)
-        return told
+            answer = await self._post(path, token, body, headers, query=query, timeout=timeout)
+        if answer.get("errcode"):
+            raise self._error(answer, token)
+        return answer
 
     async def _post(
         self, path: str, token: str, body: bytes, headers: Mapping[str, str], *, query: str, timeout: float
@@ -59,12 +59,12 @@ class Client:
         if _code_in(file) in STALE:
             token = await self.access.get(refused=token)
             file = await self._file(token, query)
-        told = json_of(file.body) if _is_json(file) else {}
-        if told.get("errcode"):
-            raise self._error(told, token)
-        if isinstance(told.get("video_url"), str):
+        answer = json_of(file.body) if _is_json(file) else {}
+        if answer.get("errcode"):
+            raise self._error(answer, token)
+        if isinstance(answer.get("video_url"), str):
             return await self._tools.http.fetch(
-                told["video_url"], headers={}, timeout=FILE_TIMEOUT, trusted=False, limit=FILE_LIMIT
+                answer["video_url"], headers={}, timeout=FILE_TIMEOUT, trusted=False, limit=FILE_LIMIT
             )
         return _fetched(file)
 
@@ -86,10 +86,10 @@ class Client:
         if answer.status != _OK:
             raise TransientFailure(f"WeChat answered {answer.status}")
 
-    def _error(self, told: Mapping[str, Any], token: str) -> Exception:
+    def _error(self, answer: Mapping[str, Any], token: str) -> Exception:
         """Its words may repeat what was asked."""
-        code = told["errcode"]
-        return error_of(code if isinstance(code, int) else 0, str(told.get("errmsg", "")).replace(token, "***"))
+        code = answer["errcode"]
+        return error_of(code if isinstance(code, int) else 0, str(answer.get("errmsg", "")).replace(token, "***"))
 
 
 def _is_json(answer: Answer) -> bool:

@@ -152,8 +152,8 @@ def _number(paper: _Paper, name: str) -> str:
 
 
 def _link(paper: _Paper) -> MessageReceived:
-    told = (paper.get(name) for name in ("Title", "Description", "Url"))
-    return _received(paper, "\n".join(dict.fromkeys(part for part in told if part)))
+    value = (paper.get(name) for name in ("Title", "Description", "Url"))
+    return _received(paper, "\n".join(dict.fromkeys(part for part in value if part)))
 
 
 _MESSAGES: Mapping[str, Callable[[_Paper], MessageReceived]] = {
@@ -230,15 +230,15 @@ def _scan_by_menu(paper: _Paper) -> Sequence[InboundEvent]:
 
 
 def _template(paper: _Paper) -> Sequence[InboundEvent]:
-    told = paper.get("Status")
-    status = _TEMPLATE_STATUS.get(told, Status.FAILED)
+    value = paper.get("Status")
+    status = _TEMPLATE_STATUS.get(value, Status.FAILED)
     return [
         DeliveryReported(
             channel=paper.channel,
             external_id=fields.identifier({"MsgID": paper.get("MsgID")}, "MsgID"),
             status=status,
             received_at=paper.received_at,
-            error=told[:_LONGEST_ID] if status is Status.FAILED else None,
+            error=value[:_LONGEST_ID] if status is Status.FAILED else None,
         )
     ]
 

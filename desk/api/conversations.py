@@ -116,7 +116,7 @@ async def mark_read(call: ApiRequest[Read, None]) -> Nothing:
 # -- moves -------------------------------------------------------------------------------------------------------------
 
 
-async def _told(call: ApiRequest[Any, None], moved: Conversation) -> ConversationOut:
+async def _representation(call: ApiRequest[Any, None], moved: Conversation) -> ConversationOut:
     """A conversation that left the caller's view by their own move is told once more, to them."""
     async with call.services.storage.read("desk.conversation") as work:
         names = await names_for(work, call.services.rules.rulebook, [moved])
@@ -127,13 +127,13 @@ async def _told(call: ApiRequest[Any, None], moved: Conversation) -> Conversatio
 @routes.add("POST", "/conversations/{id}/take", who=Who.AGENT, faults=(409,))
 async def take(call: ApiRequest[None, None]) -> ConversationOut:
     """Take it, or accept an offer; a lost race or a full hand answers 409."""
-    return await _told(call, await call.services.actions.take(call.agent, call.path("id")))
+    return await _representation(call, await call.services.actions.take(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/release", who=Who.AGENT, faults=(409,))
 async def release(call: ApiRequest[None, None]) -> ConversationOut:
     """Give it back, or decline an offer."""
-    return await _told(call, await call.services.actions.release(call.agent, call.path("id")))
+    return await _representation(call, await call.services.actions.release(call.agent, call.path("id")))
 
 
 class Transfer(Input):
@@ -159,7 +159,7 @@ async def transfer(call: ApiRequest[Transfer, None]) -> ConversationOut:
     if body.note:
         await services.replies.send(call.agent, conversation, client_id=new_id(), text=body.note, note=True)
     moved = await services.actions.transfer(call.agent, conversation, queue=body.queue, to=body.agent)
-    return await _told(call, moved)
+    return await _representation(call, moved)
 
 
 async def _check_target(call: ApiRequest[Transfer, None]) -> None:
@@ -178,13 +178,13 @@ async def _check_target(call: ApiRequest[Transfer, None]) -> None:
 @routes.add("POST", "/conversations/{id}/close", who=Who.AGENT, faults=(409,))
 async def close(call: ApiRequest[None, None]) -> ConversationOut:
     """The matter is done."""
-    return await _told(call, await call.services.actions.close(call.agent, call.path("id")))
+    return await _representation(call, await call.services.actions.close(call.agent, call.path("id")))
 
 
 @routes.add("POST", "/conversations/{id}/reopen", who=Who.AGENT, faults=(409,))
 async def reopen(call: ApiRequest[None, None]) -> ConversationOut:
     """The matter is not done."""
-    return await _told(call, await call.services.actions.reopen(call.agent, call.path("id")))
+    return await _representation(call, await call.services.actions.reopen(call.agent, call.path("id")))
 
 
 class Snooze(Input):
@@ -197,7 +197,9 @@ class Snooze(Input):
 async def snooze(call: ApiRequest[Snooze, None]) -> ConversationOut:
     """Put it aside until a time; it comes back by itself."""
     _check_nap(call.body.until, call.services.clock.now())
-    return await _told(call, await call.services.actions.snooze(call.agent, call.path("id"), until=call.body.until))
+    return await _representation(
+        call, await call.services.actions.snooze(call.agent, call.path("id"), until=call.body.until)
+    )
 
 
 def _check_nap(until: datetime, now: datetime) -> None:
@@ -227,7 +229,7 @@ async def label(call: ApiRequest[Label, None]) -> ConversationOut:
     moved = await call.services.actions.label(
         call.agent, call.path("id"), language=body.language, issue=body.issue, labels=body.labels
     )
-    return await _told(call, moved)
+    return await _representation(call, moved)
 
 
 @routes.add("POST", "/conversations/{id}/typing", who=Who.AGENT)

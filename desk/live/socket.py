@@ -32,7 +32,7 @@ _BREATH = 32  # events handed out between two chances for the writers to write
 
 
 class Client:
-    """One open socket. `position` is the cursor up to which it was told everything it may see."""
+    """One open socket. `position` is the cursor up to which it was sent everything it may see."""
 
     __slots__ = ("agent", "digest", "position", "revision", "socket", "writer")
 
@@ -130,12 +130,12 @@ class Live:
         while True:
             if not self._clients:
                 return  # nobody to tell: the first one to join finds out where to begin
-            told = await self._after(self._cursor)
-            for at, one in enumerate(told):
+            entry = await self._after(self._cursor)
+            for at, one in enumerate(entry):
                 self._deliver(one)
                 if at % _BREATH == _BREATH - 1:
                     await asyncio.sleep(0)
-            if len(told) < self._batch:
+            if len(entry) < self._batch:
                 return
 
     async def _after(self, cursor: int) -> list[EventFrame]:
@@ -143,15 +143,15 @@ class Live:
         async with self._services.storage.read("live.events") as work:
             return await tell_after(work, rulebook, cursor, limit=self._batch)
 
-    def _deliver(self, told: EventFrame) -> None:
+    def _deliver(self, entry: EventFrame) -> None:
         rulebook = self._services.rules.rulebook
-        self._cursor = told.event.cursor
-        self._lines.note(told.event)
+        self._cursor = entry.event.cursor
+        self._lines.note(entry.event)
         for client in list(self._clients):
-            if told.event.cursor <= client.position:
+            if entry.event.cursor <= client.position:
                 continue  # it heard of this while it caught up
-            client.position = told.event.cursor
-            frame = told.for_agent(client.agent, rulebook)
+            client.position = entry.event.cursor
+            frame = entry.for_agent(client.agent, rulebook)
             if frame is not None and not client.writer.offer(frame):
                 self._drop(client)
 
@@ -199,13 +199,13 @@ class Live:
 
     async def _catch_up(self, client: Client) -> None:
         while client.position < self._cursor:
-            for told in await self._after(client.position):
-                self._lines.note(told.event)
-                frame = told.for_agent(client.agent, self._services.rules.rulebook)
+            for entry in await self._after(client.position):
+                self._lines.note(entry.event)
+                frame = entry.for_agent(client.agent, self._services.rules.rulebook)
                 if frame is not None:
                     async with asyncio.timeout(PATIENCE):
                         await client.socket.send_str(frame)
-                client.position = told.event.cursor
+                client.position = entry.event.cursor
 
     def leave(self, client: Client) -> None:
         """The socket is closed."""

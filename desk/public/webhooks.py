@@ -39,15 +39,15 @@ async def hook(request: web.Request) -> web.Response:
     channel = _hooked(services, request.match_info["channel"])
     if services.draining():
         raise busy("draining", "going down; come back", seconds=5)
-    told = await _told(services, channel, request)
-    _verify(services, channel, told)
-    events = await _normalize(services, channel, told)
+    received = await _received(services, channel, request)
+    _verify(services, channel, received)
+    events = await _normalize(services, channel, received)
     accepted = await services.inbox.accept(events)
     services.count(CountedEvent.HOOKS_ACCEPTED)
-    return _response(channel.answer(told, accepted))
+    return _response(channel.answer(received, accepted))
 
 
-async def _told(services: Services, channel: Hooked, request: web.Request) -> Request:
+async def _received(services: Services, channel: Hooked, request: web.Request) -> Request:
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -65,35 +65,35 @@ async def _told(services: Services, channel: Hooked, request: web.Request) -> Re
     )
 
 
-def _verify(services: Services, channel: Hooked, told: Request) -> None:
+def _verify(services: Services, channel: Hooked, received: Request) -> None:
     try:
-        channel.verify(told)
+        channel.verify(received)
     except SignatureRejected as error:
         services.count(CountedEvent.HOOKS_SIGNATURE_REJECTED)
         log.warning("hook_signature_rejected", extra={"channel": channel.name, "reason": str(error)})
         raise Problem(401, "signature_rejected", "the signature is missing, wrong or too old") from error
 
 
-async def _normalize(services: Services, channel: Hooked, told: Request) -> Sequence[InboundEvent]:
+async def _normalize(services: Services, channel: Hooked, received: Request) -> Sequence[InboundEvent]:
     try:
-        if len(told.body) > _HEAVY:
-            return await asyncio.to_thread(channel.normalize, told)
-        return channel.normalize(told)
+        if len(received.body) > _HEAVY:
+            return await asyncio.to_thread(channel.normalize, received)
+        return channel.normalize(received)
     except MalformedPayload as error:
-        raise await _put_aside(services, channel, told, error.detail, error.code, status=400) from error
+        raise await _put_aside(services, channel, received, error.detail, error.code, status=400) from error
     except Exception as error:
         log.exception("hook_normalize_failed", extra={"channel": channel.name})
         reason = f"normalize failed: {type(error).__name__}"
-        raise await _put_aside(services, channel, told, reason, "bug", status=500) from error
+        raise await _put_aside(services, channel, received, reason, "bug", status=500) from error
 
 
 async def _put_aside(
-    services: Services, channel: Hooked, told: Request, reason: str, code: str, *, status: int
+    services: Services, channel: Hooked, received: Request, reason: str, code: str, *, status: int
 ) -> Problem:
-    headers = {name: value for name, value in told.headers.items() if name not in _SECRET}
-    row = await services.inbox.quarantine(channel.name, told.body, reason, code=code, headers=headers)
+    headers = {name: value for name, value in received.headers.items() if name not in _SECRET}
+    row = await services.inbox.quarantine(channel.name, received.body, reason, code=code, headers=headers)
     services.count(CountedEvent.HOOKS_QUARANTINED)
-    digest = hashlib.sha256(told.body).hexdigest()
+    digest = hashlib.sha256(received.body).hexdigest()
     detail = reason if status == HTTPStatus.BAD_REQUEST else "this could not be read; it was kept"
     return Problem(status, code, detail, more={"quarantine": row, "sha256": digest})
 

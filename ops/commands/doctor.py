@@ -50,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _unreadable(faults: SettingsFaults, *, as_json: bool) -> int:
     if as_json:
-        told = [{"file": one.file, "line": one.line, "message": one.message} for one in faults.faults]
-        print(json.dumps({"ok": False, "faults": told, "findings": []}, ensure_ascii=False))
+        printed = [{"file": one.file, "line": one.line, "message": one.message} for one in faults.faults]
+        print(json.dumps({"ok": False, "faults": printed, "findings": []}, ensure_ascii=False))
     else:
         print(faults, file=sys.stderr)
     return 2
@@ -142,8 +142,8 @@ async def _within_reason(name: str, check: Check) -> Sequence[Finding]:
 
 def _print(found: Sequence[Finding], *, as_json: bool) -> None:
     if as_json:
-        told = {"ok": is_whole(found), "version": version("huntgroup"), "findings": [one.as_json() for one in found]}
-        print(json.dumps(told, ensure_ascii=False))
+        printed = {"ok": is_whole(found), "version": version("huntgroup"), "findings": [one.as_json() for one in found]}
+        print(json.dumps(printed, ensure_ascii=False))
         return
     for one in found:
         print(one)

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 there are no labels, or some cannot be read."""
+    """0 printed, 1 there are no labels, or some cannot be read."""
 
     async def doing(store: Store, settings: Settings) -> int:
         rulebook = parse_rules(settings.source, settings.hints)
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
             print("huntgroup evaluate: there are no labels", file=sys.stderr)
             return 1
         active, model = await model_in_use(store)
-        told = await asyncio.to_thread(evaluate, labels, rulebook, active, model, progress_on_terminal())
-        print(json.dumps(told, ensure_ascii=False) if args.json else "\n".join(_as_text(told)))
+        result = await asyncio.to_thread(evaluate, labels, rulebook, active, model, progress_on_terminal())
+        print(json.dumps(result, ensure_ascii=False) if args.json else "\n".join(_as_text(result)))
         return 0
 
     try:
@@ -115,24 +115,26 @@ def _languages(
     got: Sequence[Answer], words: Sequence[Answer], thresholds: Mapping[str, float]
 ) -> dict[str, dict[str, Any]]:
     by_words = by_language(words)
-    told: dict[str, dict[str, Any]] = {}
+    result: dict[str, dict[str, Any]] = {}
     for language, answers in by_language(got).items():
         sure = claimed_by(answers, thresholds, thresholds.get(language, 0.0)) if language in thresholds else None
-        told[language] = {
+        result[language] = {
             **quality_of(answers).as_json(),
             "words": quality_of(by_words[language]).as_json(),
             "claimed": sure.as_json() if sure else None,
         }
-    return told
+    return result
 
 
-def _as_text(told: Mapping[str, Any]) -> Iterator[str]:
-    who = f"model {told['model']}" if told["model"] else "the words alone (no model is in use)"
-    yield f"{told['labels']:,} labels, {who}: accuracy {told['accuracy']:.3f}, macro F1 {told['macro_f1']:.3f}"
-    if told["model"]:
-        yield f"the words alone: accuracy {told['words']['accuracy']:.3f}, macro F1 {told['words']['macro_f1']:.3f}"
-        yield f"when it was trained: accuracy {told['trained']['accuracy']:.3f}; lost on these labels: {told['trained']['drop']:+.3f}"
-    if told["learned_before"]:
-        yield f"note: it has learned {told['learned_before']:,} of these very texts, which proves nothing"
-    yield "the surest: " + ", ".join(f"{part} at {right:.1%}" for part, right in told["precision_at_coverage"].items())
-    yield from claims_as_text(told)
+def _as_text(result: Mapping[str, Any]) -> Iterator[str]:
+    who = f"model {result['model']}" if result["model"] else "the words alone (no model is in use)"
+    yield f"{result['labels']:,} labels, {who}: accuracy {result['accuracy']:.3f}, macro F1 {result['macro_f1']:.3f}"
+    if result["model"]:
+        yield f"the words alone: accuracy {result['words']['accuracy']:.3f}, macro F1 {result['words']['macro_f1']:.3f}"
+        yield f"when it was trained: accuracy {result['trained']['accuracy']:.3f}; lost on these labels: {result['trained']['drop']:+.3f}"
+    if result["learned_before"]:
+        yield f"note: it has learned {result['learned_before']:,} of these very texts, which proves nothing"
+    yield "the surest: " + ", ".join(
+        f"{part} at {right:.1%}" for part, right in result["precision_at_coverage"].items()
+    )
+    yield from claims_as_text(result)

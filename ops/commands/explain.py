@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 a line of the file could not be read, 2 wrong usage or unreadable configuration."""
+    """0 printed, 1 a line of the file could not be read, 2 wrong usage or unreadable configuration."""
     if args.conversation is not None:
         return _run_stored(args)
     if (args.file is None) == (args.text is None) or (args.text is not None and args.channel is None):
@@ -93,8 +93,8 @@ def _run_one(args: argparse.Namespace, trial: DryRun) -> int:
     at = instant(args.at) if args.at else SystemClock().now()
     said = TrialMessage(channel=args.channel, text=clean_text(args.text), at=at, sender=args.sender, given=given)
     (turn,) = trial.hold([said])
-    told = explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
-    print(json.dumps(told, ensure_ascii=False) if args.json else as_text(told, said.text))
+    explained = explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
+    print(json.dumps(explained, ensure_ascii=False) if args.json else as_text(explained, said.text))
     return 0
 
 
@@ -131,8 +131,8 @@ def _run_stored(args: argparse.Namespace) -> int:
 
     async def doing(store: Store, settings: Settings) -> int:
         async with store.read("explain") as work:
-            told, text = await explain_conversation(work, args.conversation, settings)
-        print(json.dumps(told, ensure_ascii=False) if args.json else as_text(told, text))
+            explained, text = await explain_conversation(work, args.conversation, settings)
+        print(json.dumps(explained, ensure_ascii=False) if args.json else as_text(explained, text))
         return 0
 
     return run_on_store(args, doing)

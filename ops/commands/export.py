@@ -83,7 +83,7 @@ async def _write(store: Store, blobs: FolderBlobs, customer: str, archive: ZipFi
     for kind in counts:
         with archive.open(f"{kind}.jsonl", "w", force_zip64=True) as out:
             async for record in _records(store, kind, customer):
-                line = json.dumps(_told(kind, record), ensure_ascii=False, default=_instant)
+                line = json.dumps(_exported(kind, record), ensure_ascii=False, default=_instant)
                 out.write(line.encode() + b"\n")
                 counts[kind] += 1
     missing = []
@@ -107,9 +107,9 @@ async def _records(store: Store, kind: str, customer: str) -> AsyncIterator[Reco
         last = page[-1]
 
 
-def _told(kind: str, record: Record) -> Record:
-    told = {name: value for name, value in record.items() if name not in _OURS.get(kind, ())}
-    return told | {"file": _file(record)} if kind == _FILES else told
+def _exported(kind: str, record: Record) -> Record:
+    kept = {name: value for name, value in record.items() if name not in _OURS.get(kind, ())}
+    return kept | {"file": _file(record)} if kind == _FILES else kept
 
 
 def _file(record: Record) -> str:

@@ -93,9 +93,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     wrong = False
     for name in args.files:
-        told = parse_file(name, reader, headers, at)
-        wrong = wrong or told["malformed"] is not None
-        _print(told)
+        parsed = parse_file(name, reader, headers, at)
+        wrong = wrong or parsed["malformed"] is not None
+        _print(parsed)
     return 1 if wrong else 0
 
 
@@ -104,16 +104,16 @@ def parse_file(name: str, reader: Reader, headers: Mapping[str, str], at: dateti
     try:
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        return _told(name, [], None, f"cannot be read: {error.strerror}")
+        return _parsed(name, [], None, f"cannot be read: {error.strerror}")
     request = Request("POST", f"/hooks/{reader.channel}", {}, headers, body, at)
     try:
         return _read(name, reader, request)
     except SignatureRejected as error:
-        return _told(name, [], {"status": 401}, f"signature rejected: {error}")
+        return _parsed(name, [], {"status": 401}, f"signature rejected: {error}")
     except MalformedPayload as error:
-        return _told(name, [], {"status": 400}, f"{error.code}: {error.detail}")
+        return _parsed(name, [], {"status": 400}, f"{error.code}: {error.detail}")
     except Exception as error:  # noqa: BLE001 a bug of a kind is a reason, too, and the next file is read
-        return _told(name, [], {"status": 500}, f"bug: {type(error).__name__}: {error}")
+        return _parsed(name, [], {"status": 500}, f"bug: {type(error).__name__}: {error}")
 
 
 def _read(name: str, reader: Reader, request: Request) -> dict[str, Any]:
@@ -123,30 +123,30 @@ def _read(name: str, reader: Reader, request: Request) -> dict[str, Any]:
         reader.webhook.verify(request)
     events = list(reader.normalize(request))
     bad = [event.reason for event in events if isinstance(event, Malformed)]
-    return _told(name, events, _answer(reader, request, events), "; ".join(bad) or None)
+    return _parsed(name, events, _answer(reader, request, events), "; ".join(bad) or None)
 
 
-def _print(told: Mapping[str, Any]) -> None:
+def _print(parsed: Mapping[str, Any]) -> None:
     """One line, with escapes where the terminal cannot show a letter or a file's name is no text."""
-    line = json.dumps(told, ensure_ascii=False)
+    line = json.dumps(parsed, ensure_ascii=False)
     try:
         line.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        line = json.dumps(told)
+        line = json.dumps(parsed)
     print(line)
 
 
 def event_as_json(event: InboundEvent) -> dict[str, Any]:
     """One event, its raw bytes left out. What every event has comes first, empty where this one does not say it."""
-    told: dict[str, Any] = {"type": _TYPES[type(event)], "external_id": event.external_id}
-    told |= {"from": None, "name": None, "text": "", "attachments": [], "sent_at": None}
+    parsed: dict[str, Any] = {"type": _TYPES[type(event)], "external_id": event.external_id}
+    parsed |= {"from": None, "name": None, "text": "", "attachments": [], "sent_at": None}
     sender = getattr(event, "sender", None)
     if sender is not None:
         person = _person(sender)
-        told |= {"from": person.pop("address"), **person}
+        parsed |= {"from": person.pop("address"), **person}
     if isinstance(event, CallbackRequested):
-        told["text"] = event.note or ""
-    return told | {name: value for name, value in _fields(event).items() if name != "sender"}
+        parsed["text"] = event.note or ""
+    return parsed | {name: value for name, value in _fields(event).items() if name != "sender"}
 
 
 def _person(identity: Identity) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def _json(value: Any) -> Any:
     return [_json(one) for one in value] if isinstance(value, list | tuple) else plain(value)
 
 
-def _told(
+def _parsed(
     name: str, events: Sequence[InboundEvent], answer: Mapping[str, Any] | None, malformed: str | None
 ) -> dict[str, Any]:
     return {

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
+    """0 printed, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
     try:
         since = moment(args.since, SystemClock().now())
         new = load(args.file, os.environ, make_secrets=False, need_secrets=False)
@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
 
     async def doing(store: Store, settings: Settings) -> int:
         found = await rehearse(store, settings, new, since)
-        told = {"file": str(args.file), "since": since.isoformat(), **found.as_json()}
-        print(json.dumps(told, ensure_ascii=False) if args.json else "\n".join(as_text(told)))
+        result = {"file": str(args.file), "since": since.isoformat(), **found.as_json()}
+        print(json.dumps(result, ensure_ascii=False) if args.json else "\n".join(as_text(result)))
         return 0
 
     return run_on_store(args, doing)
@@ -84,22 +84,24 @@ async def _tell_revisions(work: Work, rehearsal: Rehearsal, page: list[StoredDec
 # -- for people --------------------------------------------------------------------------------------------------------
 
 
-def as_text(told: Mapping[str, Any]) -> Iterator[str]:
+def as_text(result: Mapping[str, Any]) -> Iterator[str]:
     """The findings as lines to read."""
-    decided, changed = told["decided"], told["changed"]
-    yield f"{decided:,} decisions since {told['since'][:16]} decided again under {told['file']}"
-    if told["unclear"]:
-        yield f"{told['unclear']:,} cannot be told: their text is gone and it mattered"
+    decided, changed = result["decided"], result["changed"]
+    yield f"{decided:,} decisions since {result['since'][:16]} decided again under {result['file']}"
+    if result["unclear"]:
+        yield f"{result['unclear']:,} cannot be told: their text is gone and it mattered"
     if not changed:
         yield "nothing would change"
         return
-    yield f"{changed:,} would come out otherwise ({_share(changed, decided)}), in {told['conversations']:,} conversations"
-    yield from _moves(told["moves"])
-    for label, pairs in (("priority", told["priorities"]), ("reply", told["replies"])):
+    yield f"{changed:,} would come out otherwise ({_share(changed, decided)}), in {result['conversations']:,} conversations"
+    yield from _moves(result["moves"])
+    for label, pairs in (("priority", result["priorities"]), ("reply", result["replies"])):
         for one in pairs:
             yield f"{label}: {one['from']} -> {one['to']}: {one['count']:,}"
-    yield from _promises(told["service_level"])
-    rest = {name: count for name, count in told["changes"].items() if name in ("language", "issue", "open", "webhooks")}
+    yield from _promises(result["service_level"])
+    rest = {
+        name: count for name, count in result["changes"].items() if name in ("language", "issue", "open", "webhooks")
+    }
     for name, count in rest.items():
         yield f"{name}: {count:,} differ"
 

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
+    """0 printed, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
     now = SystemClock().now()
     try:
         window, zone = _window(args, now), ZoneInfo(args.timezone)
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
         return 2
 
     async def doing(store: Store, settings: Settings) -> int:
-        told = await report(store, settings, window, zone, now=now)
-        return _tell(told, args)
+        result = await report(store, settings, window, zone, now=now)
+        return _print(result, args)
 
     return run_on_store(args, doing)
 
@@ -57,17 +57,17 @@ def _window(args: argparse.Namespace, now: datetime) -> Window:
     return window
 
 
-def _tell(told: Row, args: argparse.Namespace) -> int:
+def _print(result: Row, args: argparse.Namespace) -> int:
     if args.html is not None:
         try:
-            args.html.write_text(as_page(told, args.language), encoding="utf-8")
+            args.html.write_text(as_page(result, args.language), encoding="utf-8")
         except OSError as error:
             print(f"huntgroup report: {error}", file=sys.stderr)
             return 2
     if args.json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(result, ensure_ascii=False))
     elif args.html is None:
-        print("\n".join(as_text(told, args.language)))
+        print("\n".join(as_text(result, args.language)))
     return 0
 
 

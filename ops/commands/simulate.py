@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
+    """0 printed, 1 the database cannot be used, 2 wrong usage or an unreadable configuration."""
     try:
         question = _question(args, SystemClock().now())
     except (SettingsFaults, ValueError, argparse.ArgumentTypeError) as error:
@@ -88,11 +88,11 @@ def run(args: argparse.Namespace) -> int:
 
     async def doing(store: Store, settings: Settings) -> int:
         try:
-            told = await simulate(store, settings, question)
+            result = await simulate(store, settings, question)
         except ValueError as error:
             print(f"huntgroup simulate: {error}", file=sys.stderr)
             return 2
-        print(json.dumps(told, ensure_ascii=False) if args.json else "\n".join(as_text(told)))
+        print(json.dumps(result, ensure_ascii=False) if args.json else "\n".join(as_text(result)))
         return 0
 
     return run_on_store(args, doing)
@@ -189,13 +189,13 @@ def _head(question: Question, came: Sequence[Came], known: _Known) -> Row:
 # -- for people --------------------------------------------------------------------------------------------------------
 
 
-def as_text(told: Row) -> Iterator[str]:
+def as_text(result: Row) -> Iterator[str]:
     """Side by side: how it is, and how it would be."""
-    yield f"{told['arrivals']:,} conversations from {told['since'][:16]} to {told['until'][:16]}, seed {told['seed']}"
-    if not told["handling"]:
+    yield f"{result['arrivals']:,} conversations from {result['since'][:16]} to {result['until'][:16]}, seed {result['seed']}"
+    if not result["handling"]:
         yield "no handling time is stored: they are drawn around the one assumed"
     yield f"{'queue':16} {'language':8} {'number':>15}  {'service level':>19}  {'wait p50':>19}  {'wait p90':>21}  {'unanswered':>15}"
-    now, then = told["baseline"], told["changed"]
+    now, then = result["baseline"], result["changed"]
     for key, (old, new) in _pairs(now["lines"], then and then["lines"], ("queue", "language")).items():
         levels = _both(old, new, "share", _percent)
         cells = [_both(old, new, f"wait_{rank}_seconds", span) for rank in ("median", "p90")]
@@ -216,13 +216,13 @@ def _pairs(now: list[Row], then: list[Row] | None, by: tuple[str, ...]) -> dict[
     return found
 
 
-def _both(old: Row | None, new: Row | None, name: str, told: Any) -> str:
-    first, second = (_cell(row, name, told) for row in (old, new))
+def _both(old: Row | None, new: Row | None, name: str, result: Any) -> str:
+    first, second = (_cell(row, name, result) for row in (old, new))
     return first if first == second else f"{first} -> {second}"
 
 
-def _cell(row: Row | None, name: str, told: Any) -> str:
-    return "–" if row is None or row[name] is None else str(told(row[name]))
+def _cell(row: Row | None, name: str, result: Any) -> str:
+    return "–" if row is None or row[name] is None else str(result(row[name]))
 
 
 def _percent(share: float) -> str:

@@ -85,7 +85,7 @@ async def _train(args: argparse.Namespace, store: Store, settings: Settings) -> 
     use = not (args.dry_run or args.keep or learned.faults)
     if not args.dry_run:
         await _keep(store, made, weights, use=use, now=clock.now())
-    told = {
+    result = {
         **learned.card,
         "model": None if args.dry_run else made.id,
         "active": use,
@@ -94,7 +94,7 @@ async def _train(args: argparse.Namespace, store: Store, settings: Settings) -> 
         "bytes": len(weights),
         "unknown_issues": sorted({label.issue for label in labels} - set(rulebook.issues)),
     }
-    print(json.dumps(told, ensure_ascii=False) if args.json else "\n".join(_as_text(told, learned)))
+    print(json.dumps(result, ensure_ascii=False) if args.json else "\n".join(_as_text(result, learned)))
     return 1 if learned.faults else 0
 
 
@@ -186,9 +186,9 @@ async def _activate_kept(store: Store, model: str, *, as_json: bool) -> int:
                 actor=ACTOR, action="models.activate", subject=model, data={}, now=SystemClock().now()
             )
             work.hint(Hint(topic=Topic.RULES, keys=(model,)))
-    told = {"model": model, "active": not faults, "faults": list(faults)}
+    result = {"model": model, "active": not faults, "faults": list(faults)}
     words = f"not used: {'; '.join(faults)}" if faults else f"model {model} is in use"
-    print(json.dumps(told, ensure_ascii=False) if as_json else words)
+    print(json.dumps(result, ensure_ascii=False) if as_json else words)
     return 1 if faults else 0
 
 
@@ -197,13 +197,13 @@ async def _list(store: Store, *, as_json: bool) -> int:
         kept = await work.models.all()
     for one in kept:
         if as_json:
-            told = {
+            result = {
                 "model": one.id,
                 "trained_at": one.trained_at.isoformat(),
                 "active": one.active,
                 "before": one.before,
             }
-            print(json.dumps({**told, **one.card}, ensure_ascii=False))
+            print(json.dumps({**result, **one.card}, ensure_ascii=False))
         else:
             mark = "*" if one.active else " "
             print(f"{mark} {one.id}  {one.trained_at:%Y-%m-%d %H:%M}Z  {one.labels:>7,} labels  {_figures(one.card)}")
@@ -213,32 +213,32 @@ async def _list(store: Store, *, as_json: bool) -> int:
 # -- for people --------------------------------------------------------------------------------------------------------
 
 
-def _as_text(told: Mapping[str, Any], learned: Study) -> Iterator[str]:
+def _as_text(result: Mapping[str, Any], learned: Study) -> Iterator[str]:
     yield (
-        f"learned from {told['labels']:,} labels ({told['own']:,} of this house's own), {len(told['issues'])} issues, "
-        f"in {told['seconds']} s: {told['bytes'] / 1e6:.1f} MB"
+        f"learned from {result['labels']:,} labels ({result['own']:,} of this house's own), {len(result['issues'])} issues, "
+        f"in {result['seconds']} s: {result['bytes'] / 1e6:.1f} MB"
     )
-    yield f"{_figures(told)}; the words alone {_figures(told['words'])}"
-    yield from claims_as_text(told)
-    for issue in told["unknown_issues"]:
+    yield f"{_figures(result)}; the words alone {_figures(result['words'])}"
+    yield from claims_as_text(result)
+    for issue in result["unknown_issues"]:
         yield f"note: '{issue}' is no issue of the rules: nothing is routed by it"
     for fault in learned.faults:
         yield f"not used: {fault}"
-    if told["active"]:
-        yield f"model {told['model']} is in use" + ("" if told["routes"] else f"; {_waits(told)}")
-    elif told["model"] and not learned.faults:
-        yield f"kept as {told['model']}; use it with: huntgroup train --activate {told['model']}"
+    if result["active"]:
+        yield f"model {result['model']} is in use" + ("" if result["routes"] else f"; {_waits(result)}")
+    elif result["model"] and not learned.faults:
+        yield f"kept as {result['model']}; use it with: huntgroup train --activate {result['model']}"
 
 
-def _waits(told: Mapping[str, Any]) -> str:
-    return f"it places no message before it has seen {told['minimum_labels']} labels of this house's own"
+def _waits(result: Mapping[str, Any]) -> str:
+    return f"it places no message before it has seen {result['minimum_labels']} labels of this house's own"
 
 
-def claims_as_text(told: Mapping[str, Any]) -> Iterator[str]:
+def claims_as_text(result: Mapping[str, Any]) -> Iterator[str]:
     """What is claimed, on the whole and by language."""
-    sure = told["claimed"]
+    sure = result["claimed"]
     yield f"claims {sure['coverage']:.0%} of the messages, {sure['precision']:.1%} of them rightly"
-    for language, part in told["languages"].items():
+    for language, part in result["languages"].items():
         claimed = part["claimed"]
         silent = (
             "claims nothing" if claimed is None else f"claims {claimed['coverage']:.0%} at {claimed['precision']:.1%}"

@@ -133,7 +133,7 @@ class Shadow:
         changed = differences(stored.decision, after)
         if changed:
             self._count(CountedEvent.SHADOW_DIFFERING, 1)
-            log.info("shadow_differs", extra=_told(stored, after, changed))
+            log.info("shadow_differs", extra=_difference(stored, after, changed))
 
     def _count(self, event: CountedEvent, amount: int) -> None:
         what = event.removeprefix("shadow.")
@@ -182,7 +182,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _told(stored: StoredDecision, after: Decision, changed: Sequence[str]) -> dict[str, object]:
+def _difference(stored: StoredDecision, after: Decision, changed: Sequence[str]) -> dict[str, object]:
     """`{"queue": "general -> vip"}` for what is worth a line; the names of all that differs."""
     before = stored.decision
     pairs = {name: f"{_plain(before, name)} -> {_plain(after, name)}" for name in _TOLD if name in changed}

@@ -41,13 +41,13 @@ class _Times:
     whole_open: list[float] = field(default_factory=list)
 
     def row(self, queue: str) -> Row:
-        told: Row = {"queue": queue, "answered": len(self.first), "closed": len(self.whole)}
+        row: Row = {"queue": queue, "answered": len(self.first), "closed": len(self.whole)}
         named = (("first", self.first), ("first_open", self.first_open), ("resolution", self.whole))
         for name, values in (*named, ("resolution_open", self.whole_open)):
             values.sort()
-            told[f"{name}_median_seconds"] = percentile(values, MEDIAN)
-            told[f"{name}_p90_seconds"] = percentile(values, P90)
-        return told
+            row[f"{name}_median_seconds"] = percentile(values, MEDIAN)
+            row[f"{name}_p90_seconds"] = percentile(values, P90)
+        return row
 
 
 class Lives:
@@ -99,7 +99,7 @@ class Lives:
             return "late" if answered else "unanswered"
         return "within" if answered else "closed_unanswered" if closed else "pending"
 
-    # -- told ----------------------------------------------------------------------------------------------------------
+    # -- rows ----------------------------------------------------------------------------------------------------------
 
     def volumes(self) -> dict[str, list[Row]]:
         """How many were opened: by day in order of days, else the greatest number first."""
@@ -134,8 +134,8 @@ def _all_last(item: tuple[str, Any]) -> tuple[bool, str]:
 def _level(queue: str, counted: Counter[str]) -> Row:
     kept, broken = counted["within"], counted["late"] + counted["unanswered"]
     share = round(kept / (kept + broken), 4) if kept + broken else None
-    told = {name: counted[name] for name in ("within", "late", "unanswered", "pending", "closed_unanswered")}
-    return {"queue": queue, **told, "share": share}
+    row = {name: counted[name] for name in ("within", "late", "unanswered", "pending", "closed_unanswered")}
+    return {"queue": queue, **row, "share": share}
 
 
 def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
@@ -160,11 +160,9 @@ def talk(counts: Mapping[tuple[str, ...], int]) -> tuple[list[Row], list[Row]]:
         if status != "suppressed":  # it was never said
             channels[channel][name] += count
     named = ("received", "answers", "automatic", *_LOST)
-    told = [
-        {"channel": channel, **{name: found[name] for name in named}} for channel, found in sorted(channels.items())
-    ]
+    row = [{"channel": channel, **{name: found[name] for name in named}} for channel, found in sorted(channels.items())]
     worst = sorted(troubles.items(), key=lambda item: (-item[1], item[0]))
-    return told, [
+    return row, [
         {"channel": channel, "status": status, "reason": why, "count": count} for (channel, status, why), count in worst
     ]
 

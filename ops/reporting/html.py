@@ -33,44 +33,44 @@ td.name, tbody th { overflow-wrap: break-word; } .number { text-align: end; whit
 """
 
 
-def as_page(told: dict[str, Any], language: str) -> str:
+def as_page(report: dict[str, Any], language: str) -> str:
     """The whole page; `told` as `--json` prints it."""
     heading = escape(word("title", language))
-    span = f"{told['since'][:16]} – {told['until'][:16]} {told['timezone']}".replace("T", " ", 2)
-    body = "".join(_section(section, told, language) for section in SECTIONS)
+    span = f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}".replace("T", " ", 2)
+    body = "".join(_section(section, report, language) for section in SECTIONS)
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{heading} {escape(span)}</title>'
         f"<style>{_STYLE}</style></head><body><header><h1>{heading}</h1>"
-        f"<p>{escape(span)} · {told['opened']:,} {escape(word('opened', language))}</p></header>"
+        f"<p>{escape(span)} · {report['opened']:,} {escape(word('opened', language))}</p></header>"
         f"<main>{body}</main></body></html>\n"
     )
 
 
-def _section(section: Section, told: dict[str, Any], language: str) -> str:
+def _section(section: Section, report: dict[str, Any], language: str) -> str:
     title = escape(word(section.name, language))
     head = f'<section aria-labelledby="{section.name}"><h2 id="{section.name}">{title}</h2>'
-    return f"{head}{''.join(_parts(section, told, language))}</section>"
+    return f"{head}{''.join(_parts(section, report, language))}</section>"
 
 
-def _parts(section: Section, told: dict[str, Any], language: str) -> Iterator[str]:
-    if not told[section.name]:
+def _parts(section: Section, report: dict[str, Any], language: str) -> Iterator[str]:
+    if not report[section.name]:
         yield f'<p class="none">{escape(word("none", language))}</p>'
     else:
         yield '<div class="both">' if section.chart and len(section.columns) <= _BESIDE else "<div>"
         if section.chart:
-            yield f"<div>{_chart(section, section.chart, told, language)}</div>"
+            yield f"<div>{_chart(section, section.chart, report, language)}</div>"
         yield f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{section.name}">'
-        yield f"{_table(section, told, language)}</div></div>"
-    if section.name == "handled" and (note := known_since(told, language)):
+        yield f"{_table(section, report, language)}</div></div>"
+    if section.name == "handled" and (note := known_since(report, language)):
         yield f'<p class="note">{escape(note)}</p>'
 
 
-def _chart(section: Section, column: str, told: dict[str, Any], language: str) -> str:
+def _chart(section: Section, column: str, report: dict[str, Any], language: str) -> str:
     points = [
         Point(_name(section, row, language), row[column], cell(column, row[column], language))
-        for row in told[section.name]
+        for row in report[section.name]
         if row[column] is not None
     ]
     title = f"{word(section.name, language)}: {word(column, language)}"
@@ -85,11 +85,11 @@ def _name(section: Section, row: dict[str, Any], language: str) -> str:
     return " · ".join(cell(name, row[name], language) for name in names)
 
 
-def _table(section: Section, told: dict[str, Any], language: str) -> str:
+def _table(section: Section, report: dict[str, Any], language: str) -> str:
     heads = "".join(
         f'<th scope="col"{_kind(column)}>{escape(word(column, language))}</th>' for column in section.columns
     )
-    lines = "".join(f"<tr>{_line(section, row)}</tr>" for row in rows_of(section, told, language))
+    lines = "".join(f"<tr>{_line(section, row)}</tr>" for row in rows_of(section, report, language))
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>"
 
 

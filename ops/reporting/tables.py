@@ -84,33 +84,33 @@ def span(seconds: int) -> str:
     return f"{seconds // _MINUTE} min"
 
 
-def rows_of(section: Section, told: dict[str, Any], language: str) -> list[list[str]]:
+def rows_of(section: Section, report: dict[str, Any], language: str) -> list[list[str]]:
     """The cells of a section."""
-    return [[cell(column, row[column], language) for column in section.columns] for row in told[section.name]]
+    return [[cell(column, row[column], language) for column in section.columns] for row in report[section.name]]
 
 
-def known_since(told: dict[str, Any], language: str) -> str | None:
+def known_since(report: dict[str, Any], language: str) -> str | None:
     """Said where the event feed does not reach back to the window's beginning."""
-    since = told["handled_since"]
+    since = report["handled_since"]
     if since is None:
         return word("handled_never", language)
-    return None if since <= told["since"] else word("handled_since", language).format(at=since[:16].replace("T", " "))
+    return None if since <= report["since"] else word("handled_since", language).format(at=since[:16].replace("T", " "))
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------
 
 
-def as_text(told: dict[str, Any], language: str) -> Iterator[str]:
+def as_text(report: dict[str, Any], language: str) -> Iterator[str]:
     """Every section that has something to tell; the names of the others in a line at the end."""
-    yield f"{told['since'][:16]} – {told['until'][:16]} {told['timezone']}: {told['opened']:,} {word('opened', language)}"
+    yield f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}: {report['opened']:,} {word('opened', language)}"
     for section in SECTIONS:
-        if told[section.name]:
+        if report[section.name]:
             yield from ("", word(section.name, language))
             heads = [word(column, language) for column in section.columns]
-            yield from _aligned(section.columns, [heads, *rows_of(section, told, language)])
-        if section.name == "handled" and (note := known_since(told, language)):
+            yield from _aligned(section.columns, [heads, *rows_of(section, report, language)])
+        if section.name == "handled" and (note := known_since(report, language)):
             yield from ("", note)
-    empty = [word(section.name, language) for section in SECTIONS if not told[section.name]]
+    empty = [word(section.name, language) for section in SECTIONS if not report[section.name]]
     if empty:
         yield from ("", f"{word('none', language)}: {', '.join(empty)}")
 

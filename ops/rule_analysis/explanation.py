@@ -1,4 +1,4 @@
-"""A decision told: what it was decided from, every rule tried and why, the winner, the nearest misses. Data, and words for people."""
+"""A decision explained: what it was decided from, every rule tried and why, the winner, the nearest misses. Data, and words for people."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -39,10 +39,10 @@ def explain(facts: Facts, decision: Decision, rulebook: RuleBook, *, spoken: Seq
 
 
 def explain_stored(stored: StoredDecision, rulebook: RuleBook) -> Json:
-    """A decision that was kept: as it was made; `rules_changed` says that its reasons are told by other rules than it was made by."""
-    told = explain(stored.facts, stored.decision, rulebook)
+    """A decision that was kept: as it was made; `rules_changed` says that its reasons come from other rules than it was made by."""
+    explained = explain(stored.facts, stored.decision, rulebook)
     return {
-        **told,
+        **explained,
         "conversation": stored.conversation,
         "message": stored.message,
         "decision": stored.id,
@@ -102,24 +102,33 @@ def _hours(facts: Facts, decision: Decision, rulebook: RuleBook) -> Json | None:
 # -- for people --------------------------------------------------------------------------------------------------------
 
 
-def as_text(told: Mapping[str, Any], text: str) -> str:
+def as_text(explained: Mapping[str, Any], text: str) -> str:
     """The explanation as lines to read."""
     return "\n".join(
-        [*_heading(told, text), "", *_outcome(told), "", *_reasons(told), "", *_misses(told), *_elsewhere(told)]
+        [
+            *_heading(explained, text),
+            "",
+            *_outcome(explained),
+            "",
+            *_reasons(explained),
+            "",
+            *_misses(explained),
+            *_elsewhere(explained),
+        ]
     ).rstrip()
 
 
-def _heading(told: Mapping[str, Any], text: str) -> Iterator[str]:
-    yield f"On {told['channel']}, {_local(told['at'], told)}:"
+def _heading(explained: Mapping[str, Any], text: str) -> Iterator[str]:
+    yield f"On {explained['channel']}, {_local(explained['at'], explained)}:"
     yield f'  "{" ".join(text.split())}"'
 
 
-def _outcome(told: Mapping[str, Any]) -> Iterator[str]:
-    by = told["settled_by"]
-    yield f"goes to      {told['queue']}{_because(by.get('queue'))}"
-    yield f"priority     {told['priority']}{_because(by.get('priority'))}"
-    yield f"language     {_sure(told['language'], told['language_confidence'], told['language_source'])}"
-    yield f"issue        {_sure(told['issue'], told['issue_confidence'], _who(told))}"
+def _outcome(explained: Mapping[str, Any]) -> Iterator[str]:
+    by = explained["settled_by"]
+    yield f"goes to      {explained['queue']}{_because(by.get('queue'))}"
+    yield f"priority     {explained['priority']}{_because(by.get('priority'))}"
+    yield f"language     {_sure(explained['language'], explained['language_confidence'], explained['language_source'])}"
+    yield f"issue        {_sure(explained['issue'], explained['issue_confidence'], _who(explained))}"
     for label, key in (
         ("intents", "intents"),
         ("labels", "labels"),
@@ -128,14 +137,14 @@ def _outcome(told: Mapping[str, Any]) -> Iterator[str]:
         ("choices", "choices"),
         ("languages", "languages"),
     ):
-        if told.get(key):
-            yield f"{label:12} {', '.join(told[key])}"
-    yield f"open         {_open(told)}"
-    if told["due"]:
-        yield f"answer by    {_local(told['due'], told)}"
-    yield f"joining      {told['joining']}{' ' + told['conversation'] if told.get('conversation') else ''}"
-    yield from _replies(told)
-    yield from _people(told["candidates"])
+        if explained.get(key):
+            yield f"{label:12} {', '.join(explained[key])}"
+    yield f"open         {_open(explained)}"
+    if explained["due"]:
+        yield f"answer by    {_local(explained['due'], explained)}"
+    yield f"joining      {explained['joining']}{' ' + explained['conversation'] if explained.get('conversation') else ''}"
+    yield from _replies(explained)
+    yield from _people(explained["candidates"])
 
 
 def _people(candidates: Sequence[Mapping[str, Any]] | None) -> Iterator[str]:
@@ -160,40 +169,40 @@ def _sure(name: str | None, confidence: float, source: str) -> str:
     return f"{name or 'unknown'}  ({source}{f', {round(confidence * 100)} %' if confidence else ''})"
 
 
-def _who(told: Mapping[str, Any]) -> str:
+def _who(explained: Mapping[str, Any]) -> str:
     """Who told the issue; of a model which one, so that it can be asked again."""
-    model = told["facts"].get("model") if told["issue_source"] == "model" else None
-    return f"model {model}" if model else str(told["issue_source"])
+    model = explained["facts"].get("model") if explained["issue_source"] == "model" else None
+    return f"model {model}" if model else str(explained["issue_source"])
 
 
-def _open(told: Mapping[str, Any]) -> str:
-    hours = told["hours"] or {}
+def _open(explained: Mapping[str, Any]) -> str:
+    hours = explained["hours"] or {}
     calendar = f" ({hours['calendar']})" if hours else ""
-    if told["open"]:
+    if explained["open"]:
         return f"yes{calendar}"
-    opens = "never again" if told["opens"] is None else f"opens {_local(told['opens'], told)}"
+    opens = "never again" if explained["opens"] is None else f"opens {_local(explained['opens'], explained)}"
     words = f', said as "{hours["opens_words"]}"' if hours.get("opens_words") else ""
     return f"no{calendar}, {opens}{words}"
 
 
-def _local(at: str, told: Mapping[str, Any]) -> str:
+def _local(at: str, explained: Mapping[str, Any]) -> str:
     moment = datetime.fromisoformat(at)
-    zone = ZoneInfo(told["hours"]["timezone"]) if told["hours"] else moment.tzinfo
+    zone = ZoneInfo(explained["hours"]["timezone"]) if explained["hours"] else moment.tzinfo
     return moment.astimezone(zone).strftime("%a %Y-%m-%d %H:%M %Z")
 
 
-def _replies(told: Mapping[str, Any]) -> Iterator[str]:
-    spoken = told["spoken"] or []
-    if not told["replies"]:
+def _replies(explained: Mapping[str, Any]) -> Iterator[str]:
+    spoken = explained["spoken"] or []
+    if not explained["replies"]:
         yield "reply        none"
-    for place, name in enumerate(told["replies"]):
+    for place, name in enumerate(explained["replies"]):
         words = f': "{spoken[place]}"' if place < len(spoken) else ""
         yield f"reply        {name}{words}"
 
 
-def _reasons(told: Mapping[str, Any]) -> Iterator[str]:
-    yield "Rules tried, in order:" if told["tried"] else "There are no rules."
-    for one in told["tried"]:
+def _reasons(explained: Mapping[str, Any]) -> Iterator[str]:
+    yield "Rules tried, in order:" if explained["tried"] else "There are no rules."
+    for one in explained["tried"]:
         if one["matched"]:
             yield f"  ✓ {one['rule']}{_effect(one)}"
         elif one["reached"]:
@@ -236,20 +245,20 @@ def _shown(value: Any) -> str:
     return ", ".join(map(_shown, value)) if isinstance(value, list) else str(value)
 
 
-def _misses(told: Mapping[str, Any]) -> Iterator[str]:
-    if told["nearest"]:
+def _misses(explained: Mapping[str, Any]) -> Iterator[str]:
+    if explained["nearest"]:
         yield "Nearest misses:"
-    for one in told["nearest"]:
+    for one in explained["nearest"]:
         failed = [condition for condition in one["conditions"] if condition["held"] is False]
         yield f"  {one['rule']}: {len(failed)} of {len(one['conditions'])} conditions failed"
 
 
-def _elsewhere(told: Mapping[str, Any]) -> Iterator[str]:
+def _elsewhere(explained: Mapping[str, Any]) -> Iterator[str]:
     """`to cards, if issue were card`: each outcome once, with the facts that would bring it."""
-    if told["counterfactuals"]:
+    if explained["counterfactuals"]:
         yield "Would go elsewhere:"
-    for one in told["counterfactuals"]:
-        place = f"stays in {one['queue']}" if one["queue"] == told["queue"] else f"to {one['queue']}"
-        weight = "" if one["priority"] == told["priority"] else f" with priority {one['priority']}"
-        there = "" if one["open"] == told["open"] else f", {'open' if one['open'] else 'closed'} then"
+    for one in explained["counterfactuals"]:
+        place = f"stays in {one['queue']}" if one["queue"] == explained["queue"] else f"to {one['queue']}"
+        weight = "" if one["priority"] == explained["priority"] else f" with priority {one['priority']}"
+        there = "" if one["open"] == explained["open"] else f", {'open' if one['open'] else 'closed'} then"
         yield f"  {place}{weight}{there}, if {one['fact']} were {' or '.join(map(_shown, one['values']))}"

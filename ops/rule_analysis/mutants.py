@@ -21,7 +21,7 @@ class Mutant:
 
     path: Path
     kind: str
-    told: str
+    words: str
     change: Callable[[dict[str, Any]], None]
 
     def of(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,12 +70,12 @@ def _drop(path: Path) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def _without(path: Path, kind: str, told: str) -> Mutant:
-    return Mutant(path=path, kind=kind, told=f"without {told}", change=_drop(path))
+def _without(path: Path, kind: str, words: str) -> Mutant:
+    return Mutant(path=path, kind=kind, words=f"without {words}", change=_drop(path))
 
 
-def _becomes(path: Path, kind: str, told: str, value: object) -> Mutant:
-    return Mutant(path=path, kind=kind, told=f"{told} becomes {value}", change=_set(path, value))
+def _becomes(path: Path, kind: str, words: str, value: object) -> Mutant:
+    return Mutant(path=path, kind=kind, words=f"{words} becomes {value}", change=_set(path, value))
 
 
 # -- rules -------------------------------------------------------------------------------------------------------------
@@ -112,28 +112,28 @@ def _swapped(path: Path, later: str, name: str) -> Mutant:
         rules = data["rules"]
         rules[number], rules[number + 1] = rules[number + 1], rules[number]
 
-    return Mutant(path=path, kind="rule", told=f"{name} below '{later}'", change=change)
+    return Mutant(path=path, kind="rule", words=f"{name} below '{later}'", change=change)
 
 
-def _condition(path: Path, wanted: Any, told: str) -> Iterator[Mutant]:
+def _condition(path: Path, wanted: Any, words: str) -> Iterator[Mutant]:
     """Lists lose one item, tables one key, flags turn, bounds and spans double."""
     if isinstance(wanted, bool):
-        yield _becomes(path, "rule", told, not wanted)
+        yield _becomes(path, "rule", words, not wanted)
     elif isinstance(wanted, int | float):
-        yield _becomes(path, "rule", told, wanted * 2 or 1)
+        yield _becomes(path, "rule", words, wanted * 2 or 1)
     elif isinstance(wanted, dict):
-        yield from _table(path, wanted, told)
+        yield from _table(path, wanted, words)
     elif isinstance(wanted, list) and len(wanted) > 1:
-        yield from (_without((*path, at), "rule", f"{_short(item)} of {told}") for at, item in enumerate(wanted))
+        yield from (_without((*path, at), "rule", f"{_short(item)} of {words}") for at, item in enumerate(wanted))
     elif path[-1] in ("older", "newer"):
-        yield _becomes(path, "rule", told, f"{wanted}{wanted}")
+        yield _becomes(path, "rule", words, f"{wanted}{wanted}")
 
 
-def _table(path: Path, wanted: Mapping[str, Any], told: str) -> Iterator[Mutant]:
+def _table(path: Path, wanted: Mapping[str, Any], words: str) -> Iterator[Mutant]:
     for key, inner in wanted.items():
         if len(wanted) > 1:
-            yield _without((*path, key), "rule", f"'{key}' of {told}")
-        yield from _condition((*path, key), inner, f"'{key}' of {told}")
+            yield _without((*path, key), "rule", f"'{key}' of {words}")
+        yield from _condition((*path, key), inner, f"'{key}' of {words}")
 
 
 def _short(item: object) -> str:
@@ -168,15 +168,15 @@ def _made_of(path: Path, part: Mapping[str, Any], name: str) -> Iterator[Mutant]
             yield _without((*path, "per_language", language), "span", f"'{language}' in {name}")
 
 
-def _spans(path: Path, spans: list[str], told: str) -> Iterator[Mutant]:
+def _spans(path: Path, spans: list[str], words: str) -> Iterator[Mutant]:
     """Each span goes, begins an hour later, ends an hour sooner."""
     for at, text in enumerate(spans):
         here = (*path, at)
-        yield _without(here, "span", f"{text} on {told}")
+        yield _without(here, "span", f"{text} on {words}")
         low, high = read_span(text)
         if high - low > _LATER:
-            yield _becomes(here, "span", f"{text} on {told}", f"{_clock(low + _LATER)}-{_clock(high)}")
-            yield _becomes(here, "span", f"{text} on {told}", f"{_clock(low)}-{_clock(high - _LATER)}")
+            yield _becomes(here, "span", f"{text} on {words}", f"{_clock(low + _LATER)}-{_clock(high)}")
+            yield _becomes(here, "span", f"{text} on {words}", f"{_clock(low)}-{_clock(high - _LATER)}")
 
 
 def _clock(at: int) -> str:
@@ -199,9 +199,9 @@ def _queue(path: Path, part: Mapping[str, Any], calendars: list[str]) -> Iterato
         if key in others:
             yield _becomes(here, "queue", f"{key} of {name}", others[key])
         elif key in ("closed", "arrival", "page") and value:
-            yield Mutant(path=here, kind="queue", told=f"no {key} for {name}", change=_set(here, False))
+            yield Mutant(path=here, kind="queue", words=f"no {key} for {name}", change=_set(here, False))
         elif key == "skills" and value:
-            yield Mutant(path=here, kind="queue", told=f"no skills for {name}", change=_set(here, []))
+            yield Mutant(path=here, kind="queue", words=f"no skills for {name}", change=_set(here, []))
         yield from _times(here, value, name)
 
 
@@ -221,8 +221,8 @@ def _times(path: Path, value: Any, name: str) -> Iterator[Mutant]:
             yield _twice(path, value, f"first_response of {name}")
 
 
-def _twice(path: Path, span: str, told: str) -> Mutant:
-    return _becomes(path, "queue", told, f"{span}{span}")
+def _twice(path: Path, span: str, words: str) -> Mutant:
+    return _becomes(path, "queue", words, f"{span}{span}")
 
 
 def _issue(path: Path, part: Mapping[str, Any], queues: list[str]) -> Iterator[Mutant]:
@@ -237,10 +237,10 @@ def _issue(path: Path, part: Mapping[str, Any], queues: list[str]) -> Iterator[M
         yield _without((*path, "ask", at), "issue", f"question '{asked}' of {name}")
 
 
-def _otherwise(path: Path, told: str, value: str, queues: list[str]) -> Iterator[Mutant]:
+def _otherwise(path: Path, words: str, value: str, queues: list[str]) -> Iterator[Mutant]:
     other = _other(queues, value)
     if other is not None:
-        yield _becomes(path, "issue", told, other)
+        yield _becomes(path, "issue", words, other)
 
 
 def _other(known: tuple[str, ...] | list[str], value: object) -> str | None:

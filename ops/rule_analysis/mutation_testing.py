@@ -31,7 +31,7 @@ class Survivor:
 
     path: Path
     kind: str
-    told: str
+    words: str
 
 
 @dataclass(slots=True)
@@ -43,22 +43,22 @@ class Mutated:
     alike: int = 0
     survivors: list[Survivor] = field(default_factory=list)
 
-    def note(self, kind: str, path: Path, told: str, *, caught: bool) -> None:
+    def note(self, kind: str, path: Path, words: str, *, caught: bool) -> None:
         """One change, tried."""
         self.made[kind] += 1
         if caught:
             self.caught[kind] += 1
         else:
-            self.survivors.append(Survivor(path=path, kind=kind, told=told))
+            self.survivors.append(Survivor(path=path, kind=kind, words=words))
 
     def as_json(self, settings: Settings) -> dict[str, Any]:
         """For `--json`."""
-        survivors = [(one, settings.located(one.path, one.told)) for one in self.survivors]
+        survivors = [(one, settings.located(one.path, one.words)) for one in self.survivors]
         return {
             "kinds": {kind: {"made": made, "caught": self.caught[kind]} for kind, made in self.made.items()},
             "without_effect": self.alike,
             "survivors": [
-                {"file": place.file, "line": place.line, "kind": one.kind, "change": one.told}
+                {"file": place.file, "line": place.line, "kind": one.kind, "change": one.words}
                 for one, place in survivors
             ],
         }
@@ -104,7 +104,7 @@ class _Mutation:
         words = list(_words(self._document))
         with Progress("changing", len(changes) + len(words)) as progress:
             for change in changes:
-                self._mutated.note(change.kind, change.path, change.told, caught=self._noticed(change))
+                self._mutated.note(change.kind, change.path, change.words, caught=self._noticed(change))
                 progress.step()
             for topic in _TOPICS:
                 self._words_of(topic, [word for word in words if word.path[0] == topic], progress)
@@ -205,9 +205,9 @@ def as_text(mutated: Mutated, settings: Settings) -> Iterator[str]:
         if one.kind == "word":
             words.setdefault(one.path[:-1], []).append(one)
         else:
-            yield str(settings.located(one.path, f"nothing would notice: {one.told}"))
+            yield str(settings.located(one.path, f"nothing would notice: {one.words}"))
     for path, missed in words.items():
-        named = ", ".join(one.told.split("'")[1] for one in missed)
+        named = ", ".join(one.words.split("'")[1] for one in missed)
         place = ".".join(map(str, path))
         yield str(settings.located(path, f"nothing would notice {len(missed)} words of {place}: {named}"))
     for kind, made in mutated.made.items():

@@ -40,16 +40,16 @@ def hiring_of(text: str) -> Hiring:
         if key not in _KEYS:
             raise ValueError(f"'{key or piece}' is not one of {', '.join(_KEYS)}{did_you_mean(key, _KEYS)}")
         parts.setdefault(key, []).append(value if equals else piece)
-    told = {name: ",".join(pieces) for name, pieces in parts.items()}
-    number = told.get("count", "1")
+    values = {name: ",".join(pieces) for name, pieces in parts.items()}
+    number = values.get("count", "1")
     if not number.isdecimal() or int(number) < 1:
         raise ValueError(f"count={number}: how many is a number from 1 on")
     return Hiring(
-        languages=levels_of(told.get("languages", "")),
-        skills=levels_of(told.get("skills", "")),
-        queues=names_of(told.get("queues", "")),
-        capacity={**DEFAULT_CAPACITY, **capacity_of(told.get("capacity", ""))},
-        hours=told.get("hours"),
+        languages=levels_of(values.get("languages", "")),
+        skills=levels_of(values.get("skills", "")),
+        queues=names_of(values.get("queues", "")),
+        capacity={**DEFAULT_CAPACITY, **capacity_of(values.get("capacity", ""))},
+        hours=values.get("hours"),
         count=int(number),
     )
 

@@ -30,12 +30,12 @@ def verdict(fields: Sequence[Authentication], domain: str, trusted: Collection[s
     names = {name.lower() for name in trusted}
     ours = list(takewhile(lambda one: one.server in names, fields))  # each check may write a field of its own
     results = [result for one in ours for result in one.results]
-    if any(method == "dmarc" and told in _FAILING for method, told in results):
+    if any(method == "dmarc" and result in _FAILING for method, result in results):
         return Verdict.FORGED
     if any(_vouches(method, passed, domain) for one in ours for method, passed in one.passed):
         return Verdict.PROVEN
-    told = [verdict for method, verdict in results if method in ("spf", "dkim")]
-    return Verdict.FORGED if told and all(one in _FAILING for one in told) else Verdict.UNPROVEN
+    result = [verdict for method, verdict in results if method in ("spf", "dkim")]
+    return Verdict.FORGED if result and all(one in _FAILING for one in result) else Verdict.UNPROVEN
 
 
 def _vouches(method: str, passed: str, domain: str) -> bool:
@@ -58,16 +58,16 @@ def _one(written: str) -> Authentication:
     found = [(one[1].lower(), one[2].lower(), part) for part in parts if (one := _RESULT.match(part)) is not None]
     return Authentication(
         server=words[0].lower()[:253] if words else "",
-        results=tuple((method, told) for method, told, _ in found),
-        passed=tuple((method, _spoken_for(method, part)) for method, told, part in found if told == "pass"),
+        results=tuple((method, result) for method, result, _ in found),
+        passed=tuple((method, _spoken_for(method, part)) for method, result, part in found if result == "pass"),
     )
 
 
 def _spoken_for(method: str, part: str) -> str:
     """The domain that a result speaks of."""
-    told = {one[1].lower(): ascii_domain(one[2]) for one in _DOMAIN.finditer(part)}
+    result = {one[1].lower(): ascii_domain(one[2]) for one in _DOMAIN.finditer(part)}
     wanted = {"spf": ("smtp.mailfrom", "smtp.mail"), "dkim": ("header.d", "header.i"), "dmarc": ("header.from",)}
-    return next((told[name] for name in wanted.get(method, ()) if name in told), "")
+    return next((result[name] for name in wanted.get(method, ()) if name in result), "")
 
 
 def _bare(written: str) -> str:
