@@ -1,4 +1,4 @@
-"""Alembic's environment. The connection is handed over by `storage.store.upgrade`; nothing here opens one."""
+"""Alembic's environment. The connection is handed over by `storage.migration.upgrade`; nothing here opens one."""
 
 from alembic import context
 
@@ -9,6 +9,7 @@ context.configure(
     target_metadata=metadata,
     transaction_per_migration=False,
     render_as_batch=True,
+    on_version_apply=context.config.attributes.get("applied"),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,24 +1,21 @@
-"""Opening the memory of the house, and bringing its schema up to date."""
+"""Opening the database: transactions for readers and writers, each with its unit of work."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import text
 
 from conversation.errors import StoreUnavailable
 from conversation.ports.channel import Clock, Signals
 from storage.agents.agent_cache import Roster
 from storage.database import postgresql, sqlite
-from storage.database.driver_errors import translated
 from storage.database.outage_log import Outages
 from storage.database.transactions import Database, Transaction, to_the_end
+from storage.migration import schema_state
+from storage.schema_window import SchemaState
 from storage.unit_of_work import StoreWork
 
 log = logging.getLogger(__name__)
@@ -91,10 +88,10 @@ class Store:
             self._outages.note("check_writable", error)
             raise
 
-    async def schema_revision(self) -> str | None:
-        """The migration this database stands at, None before the first."""
+    async def schema(self) -> SchemaState:
+        """Where the schema stands, and which programs may serve it."""
         async with self._database.reading() as transaction:
-            return await transaction.run(_revision_of)
+            return await transaction.run(schema_state)
 
     async def close(self) -> None:
         """Close every connection; harmless twice."""
@@ -128,74 +125,3 @@ def open_storage(
     else:
         database = postgresql.PostgresDatabase(url, durable=durable)
     return Store(database, clock=clock, signals=signals, observe=observe)
-
-
-# -- schema ------------------------------------------------------------------------------------------------------------
-
-
-@cache
-def _folder() -> Path:
-    """Where the migrations lie, in a checkout and in an installed wheel alike."""
-    found = find_spec("migrations")
-    if found is None or not found.submodule_search_locations:
-        raise RuntimeError("the package `migrations` is not installed")
-    return Path(next(iter(found.submodule_search_locations)))
-
-
-@cache
-def head_revision() -> str | None:
-    """The newest migration this program knows: they are numbered, so that no start needs Alembic to tell."""
-    return max((path.name.partition("_")[0] for path in (_folder() / "versions").glob("[0-9]*_*.py")), default=None)
-
-
-def _revision_of(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if found is None else str(found)
-
-
-def _migrate(connection: Connection) -> None:
-    stands, newest = _revision_of(connection), head_revision()
-    if stands == newest:
-        return
-    if stands is not None and newest is not None and stands > newest:
-        raise StoreUnavailable(
-            f"its schema is at {stands}, newer than this program ({newest}): a newer huntgroup was here"
-        )
-    from alembic import command  # noqa: PLC0415 a quarter of a second that only a start on an old schema pays
-    from alembic.config import Config  # noqa: PLC0415
-
-    configuration = Config()
-    configuration.set_main_option("script_location", str(_folder()).replace("%", "%%"))
-    configuration.set_main_option("path_separator", "os")
-    configuration.attributes["connection"] = connection
-    command.upgrade(configuration, "head")
-
-
-def _upgrade_sqlite(url: str) -> None:
-    with sqlite.make_engine(url).connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        _migrate(connection)
-        connection.commit()
-
-
-async def _upgrade_postgresql(url: str) -> None:
-    engine = postgresql.make_engine(url, pooled=False)
-    try:
-        async with engine.begin() as connection:
-            # two nodes that start at once migrate one after the other
-            await connection.execute(text("SELECT pg_advisory_xact_lock(4861747)"))
-            await connection.run_sync(_migrate)
-    finally:
-        await engine.dispose()
-
-
-async def upgrade(url: str) -> None:
-    """Bring the schema to the newest migration, in one transaction. Raises `StoreUnavailable`, in words."""
-    with translated():
-        if url.startswith("sqlite"):
-            await asyncio.to_thread(_upgrade_sqlite, url)
-        else:
-            await _upgrade_postgresql(url)
-    log.info("schema_upgraded", extra={"revision": head_revision()})

@@ -14,8 +14,9 @@ from py3langid import langid
 pytest.register_assert_rewrite("tests.contracts")
 
 from ops.observability import logs  # noqa: E402
+from storage.migration import upgrade  # noqa: E402
 from storage.signals import open_signals  # noqa: E402
-from storage.store import Store, open_storage, upgrade  # noqa: E402
+from storage.store import Store, open_storage  # noqa: E402
 from tests.fakes import FakeClock  # noqa: E402
 from tests.postgres import Postgres, binaries, running  # noqa: E402
 

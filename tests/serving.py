@@ -24,8 +24,9 @@ from conversation.model.people import DEFAULT_CAPACITY, Agent, Role
 from desk.http.passwords import hash_password
 from desk.http.tokens import new_token
 from ops.system_clock import SystemClock
+from storage.migration import upgrade
 from storage.signals import open_signals
-from storage.store import open_storage, upgrade
+from storage.store import open_storage
 
 SECRET = base64.b64encode(b"a secret of the fault runs, long enough").decode()
 ROOT = Path(__file__).resolve().parents[1]

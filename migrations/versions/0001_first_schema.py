@@ -1,4 +1,4 @@
-"""The first schema: everything the house remembers."""
+"""The first schema: everything the service remembers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -11,14 +11,16 @@ from conversation.errors import HuntgroupError
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from ops.system_clock import SystemClock
+from storage.migration import head_revision, upgrade
+from storage.schema_window import fault_of
 from storage.signals import open_signals
-from storage.store import Store, head_revision, open_storage, upgrade
+from storage.store import Store, open_storage
 
 Doing = Callable[[Store, Settings], Awaitable[int]]
 
 
-class OldSchema(HuntgroupError):
-    """The database stands at another migration than this program needs."""
+class UnfitSchema(HuntgroupError):
+    """The schema is older or newer than this program can serve."""
 
 
 def actor() -> str:
@@ -27,7 +29,7 @@ def actor() -> str:
 
 
 async def opened(settings: Settings, doing: Doing) -> int:
-    """Do it on the configured database. A SQLite file is migrated; an old PostgreSQL schema is refused."""
+    """Do it on the configured database. A SQLite file is migrated; a PostgreSQL schema outside this program's window is refused."""
     clock = SystemClock()
     database = settings.service.database
     if database.startswith("sqlite"):
@@ -36,11 +38,9 @@ async def opened(settings: Settings, doing: Doing) -> int:
     await signals.start()
     try:
         async with open_storage(database, clock=clock, signals=signals) as store:
-            stands, newest = await store.schema_revision(), head_revision()
-            if stands != newest:
-                raise OldSchema(
-                    f"the schema is at {stands}, this program needs {newest}: run `huntgroup migrate` first"
-                )
+            fault = fault_of(await store.schema(), head_revision())
+            if fault is not None:
+                raise UnfitSchema(fault)
             return await doing(store, settings)
     finally:
         await signals.stop()

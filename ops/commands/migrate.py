@@ -4,16 +4,20 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 
 from conversation.errors import HuntgroupError
 from ops.configuration.settings import load
 from ops.configuration.sources import SettingsFaults
-from storage.store import head_revision, upgrade
+from storage.migration import Step, head_revision, pending, upgrade
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
     parser.add_argument("--database", metavar="URL", help="instead of the configuration's")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the migrations that would be applied; change nothing"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,9 +29,22 @@ def run(args: argparse.Namespace) -> int:
         print(faults, file=sys.stderr)
         return 2
     try:
-        asyncio.run(upgrade(settings.service.database))
+        if args.dry_run:
+            return _print_pending(asyncio.run(pending(settings.service.database)))
+        asyncio.run(upgrade(settings.service.database, progress=_print_progress))
     except HuntgroupError as error:
         print(f"huntgroup: {error}", file=sys.stderr)
         return 1
     print(f"the schema is at {head_revision()}")
+    return 0
+
+
+def _print_progress(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _print_pending(steps: Sequence[Step]) -> int:
+    for step in steps:
+        print(f"{step.revision}: {step.title}")
+    print(f"would be applied: {len(steps)}" if steps else f"the schema is at {head_revision()}, nothing to do")
     return 0

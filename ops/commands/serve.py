@@ -23,7 +23,7 @@ from ops.composition.infrastructure import Replacements
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from ops.observability import logs
-from storage.store import head_revision, upgrade
+from storage.migration import head_revision, upgrade
 
 log = logging.getLogger(__name__)
 _DRAIN = 20.0  # seconds for what was accepted to be stored at the end

@@ -10,7 +10,9 @@ from conversation.errors import StoreUnavailable
 from conversation.ports.channel import Clock
 from desk.http.services import OK, Ready
 from router.flows.active_rules import RulesInForce
-from storage.store import Store, head_revision
+from storage.migration import head_revision
+from storage.schema_window import fault_of
+from storage.store import Store
 
 log = logging.getLogger(__name__)
 _FRESH = 1.0  # seconds for which one check answers everybody: strangers who ask often do not load the database
@@ -77,8 +79,7 @@ class Readiness:
             check.set_result(found)
 
     async def _checked(self) -> Parts:
-        stands, needed = await self._store.schema_revision(), head_revision()
-        schema = {"schema": OK if stands == needed else f"at {stands}, {needed} is needed"}
+        schema = {"schema": fault_of(await self._store.schema(), head_revision()) or OK}
         try:
             await self._store.check_writable()
         except StoreUnavailable as error:

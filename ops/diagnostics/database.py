@@ -12,9 +12,10 @@ from conversation.ports.channel import Clock
 from ops.configuration.settings import Service
 from ops.diagnostics.check_result import Finding, State, bad, ok, skipped, warn
 from ops.diagnostics.machine import folder
-from storage.database.inspection import Server, file_revision, server_at, sqlite_path
+from storage.database.inspection import Server, file_schema, server_at, sqlite_path
+from storage.migration import head_revision
+from storage.schema_window import SchemaState, fault_of
 from storage.signals.links import Unreachable, reach
-from storage.store import head_revision
 
 _APART, _FAR_APART = timedelta(seconds=0.5), timedelta(seconds=2)
 
@@ -33,13 +34,13 @@ def _embedded(path: Path) -> Sequence[Finding]:
     found = _file(path)
     if found.state is State.BAD or not path.exists():
         return [found]
-    stands = file_revision(path)
-    return [replace(found, words=f"{path} answers; {found.words}"), schema(stands, is_embedded=True)]
+    state = file_schema(path)
+    return [replace(found, words=f"{path} answers; {found.words}"), schema(state, is_embedded=True)]
 
 
 async def _served(url: str, clock: Clock) -> Sequence[Finding]:
     server = await server_at(url, clock)
-    return [_answers(server), schema(server.revision, is_embedded=False), durability(server), clocks(server.ahead)]
+    return [_answers(server), schema(server.schema, is_embedded=False), durability(server), clocks(server.ahead)]
 
 
 def _file(path: Path) -> Finding:
@@ -65,17 +66,27 @@ def _answers(server: Server) -> Finding:
     return ok("database", told)
 
 
-def schema(stands: str | None, *, is_embedded: bool) -> Finding:
+def schema(state: SchemaState, *, is_embedded: bool) -> Finding:
     """Where it stands, and what `migrate` would do."""
-    newest = head_revision() or ""
+    stands, newest = state.revision, head_revision() or ""
+    serves = fault_of(state, newest) is None
     if stands == newest:
         return ok("schema", f"at {stands}, the newest")
     if stands is not None and stands > newest:
-        return bad("schema", f"at {stands}, newer than this program's {newest}", "run the newer huntgroup that made it")
+        return _newer(stands, newest, serves=serves)
     words = f"at {stands}: `huntgroup migrate` brings it to {newest}" if stands else "there is none yet"
     if is_embedded:
         return warn("schema", words, "the next `huntgroup serve` brings it up to date; make a copy of the file first")
+    if serves:
+        return warn("schema", words, "this release serves it; migrate once no node of an older release is left")
     return bad("schema", words, "run `huntgroup migrate`, after a backup where there is something to lose")
+
+
+def _newer(stands: str, newest: str, *, serves: bool) -> Finding:
+    words = f"at {stands}, newer than this program's {newest}"
+    if serves:
+        return ok("schema", f"{words}, which may serve it")
+    return bad("schema", words, "run the newer huntgroup that made it")
 
 
 def durability(server: Server) -> Finding:

@@ -15,6 +15,7 @@ from conversation.ports.channel import Clock
 from storage.database import postgresql
 from storage.database.driver_errors import translated
 from storage.database.sqlite import BUSY
+from storage.schema_window import SchemaState
 
 _ASKED = 3  # times that the server's clock is asked; the quickest answer is the most exact
 _HALF = 2
@@ -24,12 +25,12 @@ _SERVER = text("SELECT pg_is_in_recovery(), " + ", ".join(f"current_setting('{na
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """What a PostgreSQL server reports, and the migration that this database stands at, None before the first.
+    """What a PostgreSQL server reports, and where the schema of this database stands.
 
     `ahead` is how far its clock is before ours, as far as the way there lets us tell.
     """
 
-    revision: str | None
+    schema: SchemaState
     version: str
     encoding: str
     fsync: bool
@@ -44,16 +45,23 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def file_revision(path: Path) -> str | None:
-    """The migration that a SQLite file stands at, None before the first. Raises `StoreUnavailable`, in words."""
+def file_schema(path: Path) -> SchemaState:
+    """Where the schema of a SQLite file stands. Raises `StoreUnavailable`, in words."""
     # where nobody has it open there is no WAL, and then this inspection makes none either
     how = "mode=ro" if Path(f"{path}-wal").exists() else "immutable=1"
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=BUSY / 1000)) as connection:
-            named = connection.execute("SELECT name FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-            found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if named else None
+            return SchemaState(
+                _only_of(connection, "alembic_version", "version_num"),
+                _only_of(connection, "schema_compatibility", "oldest_program"),
+            )
     except sqlite3.Error as error:
         raise StoreUnavailable(str(error)) from error
+
+
+def _only_of(connection: sqlite3.Connection, table: str, column: str) -> str | None:
+    named = connection.execute("SELECT name FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+    found = connection.execute(f"SELECT {column} FROM {table}").fetchone() if named else None  # noqa: S608 ours
     return str(found[0]) if found else None
 
 
@@ -68,10 +76,18 @@ async def server_at(url: str, clock: Clock) -> Server:
         await engine.dispose()
 
 
-async def _revision(connection: AsyncConnection) -> str | None:
-    if await connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+async def _schema(connection: AsyncConnection) -> SchemaState:
+    return SchemaState(
+        await _only(connection, "alembic_version", "version_num"),
+        await _only(connection, "schema_compatibility", "oldest_program"),
+    )
+
+
+async def _only(connection: AsyncConnection, table: str, column: str) -> str | None:
+    """The one value of a table of ours, if there is such a table."""
+    if await connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is None:
         return None
-    found = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found = await connection.scalar(text(f"SELECT {column} FROM {table}"))  # noqa: S608 both are named above
     return None if found is None else str(found)
 
 
@@ -79,7 +95,7 @@ async def _server(connection: AsyncConnection, clock: Clock) -> Server:
     recovering, *values = (await connection.execute(_SERVER)).one()
     settings = dict(zip(_SETTINGS, map(str, values), strict=True))
     return Server(
-        revision=await _revision(connection),
+        schema=await _schema(connection),
         version=settings["server_version"],
         encoding=settings["server_encoding"],
         fsync=settings["fsync"] == "on",

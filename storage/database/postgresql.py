@@ -60,6 +60,18 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
     return engine
 
 
+def make_migration_engine(url: str) -> AsyncEngine:
+    """For migrations: no pool, and no time-out of a statement, for an index of a large table takes minutes."""
+    settings = {**_SETTINGS, "application_name": "huntgroup migrate", "statement_timeout": "0"}
+    settings["idle_in_transaction_session_timeout"] = "0"
+    return create_async_engine(
+        asyncpg_url(url),
+        poolclass=NullPool,
+        connect_args={"server_settings": settings, "timeout": 10.0},
+        json_deserializer=from_json,
+    )
+
+
 class _LeavesReadOnlyServers:
     """After a failover an old connection stays with the old server, or with the setting it began with: it would refuse writes for ever."""
 

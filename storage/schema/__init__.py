@@ -6,12 +6,24 @@ written by `storage` in the transaction that wrote what they point to. Ownership
 One module a noun; the names of the modules are those of the rooms of `storage`.
 """
 
-from storage.schema import agents, callbacks, conversations, customers, delivery, events, intake, messages, rules
+from storage.schema import (
+    agents,
+    callbacks,
+    compatibility,
+    conversations,
+    customers,
+    delivery,
+    events,
+    intake,
+    messages,
+    rules,
+)
 from storage.schema.types import metadata
 
 __all__ = [
     "agents",
     "callbacks",
+    "compatibility",
     "conversations",
     "customers",
     "delivery",

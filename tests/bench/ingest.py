@@ -13,7 +13,7 @@ import asyncpg
 from router.flows.active_rules import RulesInForce
 from router.flows.intake.inbox import IntakeFlow
 from router.understanding.language_detector import load_detector
-from storage.store import upgrade
+from storage.migration import upgrade
 from tests.bench import reference_orm, reference_postgres, reference_sqlite, stage
 from tests.bench.backlog import fill
 from tests.bench.measure import Results, Span, Stopwatch, middle, ratio_of, steady

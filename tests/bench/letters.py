@@ -25,7 +25,8 @@ from router.flows.active_rules import RulesInForce
 from router.flows.intake.inbox import IntakeFlow
 from router.understanding.language_detector import load_detector
 from storage.messages.blobs import FolderBlobs
-from storage.store import Store, upgrade
+from storage.migration import upgrade
+from storage.store import Store
 from tests.bench import reference_postgres, reference_sqlite, stage
 from tests.bench.ingest import cpu
 from tests.bench.measure import Results, Span, Stopwatch, middle, ratio_of, steady

@@ -11,9 +11,10 @@ from ops.commands.rehearse import rehearse
 from ops.configuration.settings import Settings, load
 from ops.system_clock import SystemClock
 from router.understanding.language_detector import load_detector
+from storage.migration import upgrade
 from storage.schema.conversations import decisions
 from storage.signals import open_signals
-from storage.store import Store, open_storage, upgrade
+from storage.store import Store, open_storage
 from tests.bench.measure import Results, Row
 from tests.example import EXAMPLE, copied
 from tests.ops.rule_analysis.month import Month

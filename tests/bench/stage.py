@@ -29,8 +29,9 @@ from router.rules.model import ChannelHints
 from router.rules.rulebook import RuleBook, compile_rules
 from router.understanding.language_detector import Detector
 from storage.database import postgresql, sqlite
+from storage.migration import upgrade
 from storage.signals import open_signals
-from storage.store import Store, open_storage, upgrade
+from storage.store import Store, open_storage
 from tests.bench.measure import Results
 from tests.bench.workload import TIERS
 from tests.example import EXAMPLE

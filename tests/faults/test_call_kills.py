@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Connection, select
 
 from conversation.model.callback import FINAL, CallOutcome
+from storage.migration import upgrade
 from storage.schema.callbacks import callback_attempts, callbacks
 from storage.signals import open_signals
-from storage.store import open_storage, upgrade
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.faults.dialing import Ledger
 

@@ -17,8 +17,9 @@ import storage.database.sqlite
 from conversation.errors import Conflict, NoConnectionFree, Refused, StoreError, StoreUnavailable
 from conversation.model.events import EventType, NewEvent
 from storage.database.driver_errors import meaning
+from storage.migration import head_revision
 from storage.signals import open_signals
-from storage.store import Store, head_revision, open_storage
+from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.postgres import Postgres
 
@@ -48,7 +49,7 @@ def pragma(name: str) -> Verb:
 
 async def test_the_store_answers_and_stands_at_the_newest_migration(store: Store) -> None:
     await store.ping()
-    assert await store.schema_revision() == head_revision()
+    assert (await store.schema()).revision == head_revision()
 
 
 async def test_leaving_commits_and_an_error_rolls_back(store: Store) -> None:

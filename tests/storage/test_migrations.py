@@ -13,10 +13,11 @@ from sqlalchemy import Connection, insert, select, text
 
 import migrations
 from conversation.model.conversation import Priority
+from storage.migration import head_revision, upgrade
 from storage.schema import metadata
 from storage.schema.conversations import relabels
 from storage.signals import open_signals
-from storage.store import head_revision, open_storage, upgrade
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.storage.makers import NOW
 
@@ -48,14 +49,14 @@ async def test_a_second_upgrade_changes_nothing_and_two_at_once_do_not_collide(e
     clock = FakeClock()
     signals = open_signals("local", database=empty_url, clock=clock)
     async with open_storage(empty_url, clock=clock, signals=signals) as store:
-        assert await store.schema_revision() == head_revision()
+        assert (await store.schema()).revision == head_revision()
 
 
 async def test_an_empty_database_stands_at_no_revision(empty_url: str) -> None:
     clock = FakeClock()
     signals = open_signals("local", database=empty_url, clock=clock)
     async with open_storage(empty_url, clock=clock, signals=signals) as store:
-        assert await store.schema_revision() is None
+        assert (await store.schema()).revision is None
 
 
 def _made_by(connection: Connection, revision: str) -> None:
@@ -75,9 +76,9 @@ async def test_a_database_of_the_first_schema_is_brought_up_with_what_is_in_it(e
     async with open_storage(empty_url, clock=clock, signals=signals) as store:
         async with store.begin("an earlier release") as work:
             await work._run(lambda c: _made_by(c, "0001"))
-        assert await store.schema_revision() == "0001"
+        assert (await store.schema()).revision == "0001"
         await upgrade(empty_url)
-        assert await store.schema_revision() == head_revision()
+        assert (await store.schema()).revision == head_revision()
         async with store.begin("look") as work:
             assert await work._run(_difference) == []
             assert await work.events.head() == 42

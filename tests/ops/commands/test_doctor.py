@@ -23,7 +23,8 @@ from ops.diagnostics import machine as doctor_machine
 from ops.diagnostics.check_result import Finding, State, bad, is_whole, ok, one_line, skipped, warn
 from ops.system_clock import SystemClock
 from storage.database.inspection import Server
-from storage.store import head_revision
+from storage.migration import head_revision
+from storage.schema_window import OLDEST, SchemaState
 from tests.channels.test_outgoing import Told
 from tests.contracts.provider import provider
 from tests.contracts.tools import Bench
@@ -36,7 +37,7 @@ from tests.storage.test_signals import nats_server
 
 Printed = pytest.CaptureFixture[str]
 FINE = Server(
-    revision="0001", version="18.1", encoding="UTF8", fsync=True, full_page_writes=True, synchronous_commit="on",
+    schema=SchemaState("0001"), version="18.1", encoding="UTF8", fsync=True, full_page_writes=True, synchronous_commit="on",
     read_only=False, ahead=timedelta(0),
 )  # fmt: skip
 
@@ -145,11 +146,17 @@ async def test_a_file_that_is_no_database_or_has_no_folder_is_told(tmp_path: Pat
 
 
 def test_a_schema_is_told_by_where_it_stands() -> None:
-    served = {one: doctor_memory.schema(one, is_embedded=False).state.value for one in (None, "0001", "9999")}
-    embedded = {one: doctor_memory.schema(one, is_embedded=True).state.value for one in (None, "0001", "9999")}
+    served = {
+        one: doctor_memory.schema(SchemaState(one), is_embedded=False).state.value for one in (None, "0001", "9999")
+    }
+    embedded = {
+        one: doctor_memory.schema(SchemaState(one), is_embedded=True).state.value for one in (None, "0001", "9999")
+    }
     assert served == {None: "bad", "0001": "bad", "9999": "bad"}
     assert embedded == {None: "warn", "0001": "warn", "9999": "bad"}
-    assert doctor_memory.schema(head_revision(), is_embedded=False).state is State.OK
+    assert doctor_memory.schema(SchemaState(head_revision()), is_embedded=False).state is State.OK
+    assert doctor_memory.schema(SchemaState(OLDEST), is_embedded=False).state is State.WARN
+    assert doctor_memory.schema(SchemaState("9999", head_revision()), is_embedded=False).state is State.OK
 
 
 async def test_a_postgresql_that_forgets_what_it_committed_is_told(postgres: Postgres, postgres_url: str) -> None:

@@ -10,8 +10,9 @@ import pytest
 from conversation.id_generator import new_id
 from conversation.model.outbound import Effect, OutboxRow
 from ops.__main__ import main
+from storage.migration import upgrade
 from storage.signals.local import LocalSignals
-from storage.store import open_storage, upgrade
+from storage.store import open_storage
 from tests.fakes import FakeClock
 from tests.ops.configuration.test_settings import GOOD
 

@@ -20,8 +20,10 @@ from ops.composition.readiness import Readiness
 from router.flows.active_rules import RulesInForce
 from router.rules.document import Document
 from router.rules.rulebook import compile_rules
+from storage.migration import head_revision
+from storage.schema_window import OLDEST, SchemaState
 from storage.signals import open_signals
-from storage.store import Store, head_revision, open_storage
+from storage.store import Store, open_storage
 from tests.desk.conftest import RULES
 from tests.fakes import FakeClock
 from tests.postgres import Postgres
@@ -39,8 +41,8 @@ class Database:
         self.free = asyncio.Event()
         self.free.set()
 
-    async def schema_revision(self) -> str | None:
-        return head_revision()
+    async def schema(self) -> SchemaState:
+        return SchemaState(head_revision())
 
     async def check_writable(self) -> None:
         self.writes += 1
@@ -153,7 +155,8 @@ async def test_a_file_that_another_process_holds_is_not_ready(
 async def test_an_old_schema_is_not_ready(store: Store, clock: FakeClock, keeper: TaskKeeper) -> None:
     await execute(store, text("UPDATE alembic_version SET version_num = '0001'"))
     found = await parts(on(store, clock, keeper), clock)
-    assert found == {**WELL, "schema": f"at 0001, {head_revision()} is needed"}
+    needed = f"the schema is at 0001, this program needs {OLDEST} or newer: run `huntgroup migrate` first"
+    assert found == {**WELL, "schema": needed}
 
 
 async def test_a_hundred_strangers_in_one_second_cost_one_write(clock: FakeClock, keeper: TaskKeeper) -> None:
