@@ -14,7 +14,7 @@ from router.rules.model import ChannelHints
 from router.rules.rulebook import RuleBook
 from router.understanding.chinese_script import script_of, script_of_tag
 from router.understanding.language import Detector, Spoken, blend, primary, scores_of, substantial
-from router.understanding.language_request import OWN_NAMES, language_wished
+from router.understanding.language_request import OWN_NAMES, language_requested
 
 STATUS = "status"
 CHOICES = "choices"  # attribute of a conversation: the issues that its customer was asked to choose from
@@ -38,7 +38,7 @@ def understand(text: str, rulebook: RuleBook, detector: Detector, classifier: Cl
         intents=tuple(rulebook.intent_words.scores(text)),
         classified=claimed.ranking if claimed else (),
         model=claimed.by if claimed else None,
-        wish=language_wished(text),
+        wish=language_requested(text),
     )
 
 

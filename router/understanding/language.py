@@ -2,7 +2,7 @@
 
 An explicit choice wins; then the scores of the text with the contact's earlier language as a prior; a language is claimed from 0.70.
 Below that speak, in order, the contact's history, the channel's locale or hint, the best guess from 0.40, the default. A text
-without letters and without a hint is in no known language. Where the detector is in doubt, small words help (`router.understanding.function_words`).
+without letters and without a hint is in no known language. Where the detector is in doubt, function words help (`router.understanding.function_words`).
 """
 
 import re
@@ -10,7 +10,7 @@ import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from router.understanding.function_words import DOUBT, by_small_words
+from router.understanding.function_words import DOUBT, by_function_words
 
 CLAIM = 0.70
 GUESS = 0.40
@@ -112,7 +112,7 @@ def scores_of(text: str, detector: Detector, offered: frozenset[str]) -> tuple[t
     ranking = detector(short)
     scores = weigh(ranking, offered)
     if scores and scores[0][1] < DOUBT:
-        scores = weigh(by_small_words(ranking, short), offered)
+        scores = weigh(by_function_words(ranking, short), offered)
     return scores
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from router.understanding.chinese_script import script_of, script_of_tag
-from router.understanding.language_request import language_wished
+from router.understanding.language_request import language_requested
 from tests.router.decision.test_clarifying_questions import talk
 from tests.router.wallet import RULES, compiled, faults_of
 
@@ -54,7 +54,7 @@ def test_a_tag_may_tell_the_script(tag: str | None, script: str | None) -> None:
     ],
 )
 def test_a_wish_for_a_language_is_heard_and_its_mention_is_none(text: str, language: str | None) -> None:
-    assert language_wished(text) == language
+    assert language_requested(text) == language
 
 
 def test_a_wish_holds_for_the_conversation_until_another_choice_is_made() -> None:

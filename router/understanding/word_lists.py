@@ -1,0 +1,10 @@
+"""Reads the linguistic lists that stand as TOML files beside the code that uses them."""
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+
+def read_word_lists(name: str) -> dict[str, Any]:
+    """The tables of `NAME.toml` in this package."""
+    return tomllib.loads((files(__package__) / f"{name}.toml").read_text("utf-8"))
