@@ -1,4 +1,4 @@
-"""A conversation, its states, and the moves that are lawful. Pure: an unlawful move raises `UnlawfulMove`."""
+"""A conversation, its states, and the table of its lawful moves. Pure: an unlawful move raises `UnlawfulMove`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -96,20 +96,48 @@ class Conversation:
         return self.offered_to if self.state is State.OFFERED else None
 
 
-def _lawful(conversation: Conversation, move: str, *states: State) -> None:
-    if conversation.state not in states:
-        raise UnlawfulMove(move, conversation.state.value)
+@dataclass(frozen=True, slots=True)
+class Move:
+    """From which states a conversation may be moved, to which state, and which attributes the move removes."""
+
+    label: str  # as a refusal names it
+    sources: frozenset[State]
+    target: State
+    clears: tuple[str, ...] = ()
 
 
-def _unheld(conversation: Conversation, state: State, now: datetime) -> Conversation:
+_OPEN = frozenset(State) - {State.CLOSED}
+MOVES: Mapping[str, Move] = {
+    "offer": Move("offer", frozenset({State.WAITING}), State.OFFERED),
+    "take": Move("take", _OPEN - {State.ASSIGNED}, State.ASSIGNED, clears=(PAGES, PAGED)),
+    "release": Move("release", _OPEN - {State.WAITING}, State.WAITING),
+    "transfer": Move("transfer", _OPEN, State.WAITING),
+    "hand_to": Move("transfer", _OPEN, State.ASSIGNED, clears=(PAGES, PAGED)),
+    "snooze": Move("snooze", _OPEN - {State.OFFERED}, State.SNOOZED),
+    "wake": Move("wake", frozenset({State.SNOOZED}), State.WAITING, clears=(PAGED,)),
+    "close": Move("close", _OPEN, State.CLOSED, clears=(PAGES, PAGED)),
+    "reopen": Move("reopen", frozenset({State.CLOSED}), State.WAITING),
+}
+
+
+def _check(conversation: Conversation, move: Move) -> None:
+    if conversation.state not in move.sources:
+        raise UnlawfulMove(move.label, conversation.state.value)
+
+
+def _moved(conversation: Conversation, name: str, now: datetime) -> Conversation:
+    """In the state that the table names, held by nobody, without the attributes that the move clears."""
+    move = MOVES[name]
+    _check(conversation, move)
     return replace(
         conversation,
-        state=state,
+        state=move.target,
         owner=None,
         offered_to=None,
         offer_until=None,
         snoozed_until=None,
         updated_at=now,
+        attributes=_without(conversation, *move.clears),
     )
 
 
@@ -131,74 +159,57 @@ def queued_again(conversation: Conversation, now: datetime) -> Conversation:
 
 def offer(conversation: Conversation, agent: str, until: datetime, now: datetime) -> Conversation:
     """Waiting work is offered to one agent until a moment."""
-    _lawful(conversation, "offer", State.WAITING)
-    return replace(conversation, state=State.OFFERED, offered_to=agent, offer_until=until, updated_at=now)
+    _check(conversation, MOVES["offer"])
+    return replace(conversation, state=MOVES["offer"].target, offered_to=agent, offer_until=until, updated_at=now)
 
 
 def take(conversation: Conversation, agent: str, now: datetime) -> Conversation:
     """An agent accepts an offer made to them, or takes work that nobody holds."""
-    _lawful(conversation, "take", State.WAITING, State.OFFERED, State.SNOOZED)
+    _check(conversation, MOVES["take"])
     if conversation.state is State.OFFERED and conversation.offered_to != agent:
         raise UnlawfulMove("take", "offered to somebody else")
     if conversation.state is State.SNOOZED and conversation.owner not in (None, agent):
         raise UnlawfulMove("take", "snoozed by somebody else")
-    return _assigned(conversation, agent, now)
-
-
-def _assigned(conversation: Conversation, agent: str, now: datetime) -> Conversation:
-    """A person has it: nobody is called for it any more."""
-    calm = _without(conversation, PAGES, PAGED)
-    return replace(_unheld(conversation, State.ASSIGNED, now), owner=agent, passed=(), attributes=calm)
+    return replace(_moved(conversation, "take", now), owner=agent, passed=())
 
 
 def release(conversation: Conversation, now: datetime) -> Conversation:
     """The holder gives it back, declines, or lets the offer run out; it keeps its place in the queue."""
-    _lawful(conversation, "release", State.OFFERED, State.ASSIGNED, State.SNOOZED)
+    released = _moved(conversation, "release", now)
     gone = conversation.offered_to if conversation.state is State.OFFERED else None
     passed = (*conversation.passed, gone) if gone else ()
     since = conversation.waiting_since or now
-    again = conversation if gone else queued_again(conversation, now)
-    return replace(_unheld(again, State.WAITING, now), passed=passed, waiting_since=since)
+    return replace(released if gone else queued_again(released, now), passed=passed, waiting_since=since)
 
 
 def transfer(conversation: Conversation, queue: str, now: datetime) -> Conversation:
     """To another queue, where it waits with the place it had."""
-    _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
     since = conversation.waiting_since or now
-    waiting = _unheld(queued_again(conversation, now), State.WAITING, now)
+    waiting = queued_again(_moved(conversation, "transfer", now), now)
     return replace(waiting, queue=queue, passed=(), waiting_since=since)
 
 
 def hand_to(conversation: Conversation, agent: str, now: datetime) -> Conversation:
     """Straight to another agent, who becomes the owner."""
-    _lawful(conversation, "transfer", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
-    return _assigned(conversation, agent, now)
+    return replace(_moved(conversation, "hand_to", now), owner=agent, passed=())
 
 
 def snooze(conversation: Conversation, until: datetime, now: datetime) -> Conversation:
     """Asleep until a moment; the owner stays in name and is offered it again first."""
-    _lawful(conversation, "snooze", State.WAITING, State.ASSIGNED, State.SNOOZED)
-    owner = conversation.owner
-    asleep = _unheld(conversation, State.SNOOZED, now)
-    return replace(asleep, owner=owner, snoozed_until=until)
+    return replace(_moved(conversation, "snooze", now), owner=conversation.owner, snoozed_until=until)
 
 
 def wake(conversation: Conversation, now: datetime) -> Conversation:
-    """Its time has come, or the customer wrote: it waits again. What nobody took before is called for all the same."""
-    _lawful(conversation, "wake", State.SNOOZED)
-    attributes = _without(conversation, PAGED)
-    return replace(_unheld(conversation, State.WAITING, now), waiting_since=now, passed=(), attributes=attributes)
+    """Its time has come, or the customer wrote: it waits again. What nobody took before is escalated all the same."""
+    return replace(_moved(conversation, "wake", now), waiting_since=now, passed=())
 
 
 def close(conversation: Conversation, now: datetime) -> Conversation:
-    """The matter is done. What was said automatically may be said again after a reopening."""
-    _lawful(conversation, "close", State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
-    done = _unheld(conversation, State.CLOSED, now)
-    calm = _without(conversation, PAGES, PAGED)
-    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None, attributes=calm)
+    """The matter is done. What was sent automatically may be sent again after a reopening."""
+    done = _moved(conversation, "close", now)
+    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None)
 
 
 def reopen(conversation: Conversation, now: datetime) -> Conversation:
     """The matter is not done after all: it waits in its queue."""
-    _lawful(conversation, "reopen", State.CLOSED)
-    return replace(_unheld(conversation, State.WAITING, now), closed_at=None, waiting_since=now, passed=())
+    return replace(_moved(conversation, "reopen", now), closed_at=None, waiting_since=now, passed=())
