@@ -1,4 +1,4 @@
-"""Reads the linguistic lists that stand as TOML files beside the code that uses them."""
+"""Reads the linguistic lists: TOML files in the folder of the code that uses them."""
 
 import tomllib
 from importlib.resources import files
