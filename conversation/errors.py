@@ -13,7 +13,7 @@ HuntgroupError
   StoreError
     Overloaded                 the intake is full: 503 with Retry-After
     StoreUnavailable           the database cannot serve this now, `reason` says why: 503 with Retry-After
-      NoRoom                   too little of the disk is free to keep files: 507 with Retry-After
+      DiskFull                 too little of the disk is free to keep files: 507 with Retry-After
       NoConnectionFree         every connection was in use for as long as one may wait: the same
     Conflict                   somebody else was faster, or the request contradicts the state: 409
     NotFound                   404

@@ -151,12 +151,12 @@ class Blobs(Protocol):
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
         """Store a stream of at most `limit` bytes: (key, sha256 hex, size).
 
-        Raises `Refused` over the limit, and `NoRoom` as `check_room` does.
+        Raises `Refused` over the limit, and `DiskFull` as `check_room` does.
         """
         ...
 
     async def check_room(self) -> None:
-        """Raises `NoRoom` where too little of the disk is free to keep what a stranger sends."""
+        """Raises `DiskFull` where too little of the disk is free to keep what a stranger sends."""
         ...
 
     async def sweep(self, before: datetime) -> int:

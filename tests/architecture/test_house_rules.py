@@ -84,6 +84,16 @@ def test_only_the_house_and_commands_construct_the_store() -> None:
     assert found <= builders
 
 
+@pytest.mark.parametrize(
+    "part", ["CallAttempts", "CallbackBooking", "ConversationActions", "ReplyService", "Dispatcher"]
+)
+def test_the_application_builds_each_part_once(part: str) -> None:
+    calls = re.compile(rf"(?<!class )\b{part}\(")
+    built = [name_of(path) for path in sources() for _ in calls.findall(path.read_text("utf-8"))]
+
+    assert len(built) == 1, built
+
+
 @pytest.mark.parametrize("kind", sorted(point.name for point in entry_points(group="huntgroup.channels")))
 def test_a_channels_folder_has_the_shape_of_all(kind: str) -> None:
     folder = ROOT / "channels" / kind
