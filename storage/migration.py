@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from conversation.errors import StoreUnavailable
 from storage.database import postgresql, sqlite
 from storage.database.driver_errors import translated
+from storage.database.inspection import file_schema, sqlite_path
 from storage.schema.compatibility import schema_compatibility
 from storage.schema_window import SchemaState, fault_of
 
@@ -178,7 +179,5 @@ async def pending(url: str) -> Sequence[Step]:
 
 
 def _state_of_file(url: str) -> SchemaState:
-    if not Path(url.removeprefix("sqlite:///")).exists():
-        return SchemaState(None)  # connecting would make the file
-    with sqlite.make_engine(url).connect() as connection:
-        return schema_state(connection)
+    path = sqlite_path(url)
+    return file_schema(path) if path.exists() else SchemaState(None)  # connecting would make the file

@@ -5,7 +5,7 @@ from alembic import op
 
 revision = "0010"
 down_revision = "0009"
-oldest_program = "0009"
+oldest_program = "0010"  # a program of 0009 serves 0009 alone
 
 NAME = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
