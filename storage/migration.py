@@ -103,10 +103,11 @@ def _is_newer(state: SchemaState) -> bool:
     return True
 
 
-def _migrate(connection: Connection, progress: Progress) -> None:
+def _migrate(connection: Connection, progress: Progress) -> str | None:
+    """Where the schema stands in the end: that of a newer program is left as it is."""
     state = schema_state(connection)
     if state.revision == head_revision() or _is_newer(state):
-        return
+        return state.revision
     from alembic import command  # noqa: PLC0415
 
     def applied(step: Any, **_more: object) -> None:
@@ -117,20 +118,24 @@ def _migrate(connection: Connection, progress: Progress) -> None:
     command.upgrade(configuration, "head")
     connection.execute(delete(schema_compatibility))
     connection.execute(insert(schema_compatibility).values(oldest_program=_oldest_program()))
+    return head_revision()
 
 
-def _upgrade_sqlite(url: str, progress: Progress) -> None:
+def _upgrade_sqlite(url: str, progress: Progress) -> str | None:
     with sqlite.make_engine(url).connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        _migrate(connection, progress)
+        stands = _migrate(connection, progress)
         connection.commit()
+    return stands
 
 
-async def _upgrade_postgresql(url: str, progress: Progress) -> None:
+async def _upgrade_postgresql(url: str, progress: Progress) -> str | None:
     """A lock that is not had in three seconds is asked for later: whoever waits for a table holds up all who come after."""
     engine = postgresql.make_migration_engine(url)
+    attempt = 0
     try:
-        for attempt in range(1, _ATTEMPTS + 1):
+        while True:
+            attempt += 1
             try:
                 return await _attempt_postgresql(engine, progress)
             except StoreUnavailable as error:
@@ -143,38 +148,48 @@ async def _upgrade_postgresql(url: str, progress: Progress) -> None:
         await engine.dispose()
 
 
-async def _attempt_postgresql(engine: AsyncEngine, progress: Progress) -> None:
+async def _attempt_postgresql(engine: AsyncEngine, progress: Progress) -> str | None:
     with translated():
         async with engine.begin() as connection:
             # two nodes that start at once migrate one after the other; they may wait long for each other
             await connection.execute(text("SET LOCAL lock_timeout = 0"))
             await connection.execute(text("SELECT pg_advisory_xact_lock(4861747)"))
             await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
-            await connection.run_sync(lambda c: _migrate(c, progress))
+            return await connection.run_sync(lambda c: _migrate(c, progress))
 
 
-async def upgrade(url: str, *, progress: Progress = lambda _words: None) -> None:
-    """Bring the schema to the newest migration, in one transaction without a time-out. Raises `StoreUnavailable`, in words."""
+async def upgrade(url: str, *, progress: Progress = lambda _words: None) -> str | None:
+    """Bring the schema to the newest migration, in one transaction without a time-out; where it stands then.
+
+    Raises `StoreUnavailable`, in words.
+    """
     if url.startswith("sqlite"):
         with translated():
-            await asyncio.to_thread(_upgrade_sqlite, url, progress)
+            stands = await asyncio.to_thread(_upgrade_sqlite, url, progress)
     else:
-        await _upgrade_postgresql(url, progress)
-    log.info("schema_upgraded", extra={"revision": head_revision()})
+        stands = await _upgrade_postgresql(url, progress)
+    log.info("schema_upgraded", extra={"revision": stands})
+    return stands
 
 
-async def pending(url: str) -> Sequence[Step]:
-    """The migrations that `upgrade` would apply, in order; nothing is changed. Raises `StoreUnavailable`."""
+# -- what an upgrade would do ------------------------------------------------------------------------------------------
+
+
+async def schema_at(url: str) -> SchemaState:
+    """Where the schema of this database stands; nothing is changed. Raises `StoreUnavailable`."""
     with translated():
         if url.startswith("sqlite"):
-            state = await asyncio.to_thread(_state_of_file, url)
-        else:
-            engine = postgresql.make_migration_engine(url)
-            try:
-                async with engine.connect() as connection:
-                    state = await connection.run_sync(schema_state)
-            finally:
-                await engine.dispose()
+            return await asyncio.to_thread(_state_of_file, url)
+        engine = postgresql.make_migration_engine(url)
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(schema_state)
+        finally:
+            await engine.dispose()
+
+
+def pending(state: SchemaState) -> Sequence[Step]:
+    """The migrations that `upgrade` would apply, in order. Raises `StoreUnavailable` where a newer program is needed."""
     return [] if _is_newer(state) else _steps(state.revision)
 
 

@@ -4,12 +4,12 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
 
 from conversation.errors import HuntgroupError
 from ops.configuration.settings import load
 from ops.configuration.sources import SettingsFaults
-from storage.migration import Step, head_revision, pending, upgrade
+from storage.migration import pending, schema_at, upgrade
+from storage.schema_window import SchemaState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +30,12 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         if args.dry_run:
-            return _print_pending(asyncio.run(pending(settings.service.database)))
-        asyncio.run(upgrade(settings.service.database, progress=_print_progress))
+            return _print_pending(asyncio.run(schema_at(settings.service.database)))
+        stands = asyncio.run(upgrade(settings.service.database, progress=_print_progress))
     except HuntgroupError as error:
         print(f"huntgroup: {error}", file=sys.stderr)
         return 1
-    print(f"the schema is at {head_revision()}")
+    print(f"the schema is at {stands}")
     return 0
 
 
@@ -43,8 +43,9 @@ def _print_progress(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
-def _print_pending(steps: Sequence[Step]) -> int:
+def _print_pending(state: SchemaState) -> int:
+    steps = pending(state)
     for step in steps:
         print(f"{step.revision}: {step.title}")
-    print(f"would be applied: {len(steps)}" if steps else f"the schema is at {head_revision()}, nothing to do")
+    print(f"would be applied: {len(steps)}" if steps else f"the schema is at {state.revision}, nothing to do")
     return 0

@@ -23,7 +23,7 @@ from ops.composition.infrastructure import Replacements
 from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from ops.observability import logs
-from storage.migration import head_revision, upgrade
+from storage.migration import upgrade
 
 log = logging.getLogger(__name__)
 _DRAIN = 20.0  # seconds for what was accepted to be stored at the end
@@ -190,9 +190,8 @@ async def _serve(
         await runner.setup()
         await _listen(runner, settings.service.host, settings.service.port)
         url = _url(settings, runner)
-        log.info(
-            "serving", extra={"url": url, "schema": head_revision(), "revision": application.rules.rulebook.revision}
-        )
+        schema = (await application.store.schema()).revision
+        log.info("serving", extra={"url": url, "schema": schema, "revision": application.rules.rulebook.revision})
         settle_memory()
         ready(application, url)
         await stop.wait()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 import migrations
 from conversation.errors import StoreUnavailable
 from storage import migration
-from storage.migration import head_revision, pending, upgrade
+from storage.migration import head_revision, pending, schema_at, upgrade
 from storage.schema_window import OLDEST, SchemaState, fault_of
 from storage.signals import open_signals
 from storage.store import Store, open_storage
@@ -79,7 +79,7 @@ async def test_this_release_serves_what_the_next_one_made_of_the_schema(
     await upgrade(empty_url)
     applied: list[str] = []
     with running_as(next_release(tmp_path, oldest_program=HEAD), monkeypatch):
-        assert [(step.revision, step.title) for step in await pending(empty_url)] == [
+        assert [(step.revision, step.title) for step in pending(await schema_at(empty_url))] == [
             (NEXT, "Nothing, one release later.")
         ]
         await upgrade(empty_url, progress=applied.append)
@@ -87,8 +87,8 @@ async def test_this_release_serves_what_the_next_one_made_of_the_schema(
     async with opened(empty_url, clock) as store:
         assert await store.schema() == SchemaState(NEXT, HEAD)
         assert fault_of(await store.schema(), head_revision()) is None
-        await upgrade(empty_url)  # by this release: it has nothing to add, and takes nothing away
-        assert await pending(empty_url) == []
+        assert await upgrade(empty_url) == NEXT  # by this release: it has nothing to add, and takes nothing away
+        assert pending(await schema_at(empty_url)) == []
         assert (await store.schema()).revision == NEXT
         async with store.begin("write") as work:
             assert await work.events.head() == 0
@@ -105,7 +105,7 @@ async def test_a_schema_that_needs_a_newer_program_is_refused_in_words(
     with pytest.raises(StoreUnavailable, match="newer than this program"):
         await upgrade(empty_url)
     with pytest.raises(StoreUnavailable, match="newer than this program"):
-        await pending(empty_url)
+        pending(await schema_at(empty_url))
 
 
 async def test_this_release_serves_the_oldest_schema_of_its_window(empty_url: str, clock: FakeClock) -> None:
@@ -115,7 +115,7 @@ async def test_this_release_serves_the_oldest_schema_of_its_window(empty_url: st
         assert fault_of(await store.schema(), head_revision()) is None
         async with store.begin("write") as work:
             assert await work.events.head() == 42
-        later = [step.revision for step in await pending(empty_url)]
+        later = [step.revision for step in pending(await schema_at(empty_url))]
         assert (later[0] > OLDEST, later[-1]) == (True, HEAD)
         await upgrade(empty_url)
         assert (await store.schema()).revision == HEAD
@@ -176,6 +176,7 @@ async def test_a_node_of_this_release_serves_beside_nodes_of_the_next(
         command, env=newer, cwd=tmp_path / "next", capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (0, f"the schema is at {NEXT}\n"), done.stderr
+    assert huntgroup(config, "migrate", "--dry-run") == f"the schema is at {NEXT}, nothing to do\n"
     await _serves(config, tmp_path, token)
 
 
@@ -191,3 +192,4 @@ async def _serves(config: Path, folder: Path, token: str) -> None:
         found = [one async for one in Api(session, serving.url, token).conversations()]
     assert len(found) == 1
     assert await serving.stop() == 0
+    assert f'"schema": "{NEXT}"' in (folder / "log").read_text()
