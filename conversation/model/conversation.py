@@ -107,6 +107,7 @@ class Move:
 
 
 _OPEN = frozenset(State) - {State.CLOSED}
+# once a person has it, or it is closed, nobody is alerted for it any more
 MOVES: Mapping[str, Move] = {
     "offer": Move("offer", frozenset({State.WAITING}), State.OFFERED),
     "take": Move("take", _OPEN - {State.ASSIGNED}, State.ASSIGNED, clears=(PAGES, PAGED)),

@@ -196,10 +196,12 @@ async def _newest(call: ApiRequest[Any, Any], work: Work, conversation: Conversa
     found = await work.callbacks.of_conversation(conversation.id)
     if found is None:
         raise Problem(404, "no_callback", "nobody asked to be called here")
-    return _told(call, found, conversation, await work.callbacks.attempts(found.id))
+    return _representation(call, found, conversation, await work.callbacks.attempts(found.id))
 
 
-def _told(call: ApiRequest[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]) -> CallOut:
+def _representation(
+    call: ApiRequest[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]
+) -> CallOut:
     offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
     now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
     account = call.services.channels().get(one.channel)

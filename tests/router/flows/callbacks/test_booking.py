@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from channels.callback.site import routes
 from router.flows.callbacks.booking import CallbackBooking
 from tests.channels.callback.doors import FakeCalls, account, doors
-from tests.router.flows.callbacks import test_verification_codes as test_call_codes
+from tests.router.flows.callbacks import test_verification_codes
 from tests.router.flows.callbacks.test_callbacks import door, monday
 from tests.router.flows.stage import Stage
 
@@ -82,7 +82,7 @@ async def test_every_time_that_is_offered_by_a_number_alone_is_taken_for_it_and_
 
 async def test_a_form_may_be_sent_anew_while_its_code_is_awaited_and_a_keyed_body_may_not(stage: Stage) -> None:
     await stage.agent(capacity=1)
-    async with page(stage, test_call_codes.door) as client:
+    async with page(stage, test_verification_codes.door) as client:
         first, second = (await free(client, FRENCH))[:2]
         form = FRENCH | {"id": "0190", "when": "slot"}
         codes = [(await client.post("/callback/phone", data=form | {"slot": at})).status for at in (first, second)]
