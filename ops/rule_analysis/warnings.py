@@ -12,7 +12,7 @@ from router.hours.calendars import ALWAYS
 from router.rules.document import Document, HoursPart, QueuePart
 from router.rules.faults import Fault, Path
 from router.rules.rulebook import RuleBook
-from router.wording.callback_messages import WORDS as CALL_WORDS
+from router.wording.callback_messages import CALLBACK_REPLIES
 
 LOOK_AHEAD = timedelta(days=90)
 SERVED_WITHIN = timedelta(days=60)
@@ -78,7 +78,11 @@ def _issues(document: Document) -> Iterator[Fault]:
 def _unused(document: Document) -> Iterator[Fault]:
     parts = [document.queue_defaults, *document.queues.values()]
     thens = [rule.then for rule in document.rules]
-    replies = {name for part in parts for name in (part.closed, part.arrival)} | {ASK_REPLY, STATUS_REPLY, *CALL_WORDS}
+    replies = {name for part in parts for name in (part.closed, part.arrival)} | {
+        ASK_REPLY,
+        STATUS_REPLY,
+        *CALLBACK_REPLIES,
+    }
     replies |= {document.question.reply} if document.question else set()
     for then in thens:
         replies |= set(then.reply if isinstance(then.reply, list) else [then.reply])

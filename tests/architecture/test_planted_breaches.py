@@ -31,6 +31,13 @@ PLANTED = [
     ("storage/database/run.py", "from storage.store import Store", "every package of storage has its floor"),
     ("router/flows/agents/reply.py", "import sqlalchemy", "SQL stays in storage"),
     ("desk/app.py", "from sqlalchemy import text", "SQL stays in storage"),
+    ("conversation/wording/catalogue.py", "import random", PURE),
+    (
+        "conversation/wording/message.py",
+        "from conversation.model.message import Message",
+        "every package of the conversation has its floor",
+    ),
+    ("router/wording/next_opening.py", "import babel", "Babel stays in the wording"),
     ("channels/line/normalize.py", "from channels.meta import errors", "channels do not know one another"),
     ("ops/composition/reload.py", "from ops.commands import check", "every package of ops has its floor"),
     ("ops/simulation/team.py", "from ops.commands import agent", "every package of ops has its floor"),
