@@ -68,7 +68,7 @@ class _Exchange:
         except CallRefused as refused:
             return voice.refusal(refused.code, language)
         except MalformedPayload:  # they hide their number, or it is one that is not called
-            return voice.refusal("voice_no_number", language)
+            return voice.refusal(voice.NO_NUMBER, language)
         return voice.said(language, render.sentence(found, language))
 
 

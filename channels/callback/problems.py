@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from channels.callback.normalize import Fault, FieldsAtFault
-from channels.callback.render import slots_json
-from channels.callback.translations import words_of
+from channels.callback.render import page_texts, slots_json
 from conversation.errors import NotFound, Refused, StoreError
 from conversation.model.callback import CallRefused, Slot
 
@@ -43,14 +42,15 @@ class Problem(Exception):
 
     def as_json(self, language: str) -> Mapping[str, object]:
         """A problem document (RFC 9457)."""
-        words = words_of(language)
+        words = page_texts(language)
         return {
             "type": "about:blank",
             "status": self.status,
             "code": self.code,
-            "title": words[self.code],
+            "title": words(self.code),
             "errors": [
-                {"field": one.field, "code": one.code, "message": words.get(one.code, one.code)} for one in self.faults
+                {"field": one.field, "code": one.code, "message": words(one.code) if one.code in words else one.code}
+                for one in self.faults
             ],
             **({"items": slots_json(self.free)} if self.code == "slot_taken" else {}),
         }

@@ -9,12 +9,11 @@ from itertools import groupby
 from channels.callback.normalize import Fault
 from channels.callback.settings import Settings
 from channels.callback.time_text import day_of, time_of, when
-from channels.callback.translations import NAMES, words_of
 from channels.callback.zones import zones_by_country
 from conversation.model.callback import FINAL, ON_THE_LINE, CallbackStatus, CallState, Slot
 from conversation.model.verification_code import CodeSent
+from conversation.wording import CATALOGUE, Texts
 
-_EXAMPLES = {"fr": "+33 1 99 00 12 34", "de": "+49 30 23125 000", "zh": "+86 10 5550 0000"}
 _MINUTE = 60
 
 
@@ -40,15 +39,25 @@ class Form:
     faults: Sequence[Fault] = ()
 
 
+def page_texts(language: str) -> Texts:
+    """What the page has to say in this language."""
+    return CATALOGUE.texts("callback_page", language)
+
+
+def fault_text(words: Texts, code: str) -> str:
+    """The text of a fault; of an unknown one to try once more."""
+    return words(code if code in words else "later")
+
+
 def page(form: Form) -> str:
     """The form, with what they wrote before and every fault beside its field."""
-    words = words_of(form.language)
-    title = form.settings.title_in(form.language, words["title"])
-    body = f"""<h1>{escape(title)}</h1><p>{escape(words["intro"])}</p>
+    words = page_texts(form.language)
+    title = form.settings.title_in(form.language, words("title"))
+    body = f"""<h1>{escape(title)}</h1><p>{escape(words("intro"))}</p>
 {_summary(form, words)}<form method="post" action="/callback/{escape(form.channel)}?language={escape(form.language)}" data-callback novalidate>
 {_hidden(form)}{_number(form, words)}{_text(form, words, "name", "name")}{_issue(form, words)}{_note(form, words)}
 {_languages(form, words)}{_when(form, words)}{_consent(form, words)}
-<button type="submit">{escape(words["send"])}</button></form>"""
+<button type="submit">{escape(words("send"))}</button></form>"""
     return _document(form.channel, form.language, f"{title} – {form.service}", body, script=True)
 
 
@@ -62,58 +71,58 @@ def standing(
     fault: str | None = None,
 ) -> str:
     """What became of a request, with the ways to change it. `fault` says why it could not be changed."""
-    words = words_of(language)
+    words = page_texts(language)
     lines = [sentence(status, language)]
     if status.position:
-        lines.append(words["position"].format(position=status.position))
+        lines.append(words("position", position=status.position))
     if status.wait and status.next_at is None:  # else they know the time
-        lines.append(words["wait"].format(minutes=max(1, round(status.wait / _MINUTE))))
-    lines.append(words["reference"].format(reference=status.reference))
+        lines.append(words("wait", minutes=max(1, round(status.wait / _MINUTE))))
+    lines.append(words("reference", reference=status.reference))
     state = status.callback.state
     changes = "" if state in FINAL or state in ON_THE_LINE else _changes(status, channel, language, token, slots)
-    alert = f'<p role="alert" class="fault">{escape(words.get(fault, words["later"]))}</p>' if fault else ""
+    alert = f'<p role="alert" class="fault">{escape(fault_text(words, fault))}</p>' if fault else ""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in lines)
-    body = f'<h1>{escape(words["done"] if status.callback.open else words["title"])}</h1>{alert}<div role="status">{paragraphs}</div>{changes}'
-    return _document(channel, language, words["title"], body)
+    body = f'<h1>{escape(words("done") if status.callback.open else words("title"))}</h1>{alert}<div role="status">{paragraphs}</div>{changes}'
+    return _document(channel, language, words("title"), body)
 
 
 def code(pending: CodeSent, *, channel: str, language: str, token: str, fault: str | None = None) -> str:
     """Where the code that was sent is typed. It can be asked for again."""
-    words = words_of(language)
+    words = page_texts(language)
     base = f"/callback/{escape(channel)}/{escape(pending.request)}/code?language={escape(language)}"
-    sent = words["code_sent"].format(number=pending.number) if pending.number else words["code_said"]
+    sent = words("code_sent", number=pending.number) if pending.number else words("code_sent_in_conversation")
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
-    marks, said = _fault("code", words[fault]) if fault else ("", "")
-    body = f"""<h1>{escape(words["code_title"])}</h1><p role="status">{escape(sent)}</p>
-<form method="post" action="{base}" novalidate>{hidden}<label for="code">{escape(words["code"])}</label>
+    marks, said = _fault("code", words(fault)) if fault else ("", "")
+    body = f"""<h1>{escape(words("code_title"))}</h1><p role="status">{escape(sent)}</p>
+<form method="post" action="{base}" novalidate>{hidden}<label for="code">{escape(words("code"))}</label>
 <input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="40" autofocus{marks}>{said}
-<button type="submit">{escape(words["confirm"])}</button></form>
-<form method="post" action="{base}">{hidden}<button type="submit" class="plain" name="again" value="1">{escape(words["code_again"])}</button></form>"""
-    return _document(channel, language, words["code_title"], body)
+<button type="submit">{escape(words("confirm"))}</button></form>
+<form method="post" action="{base}">{hidden}<button type="submit" class="plain" name="again" value="1">{escape(words("code_again"))}</button></form>"""
+    return _document(channel, language, words("code_title"), body)
 
 
 def sentence(status: CallbackStatus, language: str) -> str:
     """How a request stands, in one sentence."""
-    words, one = words_of(language), status.callback
+    words, one = page_texts(language), status.callback
     if one.state is CallState.CANCELLED:
-        return words["cancelled"]
+        return words("cancelled")
     if one.state in FINAL:
-        return words["over"]
+        return words("over")
     if one.state in ON_THE_LINE:
-        return words["calling"]
+        return words("calling")
     if one.state is CallState.DUE or status.next_at is None:
-        return words["done_asap"]
+        return words("done_asap")
     name = "done_next" if one.state is CallState.REQUESTED else "done_slot"
-    return words[name].format(time=when(status.next_at, one.zone, language), zone=one.zone)
+    return words(name, time=when(status.next_at, one.zone, language), zone=one.zone)
 
 
 def message(channel: str, language: str, code: str) -> str:
     """A page that says one thing, and leads back to the form."""
-    words = words_of(language)
-    title = escape(words["title"])
+    words = page_texts(language)
+    title = escape(words("title"))
     back = f'<a href="/callback/{escape(channel)}?language={escape(language)}">{title}</a>'
-    body = f'<h1>{title}</h1><p role="alert">{escape(words[code])}</p><p>{back}</p>'
-    return _document(channel, language, words["title"], body)
+    body = f'<h1>{title}</h1><p role="alert">{escape(words(code))}</p><p>{back}</p>'
+    return _document(channel, language, words("title"), body)
 
 
 def as_json(status: CallbackStatus, token: str | None) -> dict[str, object]:
@@ -156,15 +165,15 @@ def _document(channel: str, language: str, title: str, body: str, *, script: boo
 """
 
 
-def _summary(form: Form, words: Mapping[str, str]) -> str:
+def _summary(form: Form, words: Texts) -> str:
     if not form.faults:
         return ""
     items = "".join(f"<li>{_pointer(one, words)}</li>" for one in form.faults)
-    return f'<div class="faults" role="alert"><p>{escape(words["wrong"])}</p><ul>{items}</ul></div>'
+    return f'<div class="faults" role="alert"><p>{escape(words("wrong"))}</p><ul>{items}</ul></div>'
 
 
-def _pointer(fault: Fault, words: Mapping[str, str]) -> str:
-    said = escape(words.get(fault.code, words["later"]))
+def _pointer(fault: Fault, words: Texts) -> str:
+    said = escape(fault_text(words, fault.code))
     return f'<a href="#{escape(fault.field)}">{said}</a>' if fault.field else said
 
 
@@ -175,12 +184,12 @@ def _hidden(form: Form) -> str:
     )
 
 
-def _marks(form: Form, name: str, words: Mapping[str, str]) -> tuple[str, str]:
+def _marks(form: Form, name: str, words: Texts) -> tuple[str, str]:
     """What an input at fault carries, and the words beside it."""
     found = next((one for one in form.faults if one.field == name), None)
     if found is None:
         return "", ""
-    return _fault(name, words.get(found.code, words["later"]))
+    return _fault(name, fault_text(words, found.code))
 
 
 def _fault(name: str, said: str) -> tuple[str, str]:
@@ -190,39 +199,39 @@ def _fault(name: str, said: str) -> tuple[str, str]:
     )
 
 
-def _number(form: Form, words: Mapping[str, str]) -> str:
+def _number(form: Form, words: Texts) -> str:
     marks, fault = _marks(form, "number", words)
-    hint = words["number_hint"].format(example=_EXAMPLES.get(form.language.partition("-")[0], "+44 20 7946 0000"))
+    hint = words("number_hint", example=words("number_example"))
     described = marks or ' aria-describedby="number-hint"'
     value = escape(form.given.get("number", ""))
     return (
-        f'<label for="number">{escape(words["number"])}</label><span class="hint" id="number-hint">{escape(hint)}</span>'
+        f'<label for="number">{escape(words("number"))}</label><span class="hint" id="number-hint">{escape(hint)}</span>'
         f'<input id="number" name="number" type="tel" autocomplete="tel" required maxlength="80" value="{value}"{described}>{fault}'
     )
 
 
-def _text(form: Form, words: Mapping[str, str], name: str, auto: str) -> str:
+def _text(form: Form, words: Texts, name: str, auto: str) -> str:
     marks, fault = _marks(form, name, words)
     value = escape(form.given.get(name, ""))
     return (
-        f'<label for="{name}">{escape(words[name])}</label>'
+        f'<label for="{name}">{escape(words(name))}</label>'
         f'<input id="{name}" name="{name}" autocomplete="{auto}" maxlength="100" value="{value}"{marks}>{fault}'
     )
 
 
-def _note(form: Form, words: Mapping[str, str]) -> str:
+def _note(form: Form, words: Texts) -> str:
     marks, fault = _marks(form, "note", words)
     value = escape(form.given.get("note", ""))
-    return f'<label for="note">{escape(words["note"])}</label><textarea id="note" name="note" rows="3" maxlength="2000"{marks}>{value}</textarea>{fault}'
+    return f'<label for="note">{escape(words("note"))}</label><textarea id="note" name="note" rows="3" maxlength="2000"{marks}>{value}</textarea>{fault}'
 
 
-def _issue(form: Form, words: Mapping[str, str]) -> str:
+def _issue(form: Form, words: Texts) -> str:
     if not form.issues:
         return ""
     titles = {name: title_of(title, form.language, name) for name, title in form.issues.items()}
-    options = _options({"": words["issue_any"], **titles}, form.given.get("issue", ""))
+    options = _options({"": words("issue_any"), **titles}, form.given.get("issue", ""))
     marks, fault = _marks(form, "issue", words)
-    return f'<label for="issue">{escape(words["issue"])}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
+    return f'<label for="issue">{escape(words("issue"))}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
 
 
 def title_of(title: Mapping[str, str], language: str, name: str) -> str:
@@ -230,49 +239,51 @@ def title_of(title: Mapping[str, str], language: str, name: str) -> str:
     return title.get(language) or title.get("en") or next(iter(title.values()), name)
 
 
-def _languages(form: Form, words: Mapping[str, str]) -> str:
-    options = _options({one: NAMES.get(one, one) for one in form.languages}, form.given.get("language", form.language))
+def _languages(form: Form, words: Texts) -> str:
+    options = _options(
+        {one: CATALOGUE.name_of(one) for one in form.languages}, form.given.get("language", form.language)
+    )
     marks, fault = _marks(form, "language", words)
-    return f'<label for="language">{escape(words["language"])}</label><select id="language" name="language"{marks}>{options}</select>{fault}'
+    return f'<label for="language">{escape(words("language"))}</label><select id="language" name="language"{marks}>{options}</select>{fault}'
 
 
-def _when(form: Form, words: Mapping[str, str]) -> str:
+def _when(form: Form, words: Texts) -> str:
     asap = form.given.get("when", "asap") != "slot"
     marks, fault = _marks(form, "slot", words)
     choice = f'<select id="slot" name="slot"{marks}>{_choice(form, asap, words)}</select>'
     if not form.slots:
-        choice = f"<p>{escape(words['no_slots'])}</p>"
+        choice = f"<p>{escape(words('no_slots'))}</p>"
     listed = {one for many in zones_by_country().values() for one in many} | {"UTC", form.stated or "UTC"}
-    zones = {"": words["tz_number"], **{name: name for name in sorted(listed)}}
+    zones = {"": words("tz_number"), **{name: name for name in sorted(listed)}}
     return (
-        f"<fieldset><legend>{escape(words['when'])}</legend>"
-        f'<label class="choice"><input type="radio" name="when" value="asap"{_checked(asap)}> {escape(words["asap"])}</label>'
+        f"<fieldset><legend>{escape(words('when'))}</legend>"
+        f'<label class="choice"><input type="radio" name="when" value="asap"{_checked(asap)}> {escape(words("asap"))}</label>'
         f'<p class="hint" id="asap-hint">{escape(_asap(form, words))}</p>'
-        f'<label class="choice"><input type="radio" name="when" value="slot"{_checked(not asap)}> {escape(words["at_slot"])}</label>'
-        f'<label for="slot" id="slot-label">{escape(words["slot"].format(zone=form.zone))}</label><div id="times">{choice}</div>{fault}'
-        f'<label for="tz">{escape(words["tz"])}</label><select id="tz" name="tz">{_options(zones, form.stated or "")}</select>'
-        f'<button type="submit" class="plain" formmethod="post" name="show" value="1" formnovalidate>{escape(words["show"])}</button></fieldset>'
+        f'<label class="choice"><input type="radio" name="when" value="slot"{_checked(not asap)}> {escape(words("at_slot"))}</label>'
+        f'<label for="slot" id="slot-label">{escape(words("slot", zone=form.zone))}</label><div id="times">{choice}</div>{fault}'
+        f'<label for="tz">{escape(words("tz"))}</label><select id="tz" name="tz">{_options(zones, form.stated or "")}</select>'
+        f'<button type="submit" class="plain" formmethod="post" name="show" value="1" formnovalidate>{escape(words("show"))}</button></fieldset>'
     )
 
 
-def _choice(form: Form, asap: bool, words: Mapping[str, str]) -> str:
+def _choice(form: Form, asap: bool, words: Texts) -> str:
     """The free times. Who chose one that is free no more chooses anew: no other one stands in its place."""
     starts, chosen = [one.start for one in form.slots], form.given.get("slot", "")
     none = (
-        "" if asap or chosen in {start.isoformat() for start in starts} else _options({"": words["slot_missing"]}, "")
+        "" if asap or chosen in {start.isoformat() for start in starts} else _options({"": words("slot_missing")}, "")
     )
     return none + _times(starts, form.zone, form.language, chosen)
 
 
-def _asap(form: Form, words: Mapping[str, str]) -> str:
+def _asap(form: Form, words: Texts) -> str:
     if form.next_call is None:
-        return words["asap_never"]
+        return words("asap_never")
     if form.next_call <= form.now:
-        return words["asap_open"]
-    return words["asap_closed"].format(time=when(form.next_call, form.zone, form.language), zone=form.zone)
+        return words("asap_open")
+    return words("asap_closed", time=when(form.next_call, form.zone, form.language), zone=form.zone)
 
 
-def _consent(form: Form, words: Mapping[str, str]) -> str:
+def _consent(form: Form, words: Texts) -> str:
     texts = form.settings.consent
     if not texts:
         return ""
@@ -283,20 +294,20 @@ def _consent(form: Form, words: Mapping[str, str]) -> str:
 
 
 def _changes(status: CallbackStatus, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:
-    words, one = words_of(language), status.callback
+    words, one = page_texts(language), status.callback
     base = f"/callback/{escape(channel)}/{escape(one.id)}"
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
     own = one.slot_at if one.state is CallState.SCHEDULED else None  # it may be full by this very request
     starts = sorted({*(slot.start for slot in slots), *([own] if own else [])})
     chosen = own.isoformat() if own else ""
-    chooses = _options({"": words["asap"]}, chosen) + _times(starts, one.zone, language, chosen)
+    chooses = _options({"": words("asap")}, chosen) + _times(starts, one.zone, language, chosen)
     query = f"?language={escape(language)}"
     return (
-        f'<p class="hint"><a href="{base}{query}&amp;token={escape(token)}">{escape(words["keep"])}</a></p>'
-        f'<form method="post" action="{base}/slot{query}">{hidden}<label for="slot">{escape(words["slot"].format(zone=one.zone))}</label>'
+        f'<p class="hint"><a href="{base}{query}&amp;token={escape(token)}">{escape(words("keep"))}</a></p>'
+        f'<form method="post" action="{base}/slot{query}">{hidden}<label for="slot">{escape(words("slot", zone=one.zone))}</label>'
         f'<select id="slot" name="slot">{chooses}</select>'
-        f'<button type="submit">{escape(words["change"])}</button></form>'
-        f'<form method="post" action="{base}/cancel{query}">{hidden}<button type="submit" class="plain">{escape(words["cancel"])}</button></form>'
+        f'<button type="submit">{escape(words("change"))}</button></form>'
+        f'<form method="post" action="{base}/cancel{query}">{hidden}<button type="submit" class="plain">{escape(words("cancel"))}</button></form>'
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from channels.callback.render import title_of
+from channels.callback.render import fault_text, page_texts, title_of
 from channels.callback.settings import Choice
-from channels.callback.translations import WORDS, words_of
+from conversation.wording import CATALOGUE, Texts
 
-_VOICES = {"en": "en-US", "de": "de-DE", "fr": "fr-FR", "zh": "cmn-CN"}  # as text-to-speech names them (BCP 47)
-_REFUSED = {"asked_already": "voice_asked_already"}  # a caller has no link
+NO_NUMBER = "no_number"
+_OWN_REASONS = frozenset({"asked_already", NO_NUMBER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class SpokenPrompt:
 
 
 def said(language: str, words: str) -> SpokenPrompt:
-    """By a voice of this language; where the house has no words of it they are English, and so is the voice."""
-    return SpokenPrompt(voice=_VOICES[_tongue(language)], words=words)
+    """By a voice of this language; where the catalogue lacks it the words are English, and so is the voice."""
+    return SpokenPrompt(voice=_texts(language)("voice"), words=words)
 
 
 def menu(
@@ -30,28 +30,27 @@ def menu(
     """Every key in the language that it stands for, and how to hear it again. At `first` why they hear it."""
     tongues = {choice.language or language: None for choice in choices.values()}
     return [
-        *([said(language, words_of(language)["voice_hello"])] if first else []),
+        *([said(language, _texts(language)("hello"))] if first else []),
         *(_key(key, choice, issues, choice.language or language) for key, choice in choices.items()),
-        *(said(tongue, words_of(tongue)["voice_again"]) for tongue in tongues),
+        *(said(tongue, _texts(tongue)("repeat")) for tongue in tongues),
     ]
 
 
 def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], language: str) -> SpokenPrompt:
-    words = words_of(language)
-    spoken = words["voice_spoken"] if _tongue(language) == language.partition("-")[0] else language
-    parts = [spoken] if choice.language else []
+    words = _texts(language)
+    known = words.language == language.partition("-")[0]
+    parts = [words("language") if known else language] if choice.language else []
     if choice.issue:
         parts.append(title_of(issues.get(choice.issue, {}), language, choice.issue))
-    what = words["voice_and"].join(parts) or words["issue_any"]
-    return said(language, words["voice_key"].format(what=what, key=key))
+    what = words("separator").join(parts) or page_texts(language)("issue_any")
+    return said(language, words("menu_key", what=what, key=key))
 
 
 def refusal(code: str, language: str) -> SpokenPrompt:
-    """Why they will not be called, or not once more."""
-    words = words_of(language)
-    return said(language, words.get(_REFUSED.get(code, code), words["later"]))
+    """Why they will not be called, or not once more. A caller has no link and no form: some reasons have words of their own."""
+    words = _texts(language)
+    return said(language, words(code) if code in _OWN_REASONS else fault_text(page_texts(language), code))
 
 
-def _tongue(language: str) -> str:
-    tongue = language.partition("-")[0]
-    return tongue if tongue in WORDS else "en"
+def _texts(language: str) -> Texts:
+    return CATALOGUE.texts("voice_menu", language)

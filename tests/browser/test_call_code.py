@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from channels.callback.translations import words_of
+from channels.callback.render import page_texts
 from tests.browser.conftest import OpenContext, violations
 from tests.browser.test_call_journey import House
 from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fake_twilio
@@ -64,7 +64,7 @@ def code_in(text: str) -> str:
 async def test_the_call_is_asked_for_when_the_code_came_back(
     house: House, twilio: FakeTwilio, open_context: OpenContext, language: str
 ) -> None:
-    words = words_of(language)
+    words = page_texts(language)
 
     async def texted(number: int) -> bool:
         return len(twilio.delivered) == number
@@ -74,24 +74,24 @@ async def test_the_call_is_asked_for_when_the_code_came_back(
     page = await context.page()
     await page.goto(f"{house.url}/callback/phone")
     await page.fill("#number", USER)
-    await page.get_by_role("button", name=words["send"]).click()
-    await expect(page.get_by_role("status")).to_have_text(words["code_sent"].format(number=USER))
+    await page.get_by_role("button", name=words("send")).click()
+    await expect(page.get_by_role("status")).to_have_text(words("code_sent", number=USER))
     await expect(page.locator("#code")).to_be_focused()
     await eventually(lambda: texted(1))
     assert [one async for one in house.api.conversations()] == []  # no agent sees it yet
 
     await page.fill("#code", "1")
-    await page.get_by_role("button", name=words["confirm"], exact=True).click()
-    await expect(page.locator("#code-fault")).to_have_text(words["code_wrong"])
+    await page.get_by_role("button", name=words("confirm"), exact=True).click()
+    await expect(page.locator("#code-fault")).to_have_text(words("code_wrong"))
     assert await violations(page) == []
     await house.picture(page, f"code-{language}")
-    await page.get_by_role("button", name=words["code_again"]).click()
-    await expect(page.locator("#code-fault")).to_have_text(words["code_soon"])
+    await page.get_by_role("button", name=words("code_again")).click()
+    await expect(page.locator("#code-fault")).to_have_text(words("code_soon"))
 
     code = code_in(twilio.delivered[0])
     await page.fill("#code", f"{code[:3]} {code[3:]}")
-    await page.get_by_role("button", name=words["confirm"], exact=True).click()
-    await expect(page.get_by_role("heading", name=words["done"])).to_be_visible()
+    await page.get_by_role("button", name=words("confirm"), exact=True).click()
+    await expect(page.get_by_role("heading", name=words("done"))).to_be_visible()
     await house.picture(page, f"confirmed-{language}")
     (only,) = [one async for one in house.api.conversations()]
     told = await house.api.get(f"/api/v1/conversations/{only['id']}/callback")

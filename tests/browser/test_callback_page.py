@@ -7,9 +7,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from playwright.async_api import expect
 
+from channels.callback.render import page_texts
 from channels.callback.site import routes
 from channels.callback.time_text import when
-from channels.callback.translations import words_of
 from conversation.model.callback import CallRefused
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
@@ -123,8 +123,8 @@ async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_
         page = await watched.page()
         await page.goto(str(server.make_url("/callback/phone")))
         await page.fill("#number", "01 99 00 12 34")
-        await page.get_by_role("button", name=words_of(language)["send"]).click()
-        await expect(page.locator("#number-fault")).to_have_text(words_of(language)["asked_already"])
+        await page.get_by_role("button", name=page_texts(language)("send")).click()
+        await expect(page.locator("#number-fault")).to_have_text(page_texts(language)("asked_already"))
         assert await violations(page) == []
         await shoot(page, f"callback-asked-already-{language}")
 
@@ -133,7 +133,7 @@ async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_
 async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change_offers_what_is_free(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
-    words, calls = words_of(language), FakeCalls(clock)
+    words, calls = page_texts(language), FakeCalls(clock)
     app = web.Application()
     app.add_routes(routes({"phone": await account(clock, country="FR")}, doors(clock, calls)))
     watched = await open_context(locale=language, timezone_id="Asia/Tokyo", java_script_enabled=False)
@@ -141,16 +141,16 @@ async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change
     async with TestServer(app) as server:
         page = await watched.page()
         await page.goto(str(server.make_url("/callback/phone")))
-        await expect(page.locator("#tz option:checked")).to_have_text(words["tz_number"])
+        await expect(page.locator("#tz option:checked")).to_have_text(words("tz_number"))
         await shoot(page, f"callback-by-number-{language}")
         await page.fill("#number", "01 99 00 12 34")
-        await page.get_by_role("button", name=words["send"]).click()
+        await page.get_by_role("button", name=words("send")).click()
         await page.select_option("#slot", index=3)  # the fake house has it no more
-        await page.get_by_role("button", name=words["change"]).click()
-        await expect(page.get_by_role("alert")).to_have_text(words["slot_taken"])
+        await page.get_by_role("button", name=words("change")).click()
+        await expect(page.get_by_role("alert")).to_have_text(words("slot_taken"))
         await shoot(page, f"callback-change-refused-{language}")
         await page.select_option("#slot", index=1)
-        await page.get_by_role("button", name=words["change"]).click()
+        await page.get_by_role("button", name=words("change")).click()
         await expect(page.get_by_role("alert")).to_have_count(0)
         await expect(page.get_by_role("status")).to_contain_text(when(MORNING, "Europe/Paris", language))
     assert [one.zones for one in calls.requests] == [("Europe/Paris",)]
@@ -160,7 +160,7 @@ async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change
 async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_asks_again(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
-    words, calls = words_of(language), FakeCalls(clock, code="123456")
+    words, calls = page_texts(language), FakeCalls(clock, code="123456")
     app = web.Application()
     phone = await account(clock, country="FR")
     app.add_routes(routes({"phone": phone}, doors(clock, calls)))
@@ -176,18 +176,18 @@ async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_as
         await page.select_option("#tz", "Asia/Tokyo")  # not the browser's
         await expect(page.locator("#slot option").first).to_contain_text("17:00")
         await page.select_option("#slot", index=2)
-        await page.get_by_role("button", name=words["send"]).click()
+        await page.get_by_role("button", name=words("send")).click()
         calls.failure = CallRefused("code_over")
         await page.fill("#code", "123456")
-        await page.get_by_role("button", name=words["confirm"], exact=True).click()
-        await expect(page.get_by_role("alert")).to_contain_text(words["code_over"])
+        await page.get_by_role("button", name=words("confirm"), exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text(words("code_over"))
         await expect(page.locator("#note")).to_have_value("after the bell")
         await expect(page.locator("#tz")).to_have_value("Asia/Tokyo")
         await expect(page.locator("input[name=when][value=slot]")).to_be_checked()
         assert await violations(page) == []
         await shoot(page, f"callback-code-over-{language}")
         calls.failure = None
-        await page.get_by_role("button", name=words["send"]).click()
+        await page.get_by_role("button", name=words("send")).click()
         await expect(page.locator("#code")).to_be_focused()
     first, second = calls.waiting.values()
     assert (first.token, first.slot) == ("c-1", MORNING + 2 * HALF)

@@ -10,12 +10,12 @@ import pytest
 
 from channels import registry as kinds
 from channels.callback import CallbackAccount, Settings, create, normalize
-from channels.callback import translations as words
 from channels.callback.signed_links import Links
 from conversation.errors import InboundError, PermanentFailure
 from conversation.model.callback import CallOutcome
 from conversation.model.message import CallbackRequested, InboundEvent
 from conversation.ports.channel import Channel, Tools
+from conversation.wording import CATALOGUE
 from ops.composition.account_state import AccountState
 from storage.store import Store
 from tests.contracts.channel import NOW, ChannelContract, outbound
@@ -67,16 +67,6 @@ def test_the_readme_tells_what_is_understood() -> None:
     assert_told("callback")
 
 
-def test_every_language_says_the_same_things_with_the_same_places() -> None:
-    places = {name: set(text.split("{")[1:]) for name, text in words.EN.items()}
-    for language, said in words.WORDS.items():
-        assert set(said) == set(words.EN), language
-        for name, text in said.items():
-            fields = {part.partition("}")[0] for part in text.split("{")[1:]}
-            assert fields == {part.partition("}")[0] for part in places[name]}, (language, name)
-            assert text.strip(), (language, name)
-
-
 def test_every_fault_of_a_form_has_words() -> None:
     codes = {
         "number_missing",
@@ -99,7 +89,7 @@ def test_every_fault_of_a_form_has_words() -> None:
     }
     refused = {"unreadable", "incomplete", "emergency", "premium", "shared_cost", "special", "denied", "too_long"}
     refused.add("extension_too_long")
-    assert (codes | {f"number_{code}" for code in refused}) <= set(words.EN)
+    assert (codes | {f"number_{code}" for code in refused}) <= CATALOGUE.texts("callback_page", "en").messages.keys()
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback import asterisk, create, twilio
 from channels.callback.dialers import AsteriskDialer, TwilioDialer
+from channels.callback.render import page_texts
 from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
 from channels.callback.time_text import when
-from channels.callback.translations import WORDS
 from channels.http_client import OutgoingHttp
 from channels.supervisor import Telling
 from channels.twilio_signature import signature
@@ -30,6 +30,7 @@ from conversation.errors import (
     Unknown,
 )
 from conversation.model.callback import CallOutcome, CallRefused, CallReport, PhoneCall
+from conversation.wording import CATALOGUE
 from tests.channels.callback.doors import MORNING, FakeCalls, doors
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock, FakeInbox
@@ -367,7 +368,8 @@ async def test_who_presses_no_key_of_the_menu_hears_it_again_and_is_called_all_t
 async def test_a_caller_hears_the_truth_of_their_request_in_their_language(
     clock: FakeClock, key: str, language: str, voice: str
 ) -> None:
-    words, calls = WORDS[language], FakeCalls(clock)
+    words, calls = page_texts(language), FakeCalls(clock)
+    menu_texts = CATALOGUE.texts("voice_menu", language)
     path, pressed = "voice?heard=1", CAME_IN | {"Digits": key}
 
     async def told(form: dict[str, str]) -> list[tuple[str | None, str | None]]:
@@ -383,15 +385,13 @@ async def test_a_caller_hears_the_truth_of_their_request_in_their_language(
             calls.failure = CallRefused(code)
             refused[code] = await told(pressed)
 
-    assert closed == [
-        (voice, words["done_next"].format(time=when(MORNING, "Europe/Paris", language), zone="Europe/Paris"))
-    ]
-    assert now == [(voice, words["done_asap"])]
-    assert hidden == [(voice, words["voice_no_number"])]
+    assert closed == [(voice, words("done_next", time=when(MORNING, "Europe/Paris", language), zone="Europe/Paris"))]
+    assert now == [(voice, words("done_asap"))]
+    assert hidden == [(voice, menu_texts("no_number"))]
     assert refused == {
-        "asked_already": [(voice, words["voice_asked_already"])],
-        "do_not_call": [(voice, words["do_not_call"])],
-        "no_time": [(voice, words["no_time"])],
+        "asked_already": [(voice, menu_texts("asked_already"))],
+        "do_not_call": [(voice, words("do_not_call"))],
+        "no_time": [(voice, words("no_time"))],
     }
 
 

@@ -3,7 +3,7 @@
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,13 +18,14 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.numbers import NumberRefused, Policy, read
 from channels.callback.problems import STATUS
+from channels.callback.render import page_texts
 from channels.callback.request_fields import BODY_LIMIT
 from channels.callback.site import routes
-from channels.callback.translations import WORDS
 from channels.callback.zones import zones_of
 from conversation.errors import Overloaded, Refused
 from conversation.model.callback import CallRefused
 from conversation.model.trusted_proxies import Proxies
+from conversation.wording import Texts
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
 
@@ -56,7 +57,7 @@ async def test_the_page_speaks_the_customers_language_and_needs_no_script(calls:
 
     assert answer.status == 200
     assert f'<html lang="{language}">' in text
-    assert WORDS[language]["title"] in text
+    assert page_texts(language)("title") in text
     assert "<script>" not in text
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert ("Card &lt;lost&gt;" in text) == (language != "fr")
@@ -99,9 +100,9 @@ async def test_without_a_stated_zone_the_page_goes_by_the_number(calls: FakeCall
         made = await client.post(f"/callback/phone{query}", data=form)
         stated = await (await client.get(f"/callback/phone{query}&tz=Asia/Tokyo")).text()
 
-    assert f'<option value="" selected>{WORDS[language]["tz_number"]}</option>' in fresh
-    assert WORDS[language]["slot"].format(zone="Europe/Paris") in fresh  # the account's, while there is no number
-    assert WORDS[language]["slot"].format(zone="America/New_York") in shown
+    assert f'<option value="" selected>{page_texts(language)("tz_number")}</option>' in fresh
+    assert page_texts(language)("slot", zone="Europe/Paris") in fresh  # the account's, while there is no number
+    assert page_texts(language)("slot", zone="America/New_York") in shown
     assert (_chosen(shown, "tz"), _chosen(stated, "tz"), made.status) == ("", "Asia/Tokyo", 201)
     assert calls.requests[0].zones == zones_of("US", stated=None)
 
@@ -192,7 +193,7 @@ async def test_a_form_that_was_changed_after_it_was_sent_may_be_sent_as_another_
         again = await client.post(where, data=form | {"note": "the card", "id": _hidden(text, "id")})
 
     assert (status, changed.status, again.status) == ([201, 201], 409, 201)
-    assert WORDS[language]["idempotency"] in text
+    assert page_texts(language)("idempotency") in text
     assert len(calls.requests) == 2
 
 
@@ -207,7 +208,7 @@ async def test_a_taken_slot_is_answered_with_the_next_free_ones(calls: FakeCalls
 
         assert (answer.status, told["code"], len(told["items"])) == (409, "slot_taken", 2)
         assert form.status == 409
-        assert WORDS["de"]["slot_taken"] in await form.text()
+        assert page_texts("de")("slot_taken") in await form.text()
 
 
 async def test_a_form_without_a_script_asks_and_its_page_changes_and_cancels(calls: FakeCalls) -> None:
@@ -253,8 +254,8 @@ async def test_a_change_that_is_refused_shows_the_request_with_the_reason_and_th
         assert len((await application.json())["items"]) == 2
         for answer, fault in ((taken, "slot_taken"), (unreadable, "slot_unreadable")):
             text = unescape(await answer.text())
-            assert f'role="alert" class="fault">{WORDS[language][fault]}' in text
-            assert WORDS[language]["reference"].format(reference="7K3M-9QFX") in text
+            assert f'role="alert" class="fault">{page_texts(language)(fault)}' in text
+            assert page_texts(language)("reference", reference="7K3M-9QFX") in text
             assert (MORNING + HALF).isoformat() in text
             assert _hidden(text, "token") == token
     assert calls.kept[one].callback.slot_at == MORNING + HALF
@@ -288,7 +289,7 @@ async def test_no_other_time_stands_in_the_place_of_one_that_was_taken(calls: Fa
         unchosen = await client.post("/callback/phone", data=form | {"slot": _chosen(taken, "slot")})
         text = await unchosen.text()
 
-    assert f'<option value="" selected>{WORDS[language]["slot_missing"]}</option>' in taken
+    assert f'<option value="" selected>{page_texts(language)("slot_missing")}</option>' in taken
     assert (unchosen.status, 'id="slot-fault"' in text) == (422, True)
 
 
@@ -319,10 +320,10 @@ async def test_every_field_at_fault_is_named_beside_it_in_the_persons_language(c
         text = await answer.text()
         told = await (await client.post("/callback/phone", json={"number": "112", "country": "FR"})).json()
 
-    said = WORDS[language]
+    said = page_texts(language)
     assert answer.status == 422
     for code in ("number_emergency", "slot_missing", "consent_needed", "unknown_choice"):
-        assert said[code].replace("'", "&#x27;") in text
+        assert said(code).replace("'", "&#x27;") in text
     assert 'aria-invalid="true" aria-describedby="number-fault"' in text
     assert [(e["field"], e["code"]) for e in told["errors"]] == [
         ("number", "number_emergency"),
@@ -450,20 +451,20 @@ async def test_every_refusal_has_words_for_an_application_and_for_a_browser(call
         ("origin", "", {"json": {}, "headers": {"Origin": "https://evil.example"}}),
         ("refused", "", {"json": {"number": "+33199001234"}}),
     ]
-    calls.failure, words = Refused("refused"), WORDS[language]
+    calls.failure, words = Refused("refused"), page_texts(language)
     async with serving(calls) as client:
         for code, path, sent in asks:
             where = f"/callback/phone{path}?language={language}"
             told = await (await client.post(where, **sent)).json(content_type="application/problem+json")
             page = await client.post(where, **sent | {"headers": HTML | sent.get("headers", {})})
-            assert (told["code"], told["title"]) == (code, words[code])
-            assert (page.content_type, words[code] in unescape(await page.text())) == ("text/html", True)
+            assert (told["code"], told["title"]) == (code, words(code))
+            assert (page.content_type, words(code) in unescape(await page.text())) == ("text/html", True)
 
 
 def test_no_refusal_is_without_words() -> None:
     written = "".join(path.read_text("utf-8") for path in Path("channels/callback").glob("*.py"))
     codes = set(re.findall(r'Problem\(\d+, "(\w+)"', written)) | set(STATUS)
-    assert {"not_found", "later", "code_missing", "slot_taken"} < codes <= set(WORDS["en"])
+    assert {"not_found", "later", "code_missing", "slot_taken"} < codes <= page_texts("en").messages.keys()
 
 
 @pytest.mark.slow
@@ -485,8 +486,8 @@ async def test_two_thousand_hostile_forms_are_refused_for_their_numbers_in_words
             text = await answer.text()
             statuses[answer.status] += 1
             assert "<script>" not in text
-            said = WORDS[language]
-            assert (said[_fault_of(data)] if turn % 97 else _taken(said, turn)) in unescape(text), (data, text)
+            said = page_texts(language)
+            assert (said(_fault_of(data)) if turn % 97 else _taken(said, turn)) in unescape(text), (data, text)
 
     assert statuses == {201: good, 422: 2_000 - good}
     assert len(calls.requests) == good > 20
@@ -500,7 +501,7 @@ async def test_a_hundred_bodies_that_are_no_request_are_refused_in_words(calls: 
             language = draw.choice(["en", "fr", "de", "zh"])
             raw = _noise(draw, 200).encode()
             answer = await client.post(f"/callback/phone?language={language}", headers=HTML, data=raw)
-            assert (answer.status, WORDS[language]["bad_body"] in unescape(await answer.text())) == (400, True)
+            assert (answer.status, page_texts(language)("bad_body") in unescape(await answer.text())) == (400, True)
     assert calls.requests == []
 
 
@@ -510,7 +511,7 @@ async def test_a_field_that_is_too_long_loses_none_of_the_others(calls: FakeCall
         answer = await client.post("/callback/phone?language=de", data=form, headers=HTML)
         text = await answer.text()
     assert answer.status == 422
-    assert WORDS["de"]["too_long"] in text.partition('id="note-fault"')[2]
+    assert page_texts("de")("too_long") in text.partition('id="note-fault"')[2]
     assert 'value="Mei"' in text
 
 
@@ -546,13 +547,13 @@ def _fault_of(data: dict[str, str]) -> str:
     return f"number_{refused.value.code}"
 
 
-def _taken(said: Mapping[str, str], turn: int) -> str:
-    return said["done"] if turn % 2 else "7K3M-9QFX"
+def _taken(said: Texts, turn: int) -> str:
+    return said("done") if turn % 2 else "7K3M-9QFX"
 
 
 @pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
 async def test_a_form_whose_request_needs_a_code_asks_for_it_without_a_script(calls: FakeCalls, language: str) -> None:
-    calls.code, words, query = "123456", WORDS[language], f"?language={language}"
+    calls.code, words, query = "123456", page_texts(language), f"?language={language}"
     async with serving(calls) as client:
         form = await (await client.get(f"/callback/phone{query}", headers=HTML)).text()
         hidden = _hidden(form, "id")
@@ -570,14 +571,14 @@ async def test_a_form_whose_request_needs_a_code_asks_for_it_without_a_script(ca
         taken = await client.post(where + query, data={"token": token, "code": "123456"})
 
         assert (sent.status, other.status, looked.status, calls.codes) == (202, 202, 200, 2)
-        assert words["code_sent"].format(number="+33199001234") in unescape(page)
+        assert words("code_sent", number="+33199001234") in unescape(page)
         assert 'autocomplete="one-time-code"' in page
         assert f'<html lang="{language}">' in page
         for answer, said in ((wrong, "code_wrong"), (missing, "code_missing")):
-            assert (answer.status, words[said] in unescape(await answer.text())) == (422, True)
+            assert (answer.status, words(said) in unescape(await answer.text())) == (422, True)
         assert (stranger.status, nothing_yet) == (403, [])
         assert (taken.status, list(calls.kept)) == (201, [one])
-        assert words["done"] in await taken.text()
+        assert words("done") in await taken.text()
 
 
 async def test_an_application_hands_the_code_in(calls: FakeCalls) -> None:
@@ -628,7 +629,7 @@ async def test_a_code_that_leads_nowhere_leads_to_the_form_as_it_was_filled_and_
         asked = await client.post(f"/callback/phone{query}", data={**WAITED, **again})
 
     assert (answer.status, asked.status) == (application.status, 202)
-    assert WORDS[language][code] in text
+    assert page_texts(language)(code) in text
     assert f'<html lang="{language}">' in text
     assert (_value(text, "number"), _value(text, "name"), again["t"]) == (WAITED["number"], "Mei", link)
     assert again["id"] not in ("", "k1", one)
@@ -654,7 +655,7 @@ async def test_a_code_of_a_request_that_is_forgotten_is_told_to_be_over(calls: F
         answer = await client.post(f"/callback/phone/{one}/code?language=de", data=form)
         text = await answer.text()
     assert answer.status == 410
-    assert WORDS["de"]["code_over"] in text
+    assert page_texts("de")("code_over") in text
     assert 'href="/callback/phone?language=de"' in text
 
 
