@@ -38,7 +38,7 @@ class Catalogue:
         """This table in the first of these languages that has it, with or without its region, else in English."""
         written = self.tables[table]
         for language in languages:
-            if found := _closest(written, language):
+            if found := written.get(language or "") or _closest(written, language):
                 return found
         return written[DEFAULT]
 

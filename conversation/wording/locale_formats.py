@@ -38,7 +38,9 @@ class LocaleFormats:
         return self._locale.plural_form(number)
 
     def number(self, number: int) -> str:
-        """`1,204`."""
+        """`1,204`. Raises `TypeError` for what is no integer."""
+        if type(number) is not int:
+            raise TypeError(f"an integer is needed, not {type(number).__name__}")
         return str(number) if abs(number) < _GROUPED else format_decimal(number, locale=self._locale)
 
 
@@ -59,7 +61,12 @@ def _day_format(patterns: Mapping[str, DateTimePattern], locale: Locale) -> Call
         day = date.fromordinal(ordinal)
         return next((one for applies, one in special if applies(day)), patterns[OTHER]).apply(day, locale)
 
-    return lambda at: text_of(at.toordinal())
+    def day_of(at: datetime) -> str:
+        if not isinstance(at, datetime):
+            raise _no_datetime(at)
+        return text_of(at.toordinal())
+
+    return day_of
 
 
 def _clock_format(patterns: Mapping[str, DateTimePattern], locale: Locale) -> Callable[[datetime], str]:
@@ -70,4 +77,13 @@ def _clock_format(patterns: Mapping[str, DateTimePattern], locale: Locale) -> Ca
         clock = time(hour, minute)
         return next((one for applies, one in special if applies(clock)), patterns[OTHER]).apply(clock, locale)
 
-    return lambda at: text_of(at.hour, at.minute)
+    def clock_of(at: datetime) -> str:
+        if not isinstance(at, datetime):
+            raise _no_datetime(at)
+        return text_of(at.hour, at.minute)
+
+    return clock_of
+
+
+def _no_datetime(value: object) -> TypeError:
+    return TypeError(f"a datetime is needed, not {type(value).__name__}")

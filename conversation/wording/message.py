@@ -18,17 +18,19 @@ NUMBER = "number"
 
 @dataclass(frozen=True, slots=True)
 class _Placeholder:
+    """`write` makes the text of a value; it raises `TypeError` for one of another type."""
+
     name: str
     kind: type[Value]
     write: Callable[[Any], str]
 
-    def text_of(self, value: Value) -> str:
-        if not isinstance(value, self.kind) or isinstance(value, bool):
-            raise TypeError(f"{{{self.name}}} takes {self.kind.__name__}, not {type(value).__name__}")
-        return self.write(value)
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """`template` has a `%s` for each of the fields, which are a name and its `write`."""
 
-_Form: TypeAlias = tuple[str | _Placeholder, ...]
+    template: str
+    fields: tuple[tuple[str, Callable[[Any], str]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,15 @@ class Message:
 
     def format(self, values: Mapping[str, Value]) -> str:
         """The text. Raises `TypeError` for a missing value, an unknown one and one of the wrong type."""
-        if values.keys() != self.placeholders.keys():
-            raise TypeError(f"{self.place} takes {sorted(self.placeholders)}, not {sorted(values)}")
-        form = self.forms[OTHER] if self.count is None else self._form(values[self.count])
-        return "".join([part if isinstance(part, str) else part.text_of(values[part.name]) for part in form])
+        if len(values) == len(self.placeholders):
+            form = self.forms[OTHER] if self.count is None else self._form(values.get(self.count))
+            try:
+                return form.template % tuple([write(values[name]) for name, write in form.fields])
+            except KeyError:
+                pass
+        raise TypeError(f"{self.place} takes {sorted(self.placeholders)}, not {sorted(values)}")
 
-    def _form(self, number: Value) -> _Form:
+    def _form(self, number: object) -> _Form:
         return self.forms.get(self.formats.plural_category(number), self.forms[OTHER])
 
 
@@ -63,33 +68,45 @@ def parse_message(place: str, written: object, formats: LocaleFormats) -> Messag
 def _parsed(place: str, written: object, formats: LocaleFormats) -> Message:
     if not isinstance(written, dict) or OTHER not in written or not written.keys() <= CATEGORIES:
         raise ValueError(f"neither a text nor a table of {', '.join(sorted(CATEGORIES))} with '{OTHER}'")
-    forms = {category: _form(text, formats) for category, text in written.items()}
-    found = [part for form in forms.values() for part in form if isinstance(part, _Placeholder)]
-    kinds = {part.name: part.kind for part in found}
-    if any(kinds[part.name] is not part.kind for part in found):
+    read = {category: _read(text, formats) for category, text in written.items()}
+    found = [one for _, placeholders in read.values() for one in placeholders]
+    kinds = {one.name: one.kind for one in found}
+    if any(kinds[one.name] is not one.kind for one in found):
         raise ValueError("a placeholder has two types")
     counts = [name for name, kind in kinds.items() if kind is int]
-    if len(forms) > 1 and len(counts) != 1:
+    if len(read) > 1 and len(counts) != 1:
         raise ValueError("plural forms need exactly one number")
+    forms = {
+        category: _Form(template, tuple((one.name, one.write) for one in placeholders))
+        for category, (template, placeholders) in read.items()
+    }
     return Message(place, kinds, forms, counts[0] if len(forms) > 1 else None, formats)
 
 
-def _form(text: str, formats: LocaleFormats) -> _Form:
+def _read(text: str, formats: LocaleFormats) -> tuple[str, list[_Placeholder]]:
+    """The text with a `%s` for each of its placeholders."""
     if not text:
         raise ValueError("empty")
-    parts: list[str | _Placeholder] = []
+    template, placeholders = "", list[_Placeholder]()
     for literal, name, spec, conversion in Formatter().parse(text):
-        parts += [literal] if literal else []
+        template += literal.replace("%", "%%")
         if name is not None:
             if not name.isidentifier() or conversion:
                 raise ValueError(f"{{{name}}} is no placeholder")
-            parts.append(_placeholder(name, spec or "", formats))
-    return tuple(parts)
+            template += "%s"
+            placeholders.append(_placeholder(name, spec or "", formats))
+    return template, placeholders
 
 
 def _placeholder(name: str, spec: str, formats: LocaleFormats) -> _Placeholder:
     if not spec:
-        return _Placeholder(name, str, str)
+        return _Placeholder(name, str, _text)
     if spec == NUMBER:
         return _Placeholder(name, int, formats.number)
     return _Placeholder(name, datetime, formats.dates[spec])
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is needed, not {type(value).__name__}")
+    return value
