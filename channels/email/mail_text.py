@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from string import Formatter
-from typing import TypeVar
 
 from channels.email.patterns import pattern
 from conversation.model.outbound import OutboundMessage, Quoted
-
-T = TypeVar("T")
+from conversation.wording import CATALOGUE, Texts
 
 OTHERS = "default"  # the template of languages that have none of their own
 _SEPARATOR = pattern(r"^[ \t]*[,;|/·、，][ \t]*")
@@ -64,8 +62,13 @@ def own_subject(message: OutboundMessage) -> str | None:
     Such a mail repeats nothing of what was written to us: else whoever forges a sender would send their words by us.
     """
     if message.missed:
-        return phrases(message.language).subject
-    return _of_language(message.language, _REQUEST) if message.automatic else None
+        return follow_up_texts(message.language)("subject")
+    return CATALOGUE.texts("automatic_mail", message.language)("subject") if message.automatic else None
+
+
+def follow_up_texts(language: str | None) -> Texts:
+    """What surrounds an answer that was missed in a chat, in the customer's language, else in English."""
+    return CATALOGUE.texts("chat_follow_up", language)
 
 
 def _filled(form: str, values: Mapping[str, str]) -> str:
@@ -91,91 +94,12 @@ def _words(message: OutboundMessage) -> str:
     """What was said; for who missed it also why it comes by mail, and what went before it."""
     if not message.missed:
         return message.text
-    said = phrases(message.language)
-    before = [said.earlier, *(_quoted(one, said.you) for one in message.quoted)] if message.quoted else []
-    return "\n\n".join([message.text, said.hint, *before])
+    texts = follow_up_texts(message.language)
+    before = [texts("earlier"), *(_quoted(one, texts("customer")) for one in message.quoted)] if message.quoted else []
+    return "\n\n".join([message.text, texts("hint"), *before])
 
 
 def _quoted(one: Quoted, you: str) -> str:
     who = you if one.author is None else one.author
     head = ", ".join(filter(None, (f"{one.at:%Y-%m-%d %H:%M} UTC", who)))
     return "\n".join(f"> {line}".rstrip() for line in (f"{head}:", *one.text.splitlines()))
-
-
-@dataclass(frozen=True, slots=True)
-class Phrases:
-    """What stands around an answer that was missed in a chat."""
-
-    subject: str
-    hint: str
-    earlier: str
-    you: str
-
-
-_PHRASES: Mapping[str, Phrases] = {
-    "en": Phrases(
-        "Our answer in the chat",
-        "You asked us in the chat, and we answered when you were away. Just reply to this mail: we will read it in the same conversation.",
-        "What was said before:",
-        "You",
-    ),
-    "zh": Phrases(
-        "您的在线咨询有新回复",
-        "您曾通过在线聊天联系我们，我们回复时您已离开。直接回复本邮件即可，我们会在同一会话中看到。",
-        "此前的对话：",
-        "您",
-    ),
-    "fr": Phrases(
-        "Notre réponse à votre discussion",
-        "Vous nous avez écrit dans la discussion en ligne et nous avons répondu en votre absence. Répondez simplement à ce message : "
-        "nous le lirons dans la même conversation.",
-        "Ce qui a été dit auparavant :",
-        "Vous",
-    ),
-    "de": Phrases(
-        "Unsere Antwort im Chat",
-        "Sie haben uns im Chat geschrieben, und wir haben geantwortet, als Sie nicht mehr da waren. Antworten Sie einfach auf diese "
-        "E-Mail: Wir lesen sie im selben Gespräch.",
-        "Was vorher gesagt wurde:",
-        "Sie",
-    ),
-}
-
-
-_REQUEST: Mapping[str, str] = {
-    "en": "Your request",
-    "ar": "طلبكم",
-    "cs": "Váš požadavek",
-    "da": "Din henvendelse",
-    "de": "Ihre Anfrage",
-    "el": "Το αίτημά σας",
-    "es": "Su solicitud",
-    "fi": "Yhteydenottosi",
-    "fr": "Votre demande",
-    "hi": "आपका अनुरोध",
-    "hu": "Az Ön megkeresése",
-    "id": "Permintaan Anda",
-    "it": "La sua richiesta",
-    "ja": "お問い合わせについて",
-    "ko": "문의하신 내용",
-    "nl": "Uw vraag",
-    "pl": "Twoje zgłoszenie",
-    "pt": "O seu pedido",
-    "ro": "Solicitarea dumneavoastră",
-    "ru": "Ваше обращение",
-    "sv": "Ditt ärende",
-    "th": "คำขอของคุณ",
-    "tr": "Talebiniz",
-    "uk": "Ваше звернення",
-    "vi": "Yêu cầu của bạn",
-    "zh": "您的咨询",
-}
-
-
-def phrases(language: str | None) -> Phrases:
-    """In the customer's language, else in English."""
-    return _of_language(language, _PHRASES)
-
-
-def _of_language(language: str | None, words: Mapping[str, T]) -> T:
-    return words.get((language or "").lower().partition("-")[0], words["en"])

@@ -16,11 +16,10 @@ from channels.text_splitting import length, parts
 from conversation.model.choices import choices_of, without_marks
 from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage
+from conversation.wording import CATALOGUE
 
 _BUTTONS = 3
 _BUTTON_TITLE = 20
-# what stands on the button that opens a list: at most 20 characters
-_CHOOSE: Mapping[str, str] = {"zh": "请选择", "en": "Choose", "fr": "Choisir", "de": "Auswählen"}
 _LONGEST_PARAMETER = 1024
 
 
@@ -118,7 +117,7 @@ def _interactive(message: OutboundMessage, body: str, choices: Sequence[str]) ->
         interactive: Mapping[str, Any] = {"type": "button", "body": {"text": body}, "action": {"buttons": buttons}}
         return {"type": "interactive", "interactive": interactive}
     rows = [{"id": f"{at}", "title": one} for at, one in enumerate(choices, start=1)]
-    label = _CHOOSE.get((message.language or "en").partition("-")[0], _CHOOSE["en"])
+    label = CATALOGUE.texts("choices", message.language)("open_list")
     interactive = {"type": "list", "body": {"text": body}, "action": {"button": label, "sections": [{"rows": rows}]}}
     return {"type": "interactive", "interactive": interactive}
 

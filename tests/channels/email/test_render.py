@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.email.mail_text import Template, fault_of, phrases
+from channels.email.mail_text import Template, fault_of, follow_up_texts
 from channels.email.render import From, Mail, answered_id, mail, subject_of
 from channels.email.replies.visible_text import reply
 from channels.email.thread_ids import Threads
@@ -215,15 +215,15 @@ def test_faults_of_templates_are_told(form: str, fault: str | None) -> None:
 def test_who_missed_an_answer_is_told_why_it_comes_by_mail(language: str | None) -> None:
     before = (Quoted(author=None, at=NOW, text="one\ntwo"), Quoted(author="Mei", at=NOW, text="three"))
     found = read(rendered(text="four", missed=True, quoted=before, language=language))
-    said = phrases(language)
-    told = f"four\n\n{said.hint}\n\n{said.earlier}\n\n"
+    said = follow_up_texts(language)
+    told = f"four\n\n{said('hint')}\n\n{said('earlier')}\n\n"
     assert (
         body(found)
-        == f"{told}> 2026-11-23 02:00 UTC, {said.you}:\n> one\n> two\n\n> 2026-11-23 02:00 UTC, Mei:\n> three"
+        == f"{told}> 2026-11-23 02:00 UTC, {said('customer')}:\n> one\n> two\n\n> 2026-11-23 02:00 UTC, Mei:\n> three"
     )
-    assert found["Subject"] == f"{said.subject} [7K3M-9QFX]"
+    assert found["Subject"] == f"{said('subject')} [7K3M-9QFX]"
     again = read(rendered(text="four", missed=True, subject="CHEAP PILLS", name="CHEAP PILLS", language=language))
-    assert (again["Subject"], str(again["To"])) == (f"{said.subject} [7K3M-9QFX]", "anna@example.org")
+    assert (again["Subject"], str(again["To"])) == (f"{said('subject')} [7K3M-9QFX]", "anna@example.org")
 
 
 @pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
