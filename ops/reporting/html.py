@@ -43,7 +43,7 @@ def as_page(report: dict[str, Any], language: str) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{heading} {escape(span)}</title>'
         f"<style>{_STYLE}</style></head><body><header><h1>{heading}</h1>"
-        f"<p>{escape(span)} · {report['opened']:,} {escape(word('opened', language))}</p></header>"
+        f"<p>{escape(span)} · {escape(word('opened', language, count=report['opened']))}</p></header>"
         f"<main>{body}</main></body></html>\n"
     )
 

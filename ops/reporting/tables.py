@@ -70,7 +70,7 @@ def cell(column: str, value: Any, language: str) -> str:
         return word(value, language) if column == "status" or value in (ALL, UNKNOWN) else str(value)
     if column.endswith("_seconds"):
         return span(value)
-    return f"{100 * value:.1f} %" if column == "share" else f"{value:,}"
+    return f"{100 * value:.1f} %" if column == "share" else word("number", language, count=value)
 
 
 def span(seconds: int) -> str:
@@ -94,7 +94,7 @@ def known_since(report: dict[str, Any], language: str) -> str | None:
     since = report["handled_since"]
     if since is None:
         return word("handled_never", language)
-    return None if since <= report["since"] else word("handled_since", language).format(at=since[:16].replace("T", " "))
+    return None if since <= report["since"] else word("handled_since", language, at=since[:16].replace("T", " "))
 
 
 # -- the terminal ------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def known_since(report: dict[str, Any], language: str) -> str | None:
 
 def as_text(report: dict[str, Any], language: str) -> Iterator[str]:
     """Every section that has something to tell; the names of the others in a line at the end."""
-    yield f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}: {report['opened']:,} {word('opened', language)}"
+    yield f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}: {word('opened', language, count=report['opened'])}"
     for section in SECTIONS:
         if report[section.name]:
             yield from ("", word(section.name, language))

@@ -12,6 +12,7 @@ from babel import Locale
 
 from conversation.wording import CATALOGUE
 from conversation.wording.message import Message
+from ops.reporting.tables import SECTIONS
 from router.understanding.language_request import OWN_NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +116,7 @@ def test_every_table_that_code_names_exists_and_every_one_is_used() -> None:
 def test_every_message_is_named_in_code() -> None:
     sources = "".join(path.read_text("utf-8") for path in python_files())
     quoted = set(re.findall(r"""["']([a-z][\w.]*)["']""", sources))
+    quoted |= {name for section in SECTIONS for name in (section.name, *section.columns)}
     names = {name: name.partition(".")[2] for name, _ in messages("en") if not name.startswith(BY_RULES)}
 
     assert [name for name, one in names.items() if not {one, one.removeprefix(COMPOSED)} & quoted] == []
