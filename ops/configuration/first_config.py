@@ -2,15 +2,13 @@
 
 import json
 import tempfile
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from ops.configuration.example_files import example_files
+from conversation.wording import CATALOGUE
 from ops.configuration.settings import Settings, load, parse_rules
 from ops.configuration.sources import SettingsFaults
 from router.rules.read_hours import weekdays
@@ -153,12 +151,14 @@ def _week(text: str) -> list[str]:
 
 
 def _closed(languages: Sequence[str]) -> list[str]:
-    """The example's reply in each language; in English where it has none, to be translated."""
-    texts: dict[str, Any] = tomllib.loads(example_files("config.toml")["config/replies.toml"])["replies"]["closed"]
-    return [
-        f"{_key(one)} = {_quoted(texts.get(one, texts['en']))}{'' if one in texts else '  # to be translated'}"
-        for one in languages
-    ]
+    """The catalogue's reply in each language; in English where it has none, to be translated."""
+    return [_closed_in(one) for one in languages]
+
+
+def _closed_in(language: str) -> str:
+    texts = CATALOGUE.texts("first_replies", language)
+    text = _quoted(texts("closed", next_opening="{next_opening}", reference="{reference}"))
+    return f"{_key(language)} = {text}{'' if texts.language == language else '  # to be translated'}"
 
 
 def _key(text: str) -> str:

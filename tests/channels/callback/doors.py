@@ -138,7 +138,9 @@ class FakeCalls:
         self.told.append((attempt, {"provider_id": provider_id, "connected": connected, "outcome": outcome}))
 
 
-def doors(clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh")) -> CustomerPagePorts:
+def doors(
+    clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh", "es")
+) -> CustomerPagePorts:
     issues = {"card": {"en": "Card <lost>", "fr": "Carte"}}
     given = Cards(clock=clock).doors()
     return replace(given, calls=calls, languages=tuple(languages), issues=lambda: issues)

@@ -292,6 +292,7 @@ MENU = {
     "4": {"language": "en"},
     "5": {"issue": "card"},
     "6": {},
+    "7": {"language": "es"},
 }
 
 
@@ -333,10 +334,12 @@ async def test_the_menu_names_each_key_in_the_language_that_it_stands_for(clock:
         ("en-US", "For English, press 4."),
         ("en-US", "For Card <lost>, press 5."),
         ("en-US", "For Something else, press 6."),
+        ("es-ES", "Para español, pulse 7."),
         ("fr-FR", "Pour réécouter, tapez étoile."),
         ("de-DE", "Um dies noch einmal zu hören, drücken Sie die Sterntaste."),
         ("cmn-CN", "重听请按星号键。"),
         ("en-US", "To hear this again, press star."),
+        ("es-ES", "Para volver a escuchar este mensaje, pulse asterisco."),
     ]
 
 
@@ -363,7 +366,7 @@ async def test_who_presses_no_key_of_the_menu_hears_it_again_and_is_called_all_t
 
 @pytest.mark.parametrize(
     ("key", "language", "voice"),
-    [("1", "fr", "fr-FR"), ("2", "de", "de-DE"), ("3", "zh", "cmn-CN"), ("4", "en", "en-US")],
+    [("1", "fr", "fr-FR"), ("2", "de", "de-DE"), ("3", "zh", "cmn-CN"), ("4", "en", "en-US"), ("7", "es", "es-ES")],
 )
 async def test_a_caller_hears_the_truth_of_their_request_in_their_language(
     clock: FakeClock, key: str, language: str, voice: str

@@ -49,7 +49,7 @@ def calls(clock: FakeClock) -> FakeCalls:
     return FakeCalls(clock)
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_the_page_speaks_the_customers_language_and_needs_no_script(calls: FakeCalls, language: str) -> None:
     async with serving(calls, consent={"en": "I agree <b>", "fr": "D'accord"}) as client:
         answer = await client.get("/callback/phone", headers={"Accept-Language": f"xx, {language}-XX;q=0.9"})
@@ -90,7 +90,7 @@ async def test_slots_are_told_in_the_zone_they_state_else_in_the_numbers(calls: 
     assert bad.status == 422
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_without_a_stated_zone_the_page_goes_by_the_number(calls: FakeCalls, language: str) -> None:
     query = f"?language={language}"
     async with serving(calls, country="FR") as client:
@@ -180,7 +180,7 @@ async def test_another_request_under_a_used_key_is_refused_and_gets_no_token(
     assert len(calls.requests) + len(calls.waiting) == 1  # what came again asked nobody
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_a_form_that_was_changed_after_it_was_sent_may_be_sent_as_another_one(
     calls: FakeCalls, language: str
 ) -> None:
@@ -236,7 +236,7 @@ async def test_a_form_without_a_script_asks_and_its_page_changes_and_cancels(cal
         assert "appel est annulé." in await cancelled.text()
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_a_change_that_is_refused_shows_the_request_with_the_reason_and_the_free_times(
     calls: FakeCalls, language: str
 ) -> None:
@@ -279,7 +279,7 @@ async def test_every_slot_of_a_month_can_be_chosen_by_its_day_on_both_pages_and_
         assert f'<option value="{starts[0]}">09:00 · 23 November</option>' in times.replace(" selected", "")
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_no_other_time_stands_in_the_place_of_one_that_was_taken(calls: FakeCalls, language: str) -> None:
     calls.full = {MORNING}
     calls.failure = CallRefused("slot_taken")
@@ -312,7 +312,7 @@ async def test_the_change_of_a_time_stands_on_the_one_that_is_promised_also_wher
     assert calls.kept[one].callback.slot_at == slot
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_every_field_at_fault_is_named_beside_it_in_the_persons_language(calls: FakeCalls, language: str) -> None:
     async with serving(calls, consent={"en": "I agree"}) as client:
         form = {"number": "112", "country": "FR", "when": "slot", "slot": "", "issue": "nonsense"}
@@ -440,7 +440,7 @@ async def test_a_named_pages_browser_may_ask_what_it_may_send_and_another_pages_
         assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_every_refusal_has_words_for_an_application_and_for_a_browser(calls: FakeCalls, language: str) -> None:
     asks: list[tuple[str, str, dict[str, Any]]] = [
         ("invalid", "", {"json": {"number": "112"}}),
@@ -474,7 +474,7 @@ async def test_two_thousand_hostile_forms_are_refused_for_their_numbers_in_words
     draw, statuses, good = random.Random(6), Counter[int](), 0
     async with serving(calls, consent={"en": "yes?"}, per_number=10_000, per_address=10_000) as client:
         for turn in range(2_000):
-            language = draw.choice(["en", "fr", "de", "zh"])
+            language = draw.choice(["en", "fr", "de", "zh", "es"])
             data = _hostile(draw) | {"consent": "yes"}
             if turn % 4 == 0:
                 data["number"] = "+33 899 70 00 00"
@@ -498,7 +498,7 @@ async def test_a_hundred_bodies_that_are_no_request_are_refused_in_words(calls: 
     draw = random.Random(7)
     async with serving(calls) as client:
         for _ in range(100):
-            language = draw.choice(["en", "fr", "de", "zh"])
+            language = draw.choice(["en", "fr", "de", "zh", "es"])
             raw = _noise(draw, 200).encode()
             answer = await client.post(f"/callback/phone?language={language}", headers=HTML, data=raw)
             assert (answer.status, page_texts(language)("bad_body") in unescape(await answer.text())) == (400, True)
@@ -551,7 +551,7 @@ def _taken(said: Texts, turn: int) -> str:
     return said("done") if turn % 2 else "7K3M-9QFX"
 
 
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_a_form_whose_request_needs_a_code_asks_for_it_without_a_script(calls: FakeCalls, language: str) -> None:
     calls.code, words, query = "123456", page_texts(language), f"?language={language}"
     async with serving(calls) as client:
@@ -607,7 +607,7 @@ WAITED |= {"tz": "Asia/Tokyo", "when": "slot", "slot": MORNING.isoformat(), "con
 
 
 @pytest.mark.parametrize("code", ["code_over", "slot_taken", "no_time", "asked_already", "do_not_call", "code_no_way"])
-@pytest.mark.parametrize("language", ["en", "fr", "de", "zh"])
+@pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_a_code_that_leads_nowhere_leads_to_the_form_as_it_was_filled_and_the_form_asks_again(
     calls: FakeCalls, language: str, code: str
 ) -> None:

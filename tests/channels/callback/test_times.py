@@ -1,4 +1,4 @@
-"""Days and times in four languages, also in the hour that autumn repeats."""
+"""Days and times in each language, also in the hour that autumn repeats."""
 
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ PARIS = "Europe/Paris"
         ("en", "on Tuesday, 1 December, at 09:30", "Tuesday, 1 December", "09:30 · 1 December"),
         ("de", "am Dienstag, 1. Dezember, um 09:30", "Dienstag, 1. Dezember", "09:30 · 1. Dezember"),
         ("fr", "mardi 1er décembre à 09:30", "mardi 1er décembre", "09:30 · 1er décembre"),
+        ("es", "el martes, 1 de diciembre, a las 09:30", "martes, 1 de diciembre", "09:30 · 1 de diciembre"),
         ("zh-Hans", "12月1日星期二 09:30", "12月1日星期二", "09:30 · 12月1日"),
         ("xx", "on Tuesday, 1 December, at 09:30", "Tuesday, 1 December", "09:30 · 1 December"),
     ],

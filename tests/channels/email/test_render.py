@@ -211,7 +211,7 @@ def test_faults_of_templates_are_told(form: str, fault: str | None) -> None:
     assert told is None if fault is None else fault in (told or "")
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "it", None])
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "es", "it", None])
 def test_who_missed_an_answer_is_told_why_it_comes_by_mail(language: str | None) -> None:
     before = (Quoted(author=None, at=NOW, text="one\ntwo"), Quoted(author="Mei", at=NOW, text="three"))
     found = read(rendered(text="four", missed=True, quoted=before, language=language))
@@ -226,7 +226,7 @@ def test_who_missed_an_answer_is_told_why_it_comes_by_mail(language: str | None)
     assert (again["Subject"], str(again["To"])) == (f"{said('subject')} [7K3M-9QFX]", "anna@example.org")
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "es"])
 def test_of_an_answer_to_such_a_mail_only_what_is_new_is_shown(language: str) -> None:
     quoted = (Quoted(author=None, at=NOW, text="what I asked"),)
     ours = body(read(rendered(text="our answer", missed=True, quoted=quoted, language=language)))

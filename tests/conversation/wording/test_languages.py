@@ -19,38 +19,11 @@ ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("channels", "conversation", "desk", "migrations", "ops", "router", "storage")
 FOLDER = ROOT / "conversation" / "wording"
 FILES = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")}
-# the languages that have some tables only, and why
-PARTIAL = {
-    "zh-Hant": "traditional characters so far only for openings; the rest comes in simplified ones",
-    **dict.fromkeys(
-        [
-            "ar",
-            "cs",
-            "da",
-            "el",
-            "es",
-            "fi",
-            "hi",
-            "hu",
-            "id",
-            "it",
-            "ja",
-            "ko",
-            "nl",
-            "pl",
-            "pt",
-            "ro",
-            "ru",
-            "sv",
-            "th",
-            "tr",
-            "uk",
-            "vi",
-        ],
-        "the subject of an automatic mail only: it must not repeat the customer's",
-    ),
-}
-COMPLETE = sorted(FILES.keys() - PARTIAL.keys())
+# the subject of an automatic mail must not repeat the customer's: it is known in more languages than the rest
+SUBJECT_ONLY = {language for language, tables in FILES.items() if tables.keys() == {"name", "automatic_mail"}}
+# the other languages that have some tables only, and why
+PARTIAL = {"zh-Hant": "traditional characters so far only for openings; the rest comes in simplified ones"}
+COMPLETE = sorted(FILES.keys() - SUBJECT_ONLY - PARTIAL.keys())
 TABLES = [(language, table) for language in sorted(FILES) for table in FILES[language] if table != "name"]
 COUNTED = range(1_001)
 BY_RULES = "missing_information."  # whose names stand in rules
@@ -64,7 +37,7 @@ def messages(language: str) -> Iterator[tuple[str, Message]]:
 
 
 def test_the_languages_that_are_complete_are_these() -> None:
-    assert COMPLETE == ["de", "en", "fr", "zh"]
+    assert COMPLETE == ["de", "en", "es", "fr", "zh"]
 
 
 @pytest.mark.parametrize("language", COMPLETE)
@@ -195,4 +168,14 @@ def test_a_browsers_catalogue_has_the_messages_and_placeholders_of_english(folde
 
 def placeholders(text: object) -> set[str]:
     """Of a text, or of all forms of a plural."""
-    return set(re.findall(r"\{(\w+)\}", json.dumps(text)))
+    return set(re.findall(r"\{(\w+)(?::\w+)?\}", json.dumps(text)))
+
+
+@pytest.mark.parametrize("folder", sorted(BROWSER))
+def test_a_browser_offers_each_language_that_it_has_by_its_name(folder: str) -> None:
+    scripts = "".join(path.read_text("utf-8") for path in sorted((ROOT / folder).parent.glob("*.js")))
+    (listed,) = re.findall(r"const LANGUAGES = \{([^}]*)\}", scripts)
+
+    assert dict(re.findall(r'(\w+): "([^"]+)"', listed)) == {
+        path.stem: CATALOGUE.name_of(path.stem) for path in BROWSER[folder]
+    }

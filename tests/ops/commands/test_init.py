@@ -118,7 +118,7 @@ def test_five_questions_are_asked_and_what_cannot_be_used_is_asked_again(
     [
         Answers(),
         Answers(languages="zh,en,fr,de"),
-        Answers(languages="es", hours="always"),
+        Answers(languages="it", hours="always"),
         Answers(languages="en,ja", timezone="Pacific/Chatham", hours="sat-mon 22:00-06:00"),
         Answers(name="\\ \" ' é 充值 \t", mailbox="o'brien+x@support.example"),
     ],
@@ -131,6 +131,15 @@ def test_any_answers_that_are_taken_make_a_file_without_a_fault_or_warning(tmp_p
     languages = [one.strip() for one in answers.languages.split(",")]
     result = check(path, {PASSWORD: "x"}, detector=load_detector(languages), today=TODAY)
     assert (result.problems, result.warnings) == ((), ())
+
+
+def test_the_reply_while_nobody_is_there_is_that_of_the_example_and_in_spanish_too() -> None:
+    example = tomllib.loads(example_files("config.toml")["config/replies.toml"])["replies"]["closed"]
+    replies = tomllib.loads(written(Answers(languages="en,zh,fr,de,es,it")))["replies"]["closed"]
+
+    assert {language: replies[language] for language in example} == example
+    assert replies["es"].startswith("Estamos cerrados y volveremos a atenderle {next_opening}.")
+    assert replies["it"] == replies["en"]
 
 
 def test_without_a_terminal_it_asks_nobody_and_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,6 +115,7 @@ def test_any_news_is_answered_as_often_as_it_is_asked_but_not_while_the_owner_wr
         (State.WAITING, None, "zh", "在“Payments”队列中等待"),
         (State.OFFERED, 1, "de", "in der Warteschlange „Payments“ an Stelle 1"),
         (State.ASSIGNED, 3, "fr", "entre les mains d'un de nos collègues, qui s'en occupe"),
+        (State.WAITING, 2, "es", "en espera en la cola «Payments», en el puesto 2"),
         (State.SNOOZED, None, "xx", "put aside until we have news; we will come back to you"),
     ],
 )
@@ -125,6 +126,8 @@ def test_state_and_place_are_said_in_words(state: State, position: int | None, l
 def test_what_is_missing_is_named_in_the_customers_language() -> None:
     assert asked_for(["amount", "time"], {}, ("zh", "en")) == "金额、日期和时间"
     assert asked_for(["amount", "wallet"], {"wallet": {"en": "your wallet"}}, ("fr", "en")) == "le montant, your wallet"
+    assert asked_for(["amount", "time"], {}, ("zh-Hant", "zh")) == "金额、日期和时间"
+    assert asked_for(["amount", "time"], {}, ("es", "en")) == "el importe, la fecha y la hora"
     assert asked_for(["shoe"], {}, ("en",)) == "shoe"
     (turn,) = talk("my top up")
     assert turn.spoken == ("Please tell us your account (phone number or e-mail), the amount.",)
