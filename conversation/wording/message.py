@@ -45,15 +45,15 @@ class Message:
 
     def format(self, values: Mapping[str, Value]) -> str:
         """The text. Raises `TypeError` for a missing value, an unknown one and one of the wrong type."""
-        if len(values) == len(self.placeholders):
-            form = self.forms[OTHER] if self.count is None else self._form(values.get(self.count))
-            try:
-                return form.template % tuple([write(values[name]) for name, write in form.fields])
-            except KeyError:
-                pass
-        raise TypeError(f"{self.place} takes {sorted(self.placeholders)}, not {sorted(values)}")
+        if values.keys() != self.placeholders.keys():
+            raise TypeError(f"{self.place} takes {sorted(self.placeholders)}, not {sorted(values)}")
+        try:
+            form = self.forms[OTHER] if self.count is None else self._form(values[self.count])
+            return form.template % tuple([write(values[name]) for name, write in form.fields])
+        except TypeError as error:
+            raise TypeError(f"{self.place}: {error}") from error
 
-    def _form(self, number: object) -> _Form:
+    def _form(self, number: Value) -> _Form:
         return self.forms.get(self.formats.plural_category(number), self.forms[OTHER])
 
 
@@ -83,10 +83,10 @@ def _parsed(place: str, written: object, formats: LocaleFormats) -> Message:
     return Message(place, kinds, forms, counts[0] if len(forms) > 1 else None, formats)
 
 
-def _read(text: str, formats: LocaleFormats) -> tuple[str, list[_Placeholder]]:
+def _read(text: object, formats: LocaleFormats) -> tuple[str, list[_Placeholder]]:
     """The text with a `%s` for each of its placeholders."""
-    if not text:
-        raise ValueError("empty")
+    if not isinstance(text, str) or not text:
+        raise ValueError("not a text, or an empty one")
     template, placeholders = "", list[_Placeholder]()
     for literal, name, spec, conversion in Formatter().parse(text):
         template += literal.replace("%", "%%")

@@ -127,6 +127,7 @@ def test_a_brace_written_twice_is_a_brace(catalogue: Catalogue) -> None:
         ("place", {"position": True}),
         ("place", {"position": 3, "queue": "a"}),
         ("wait", {"minutes": "3"}),
+        ("wait", {"hours": 1}),
         ("wait", {"minutes": None}),
         ("opens", {"opens": "9:30", "name": "Ada"}),
         ("opens", {"opens": AT, "name": 3}),
@@ -137,7 +138,7 @@ def test_a_brace_written_twice_is_a_brace(catalogue: Catalogue) -> None:
 def test_a_missing_or_unknown_value_or_one_of_the_wrong_type_is_refused(
     catalogue: Catalogue, name: str, values: dict[str, str | int]
 ) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=rf"^en\.toml \[queue\] {name}"):
         catalogue.texts("queue", "en")(name, **values)
 
 
@@ -163,6 +164,7 @@ def test_an_unknown_table_is_refused(catalogue: Catalogue, table: str) -> None:
         'bad = { one = "a", other = "{n}" }',
         'bad = { one = "a", other = "{n:number} of {m:number}" }',
         'bad = { one = "{n}", other = "{n:number}" }',
+        'bad = { one = 3, other = "{n:number}" }',
         'bad = { plenty = "a", other = "{n:number}" }',
     ],
 )

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from babel import Locale
 
+from conversation.model.callback import CallOutcome
+from conversation.model.conversation import State
 from conversation.wording import CATALOGUE
 from conversation.wording.message import Message
 from ops.reporting.tables import SECTIONS
 from router.understanding.language_request import OWN_NAMES
+from router.wording.callback_messages import CALLBACK_REPLIES
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("channels", "conversation", "desk", "migrations", "ops", "router", "storage")
@@ -93,6 +96,14 @@ def test_every_message_is_named_in_code() -> None:
     names = {name: name.partition(".")[2] for name, _ in messages("en") if not name.startswith(BY_RULES)}
 
     assert [name for name, one in names.items() if not {one, one.removeprefix(COMPOSED)} & quoted] == []
+
+
+def test_every_outcome_state_and_reply_of_calls_has_a_message() -> None:
+    english = {table: CATALOGUE.texts(table).messages.keys() for table in CATALOGUE.tables}
+
+    assert {one.value for one in CallOutcome} == english["call_outcomes"]
+    assert {one.value for one in State if one is not State.OFFERED} | {"placed"} == english["conversation_status"]
+    assert CALLBACK_REPLIES | {"as_soon_as_possible"} == english["callback_messages"]
 
 
 def test_the_button_that_opens_a_list_fits_on_whatsapp() -> None:
