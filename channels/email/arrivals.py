@@ -12,6 +12,7 @@ from channels.email.mime.parsed_mail import UNPARSABLE, Bounce, File, Letter, Ma
 from channels.email.patterns import pattern
 from channels.email.render import MARKER, MOST_REFERENCES, plain
 from channels.email.thread_ids import Answered, Threads
+from channels.email.word_lists import read_word_lists
 from channels.file_types import file_id, safe_name
 from conversation.model.email_address import folded
 from conversation.model.message import Attachment, DeliveryReported, InboundEvent, Malformed, MessageReceived, Status
@@ -22,7 +23,7 @@ _FOLD = pattern(rb"\n[ \t]+")
 _OWN = frozenset(
     {b"message-id", b"from", b"to", b"cc", b"subject", b"date", b"content-type", b"content-transfer-encoding"}
 )
-_ANSWER = ("re:", "aw:", "sv:", "antw:", "回复", "答复", "回覆")
+_ANSWER = read_word_lists("channels.email")["answers"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from channels.email.mail_text import Template, html_of, own_subject, text_of
 from channels.email.mime.addresses import valid
 from channels.email.thread_ids import Threads
+from channels.email.word_lists import read_word_lists
 from channels.file_types import safe_name
 from conversation.errors import PermanentFailure
 from conversation.model.email_address import ascii_domain
@@ -28,7 +29,7 @@ MOST_REFERENCES = 10
 
 _POLICY = SMTP.clone(cte_type="7bit")
 _ATOM = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~ ")
-_ANSWERED = ("re:", "aw:", "sv:", "vs:", "antw:", "odp:", "res:", "rif:", "回复:", "回复:", "答复:", "答复:", "回覆:")
+_ANSWERED = read_word_lists("channels.email")["answers_replaced"]
 _LONGEST_ID = 500
 
 

@@ -73,6 +73,16 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+def test_the_wheel_holds_every_data_file_of_the_rooms(unpacked: Path) -> None:
+    rooms = ("conversation", "router", "channels", "storage", "desk", "ops")
+    data = [path for room in rooms for kind in ("toml", "json") for path in (ROOT / room).rglob(f"*.{kind}")]
+    names = {path.relative_to(ROOT).as_posix() for path in data}
+
+    assert "channels/email/replies/words.toml" in names
+    assert {name for name in names if not (unpacked / name).is_file()} == set()
+
+
+@pytest.mark.slow
 async def test_an_installed_wheel_migrates_and_serves_every_page(unpacked: Path, tmp_path: Path) -> None:
     copied(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(unpacked), "HUNTGROUP_SERVICE__LOG_LEVEL": "warning"}

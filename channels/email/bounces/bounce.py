@@ -4,24 +4,22 @@ from collections.abc import Iterator, Sequence
 
 from channels.email.bounces import notice as bounce_notice
 from channels.email.bounces import report as bounce_report
-from channels.email.bounces import words
 from channels.email.bounces.report import COPY_TYPES, REPORT_TYPES
 from channels.email.mime import headers
 from channels.email.mime import part_tree as mime
 from channels.email.mime.parsed_mail import Bounce, Mailbox
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
+from channels.email.word_lists import any_of, read_word_lists
 
 _IGNORE = 2
-_SUBJECT = pattern(rf"(?:{words.SUBJECTS})", _IGNORE)
+_WORDS = read_word_lists(__package__)
+_SUBJECT = pattern(any_of(_WORDS["subjects"]), _IGNORE)
 _DAEMON = pattern(
     r"(?:mailer[-_]?daemon|postmaster|mail[-_.]?(?:delivery|system|server)\S*|mdaemon|bounce[s]?|maildaemon|daemon|mailerdaemon)(?:@|\Z)",
     _IGNORE,
 )
-_DAEMON_NAME = pattern(
-    r"mail delivery|mailer[- ]daemon|postmaster|delivery (?:sub)?system|system administrator|mail (?:system|administrator|server)|jetmail|mdaemon|antivirus",
-    _IGNORE,
-)
+_DAEMON_NAME = pattern(any_of(_WORDS["system_names"]), _IGNORE)
 
 
 def rows(root: Part, sender: Mailbox | None, subject: str) -> tuple[Bounce, ...] | None:

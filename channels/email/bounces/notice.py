@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from channels.email.bounces import words
 from channels.email.bounces.report import ADDRESS, LONGEST_NOTICE, LONGEST_REASON, MOST, address_in, is_gone, status_in
 from channels.email.mime import charset
 from channels.email.mime.addresses import valid
@@ -10,36 +9,29 @@ from channels.email.mime.headers import clean
 from channels.email.mime.parsed_mail import Bounce
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
+from channels.email.word_lists import any_of, read_word_lists
 
 _IGNORE = 2
-_DELAYED = pattern(rf"(?:{words.DELAYED})", _IGNORE)
-_COPY = pattern(rf"(?:{words.COPY})", _IGNORE)
-_FAILING = pattern(rf"(?:{words.FAILING})", _IGNORE)
-_OTHER = pattern(rf"(?:{words.OTHER})", _IGNORE)
+_WORDS = read_word_lists(__package__)
+_DELAYED = pattern(any_of(_WORDS["delayed"]), _IGNORE)
+_COPY = pattern(rf"\s*-* ?{any_of(_WORDS['copy'])}", _IGNORE)
+_FAILING = pattern(any_of(_WORDS["failing"]), _IGNORE)
+_OTHER = pattern(any_of(_WORDS["other_addresses"]), _IGNORE)
 _ALONE = pattern(
     r"[\s>*|-]*(?:rfc822;|smtp;|mailto:|<|-->|->)*\s*<?([^\s@<>()\[\],;:\"\'，。；：、（）＜＞《》“”【】]{1,64}@[\w][\w.-]{0,250})>?\s*(?:\.\.\..*|[:;.,]|\(.{0,200}\)|\bon\b.{0,100}|;.*|:.*)?\s*\Z",
     _IGNORE,
 )
 _MADE_FROM = pattern(
-    r"\(?(?:generated|expanded|originally|ultimately generated|reason: |translated) ?(?:from|to)?:? <?([^\s@<>()，。；：、（）＜＞《》“”【】]{1,64}@[\w.-]{1,250}\w)",
+    rf"\(?{any_of(_WORDS['made_from'])} ?(?:from|to)?:? <?([^\s@<>()，。；：、（）＜＞《》“”【】]{{1,64}}@[\w.-]{{1,250}}\w)",
     _IGNORE,
 )
-_FOR = pattern(
-    r"\b(?:for|to|recipient|user|an|à|para|per)\s*:?\s*<?([^\s@<>()\[\],;:\"']{1,64}@[\w.-]{1,250}\w)", _IGNORE
-)
+_FOR = pattern(rf"\b{any_of(_WORDS['for'])}\s*:?\s*<?([^\s@<>()\[\],;:\"']{{1,64}}@[\w.-]{{1,250}}\w)", _IGNORE)
 _LONG_LINE = 1_000
-_PASSED_ON = pattern(r"\s*(?:fwd?|wg|tr|rv|i|enc|doorst|pd|vb|vs|转发|轉寄|转|転送)\s*[:：]", _IGNORE)
+_PASSED_ON = pattern(rf"\s*{any_of(_WORDS['forwarded'])}\s*[:：]", _IGNORE)
 _PLAINLY = pattern(
-    r"(?:your|following|votre|ihre|su|il suo|sua|uw|ваше|您的|你的) ?(?:e-?mail|message|mail|nachricht|mensaje|messaggio|mensagem|bericht|письмо|"
-    r"сообщение|邮件|郵件)[^!?]{0,160}?(?:not (?:be |been )?(?:deliver|reach)|could ?n[o']t be deliver|undeliver|pas pu|nicht zugestellt|"
-    r"no (?:se )?pudo|non (?:è stato|ha potuto)|não (?:pôde|foi)|niet (?:worden )?bezorgd|не (?:может|доставлен)|无法|被退|退回)",
-    _IGNORE,
+    rf"{any_of(_WORDS['your'])} ?{any_of(_WORDS['message'])}[^!?]{{0,160}}?{any_of(_WORDS['not_delivered'])}", _IGNORE
 )
-_UNDELIVERED = pattern(
-    r"not (?:be |been |yet been )?deliver|undeliver|unable to deliver|fail(?:ed|ure)|could ?n[o']t|cannot be|unknown|reject|delayed|did not reach|"
-    r"permanent|returned|unzustellbar|nicht zugestellt|pas pu|non recapit|no (?:se )?(?:pudo|puede)|не достав|无法|退|できません|않",
-    _IGNORE,
-)
+_UNDELIVERED = pattern(any_of(_WORDS["undelivered"]), _IGNORE)
 _TAGS = pattern(r"<(?![^<>\s]+@)[^<>]*>")
 
 

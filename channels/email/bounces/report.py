@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from channels.email.bounces import words
 from channels.email.mime import headers
 from channels.email.mime import part_tree as mime
 from channels.email.mime.addresses import valid
@@ -10,13 +9,14 @@ from channels.email.mime.headers import Headers, clean
 from channels.email.mime.parsed_mail import Bounce
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
+from channels.email.word_lists import any_of, read_word_lists
 
 MOST = 50
 LONGEST_REASON = 300
 LONGEST_NOTICE = 60_000
 
 _IGNORE = 2
-_GONE = pattern(rf"(?:{words.GONE})", _IGNORE)
+_GONE = pattern(any_of(read_word_lists(__package__)["gone"]), _IGNORE)
 _GONE_STATUS = pattern(r"5\.1\.\d+|5\.4\.4|5\.2\.1")
 _STATUS = pattern(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.])")
 _CODE = pattern(r"(?<![\d.])([45]\d\d)[ -]")

@@ -7,6 +7,7 @@ from channels.email.mime.headers import Headers
 from channels.email.mime.parsed_mail import Mailbox
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
+from channels.email.word_lists import any_of, read_word_lists
 
 AUTO_REPLY = "auto-reply"
 LIST = "list"
@@ -24,12 +25,7 @@ _ROBOTS = pattern(
     r"(?:mailer-?daemon|postmaster|no[-._]?reply|do[-._]?not[-._]?reply|auto[-._]?(?:reply|respond\w*|mat\w*)|bounces?(?:[-+.].*)?|mail-?delivery\S*)\Z",
     2,
 )
-_AWAY = pattern(
-    r"\s*(?:out of (?:the )?office|auto(?:matic|mated)?[- ]?(?:reply|response)|autoreply|auto:|abwesen|automatische antwort|réponse automatique|absence|"
-    r"respuesta automática|fuera de la oficina|risposta automatica|fuori sede|resposta automática|ausência|automatisch antwoord|afwezig|"
-    r"automatyczna odpowiedź|poza biurem|автоматический ответ|автоответ|autosvar|frånvaro|自动回复|自動回覆|自動返信|不在通知|자동 회신|vacation)",
-    2,
-)
+_AWAY = pattern(rf"\s*{any_of(read_word_lists(__package__)['away'])}", 2)
 
 
 def kind(root: Part, sender: Mailbox | None, subject: str) -> str | None:

@@ -10,14 +10,12 @@ from channels.email.mime.parsed_mail import File
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
 from channels.email.replies.visible_text import without_marks
+from channels.email.word_lists import any_of, read_word_lists
 
 LONGEST = 1_000_000
 
 _CONTROLS = pattern(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
-_STUB = pattern(
-    r"html|plain[- ]text|view (?:this|it|the)|browser|e-?mail client|mail program|无法显示|無法顯示|HTML形式|formato|navigateur|darstellung",
-    2,
-)
+_STUB = pattern(any_of(read_word_lists(__package__)["html_only"]), 2)
 _PGP = pattern(r"^-----BEGIN PGP MESSAGE-----", 8)
 _SUMMARY = pattern(rb"^SUMMARY[^:\r\n]{0,200}:([^\r\n]{1,500})", 8)
 

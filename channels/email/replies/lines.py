@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from channels.email.patterns import pattern
-from channels.email.replies import words
+from channels.email.word_lists import any_of, read_word_lists
 
 HARD = "\ue0f0"
 SOFT = "\ue0f1"
@@ -13,14 +13,13 @@ _MOST_ATTRIBUTION_LINES = 6
 _LONGEST_DEVICE = 140
 _LONGEST_SEPARATOR = 120
 _WEAK = 80
-_ABOVE_WORDS = ("line", "dieser", "ligne", "行")
 _DASHES = frozenset("-_=*~—–‐‑‒―")
 
 _IGNORE = 2  # re.IGNORECASE
-_VERBS = [verb.replace("\\", "").lower() for verb in words.WROTE.split("|")]
+_LISTS = read_word_lists(__package__)
+_VERBS = _LISTS["wrote"]
 _LAST_WORDS = frozenset(verb.split()[-1] for verb in _VERBS)
 _LAST_SYLLABLES = tuple(verb for verb in _VERBS if verb > "\u2fff")
-_LAST_VERBS = tuple(_VERBS)
 _WORD_VERBS = frozenset(verb for verb in _VERBS if " " not in verb and verb < "\u2fff")
 _LONG_VERBS = tuple(verb for verb in _VERBS if " " in verb or verb > "\u2fff")
 _WORDS = pattern(r"\w+")
@@ -28,35 +27,30 @@ _DATE = pattern(
     r"\d{1,2}[:.hH]\d{2}(?!\d)|(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}\s*[月월]\s*\d{1,2}|\d{4}\s*[年년]"
 )
 _ADDRESS = pattern(r"[^\s@<>\"':;,()]{1,100}@[\w-]{1,60}(?:\.[\w.-]{1,100})?")
-_BEGINS = pattern(rf"[-_*\s>]{{0,8}}(?:(?:{words.ON})[\s,]|(?:{words.WEEKDAYS})\b|\d|在|于|於)", _IGNORE)
-_BEGINS_DATE = pattern(rf"[-_*\s]{{0,8}}(?:\d|(?:{words.WEEKDAYS})\b)", _IGNORE)
+_ON, _ON_UNSPACED, _WEEKDAYS = (any_of(_LISTS[name]) for name in ("on", "on_unspaced", "weekdays"))
+_BEGINS = pattern(rf"[-_*\s>]{{0,8}}(?:{_ON}[\s,]|{_WEEKDAYS}\b|\d|{_ON_UNSPACED})", _IGNORE)
+_BEGINS_DATE = pattern(rf"[-_*\s]{{0,8}}(?:\d|{_WEEKDAYS}\b)", _IGNORE)
 _ORIGINAL = pattern(
-    rf"\s*+(?:[-_=*—–‐‑‒―]{{1,60}}+\s*+(?:{words.ORIGINAL})\s*[:：]?\s*[-_=*—–‐‑‒―]*|(?:begin|début|anfang|inicio|inizio|início)[^\n]{{1,60}}[:：])\s*\Z",
+    rf"\s*+(?:[-_=*—–‐‑‒―]{{1,60}}+\s*+{any_of(_LISTS['original_message'])}\s*[:：]?\s*[-_=*—–‐‑‒―]*"
+    rf"|{any_of(_LISTS['copy_begins'])}[^\n]{{1,60}}[:：])\s*\Z",
     _IGNORE,
 )
 _FIELD = pattern(r"[\s*_>]{0,4}+([^\s:：*<>\d][^:：*<>\n]{0,24}+)[*_]{0,2}+\s{0,2}+[:：]")
-_KINDS = {word: kind for kind, listed in words.FIELDS.items() for word in listed.split("|")}
-_QUOTING = pattern(r"\s*(?:quoting|zitat von|citando|citat|citation de|citaat van|цитирование|引用)\s", _IGNORE)
-_ABOVE = pattern(
-    r"\W{0,10}(?:please |bitte )?(?:type |write |enter |put )?(?:your )?(?:reply|response|answer) above (?:this|the) (?:dotted )?line\W*\Z|"
-    r"\W{0,10}(?:bitte )?(?:antworten sie )?(?:ihre antwort )?(?:bitte )?(?:ober|über)(?:halb)? dieser (?:linie|zeile)\b.{0,40}\Z|"
-    r"\W{0,10}(?:veuillez )?(?:répondre|écrire) au[- ]dessus de cette ligne\W*\Z|\W{0,10}请在此行(?:以上|上方)回复\W*\Z",
-    _IGNORE,
-)
+_KINDS = {word: kind for kind in ("from", "date", "to", "cc", "subject", "other") for word in _LISTS[f"field_{kind}"]}
+_QUOTING = pattern(rf"\s*{any_of(_LISTS['quoting'])}\s", _IGNORE)
+_ABOVE = pattern(rf"\W{{0,10}}{any_of(_LISTS['reply_above'])}\Z", _IGNORE)
 _RULE = pattern(r"\s*(?:[-_=*~—–‐‑‒―]{3,})\s*\Z")
 _DELIMITER = pattern(r"(?:--|—|–|---)[ \u00a0\t]*\Z")
 _LONG_RULE = pattern(r"\s*[-_=]{5,}\s*\Z")
+_DEVICE_BEGINS = rf"{any_of(_LISTS['device_begins'])}(?![^\W_])|{any_of(_LISTS['device_begins_unspaced'])}"
 _DEVICE = pattern(
-    rf"[\s<(\[*_]*(?:(?:{words.DEVICE_START})(?![^\W_])|(?:发自|發自|來自|从我的|從我的|나의|发送自)|.{{0,60}}(?:から送信|에서 보냄)).{{0,120}}\Z"
-    rf"|[\s<(\[*_]*\S.{{0,80}}(?:{words.DEVICE_END})[.!。\s>)\]*_]*\Z|\s*via mobile\s*\Z",
+    rf"[\s<(\[*_]*(?:{_DEVICE_BEGINS}|.{{0,60}}{any_of(_LISTS['device_named'])}).{{0,120}}\Z"
+    rf"|[\s<(\[*_]*\S.{{0,80}}{any_of(_LISTS['device_ends'])}[.!。\s>)\]*_]*\Z|\s*{any_of(_LISTS['device_alone'])}\s*\Z",
     _IGNORE,
 )
-_SENTENCE = pattern(r"\s(?:is|was|are|were|it's|has|had|will|ist|war|est|es|è)\s", _IGNORE)
-_DEVICE_WORD = pattern(
-    r"phone|mobil|handy|tablet|i?pad|android|galaxy|blackberry|outlook|mail|app|iphone|手机|手機|傳送|传送|送信|보냄",
-    _IGNORE,
-)
-_CONTACT = pattern(r"https?://|www\.|@[\w-]+\.|\+?\d[\d\s().-]{6,}\d|mailing list|unsubscribe")
+_SENTENCE = pattern(rf"\s{any_of(_LISTS['sentence_verbs'])}\s", _IGNORE)
+_DEVICE_WORD = pattern(any_of(_LISTS["device_words"]), _IGNORE)
+_CONTACT = pattern(rf"https?://|www\.|@[\w-]+\.|\+?\d[\d\s().-]{{6,}}\d|{any_of(_LISTS['footer_words'])}")
 
 
 def is_quoted(line: str) -> bool:
@@ -100,7 +94,7 @@ def is_attribution(text: str) -> bool:
         return False
     begins = _BEGINS.match(text) is not None
     words_of = text.lower().rstrip(" \t\u00a0-_*:：")
-    if words_of.endswith(_LAST_VERBS):
+    if words_of.endswith(_VERBS):
         return (dated and begins) or (addressed and (dated or _short(text)))
     wrote = not _WORD_VERBS.isdisjoint(_WORDS.findall(words_of)) or any(verb in words_of for verb in _LONG_VERBS)
     if wrote and dated and text.rstrip(" -*_").endswith((":", "：", ">")):
@@ -115,7 +109,7 @@ def is_weak_attribution(text: str) -> bool:
     if not 0 < len(text) < _WEAK or not text.endswith((":", "：")):
         return False
     words_of = text.lower().rstrip(" :：")
-    return words_of.endswith(_LAST_VERBS) or not _WORD_VERBS.isdisjoint(_WORDS.findall(words_of))
+    return words_of.endswith(_VERBS) or not _WORD_VERBS.isdisjoint(_WORDS.findall(words_of))
 
 
 def _short(text: str) -> bool:
@@ -129,7 +123,7 @@ def is_separator(line: str) -> bool:
     dashed = line.lstrip()[:1] in _DASHES or line.rstrip().endswith((":", "："))
     if dashed and _ORIGINAL.match(line) is not None:
         return True
-    return any(word in line for word in _ABOVE_WORDS) and _ABOVE.match(line) is not None
+    return any(word in line for word in _LISTS["reply_above_hint"]) and _ABOVE.match(line) is not None
 
 
 def field_kind(line: str) -> str | None:
