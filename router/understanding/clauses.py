@@ -1,47 +1,51 @@
 """Sentences and clauses of a text, and the statements in it that do not belong to a question of a given wording.
 
 "How can I protect my account?" asks; "Somebody stole 300 euro, how can I protect my account?" states something besides. The cut
-is made at punctuation in any script and, for four languages, by the words that begin a clause. In doubt a part is a statement.
+is made at punctuation in any script and, for four languages, by the words that begin a clause. In doubt a part is a statement. The
+words are listed in `clause_words.toml`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from router.understanding.word_lists import read_word_lists
 
 Found = Callable[[str], frozenset[object]]  # what is looked for in a part of the text
 Span = Callable[[str], tuple[int, int] | None]  # where the wording of the question stands in it
+
+_LISTS: Mapping[str, Mapping[str, Sequence[str]]] = read_word_lists("clause_words")
+_WRAPPED = 60  # a line as long as this that goes on with a small letter was broken by the mail program
+_ITEM = 3  # words of an item of a list, articles not counted
+
+
+def _any_of(name: str) -> str:
+    """The pattern of one word of this list, in any language."""
+    return "|".join(word for words in _LISTS[name].values() for word in words)
+
 
 # All of these are constants without backtracking.
 _STOP = re.compile(r"[.!?。．！？｡…؟।\r\n]+")  # noqa: TID251
 _PAUSE = re.compile(  # noqa: TID251
     r"(?<!\d)[,:，：]|[,:，：](?!\d)|[;；،()（）\[\]–—|•·]|\s-+\s|[\u2600-\u27bf\U0001f000-\U0001faff]"
 )
-_SHORTENED = re.compile(r"\b(?:\w|etc|bzw|usw|ca|vs|ex|evtl|ggf|inkl|[dm]r|mrs|ms|nr)\Z", re.IGNORECASE)  # noqa: TID251
-_WRAPPED = 60  # a line as long as this that goes on with a small letter was broken by the mail program
-_ITEM = 3  # words of an item of a list, articles not counted
-
+_SHORTENED = re.compile(rf"\b(?:\w|{_any_of('abbreviations')})\Z", re.IGNORECASE)  # noqa: TID251
 # A clause before the question that only supposes something.
 _SUPPOSING = re.compile(  # noqa: TID251
-    r"\W*(?:(?:(?:and|und|et)\s+)?(?:if|in case|in the event|wenn|falls|sollte|si|s['’]il|en cas|au cas)\b|如果|假如|要是|万一|萬一|倘若|若|一旦|为了|為了)",
-    re.IGNORECASE,
+    rf"\W*(?:(?:(?:{_any_of('and')})\s+)?(?:{_any_of('supposing')})\b|{_any_of('supposing_unspaced')})", re.IGNORECASE
 )
 # A clause after the question that goes on with it.
 _DEPENDENT = re.compile(  # noqa: TID251
-    r"\W*(?:(?:if|in case|so that|against|from|before|without|unless|whether|to|like|such as|including|for example|especially"
-    r"|wenn|falls|damit|ohne|bevor|um|vor|gegen|dass|ob|sollte|zum Beispiel|etwa|insbesondere"
-    r"|si|s['’]il|en cas|au cas|afin|pour|contre|sans|avant|comme|par exemple|notamment)\b"
-    r"|如果|假如|要是|万一|萬一|若|以防|防止|预防|預防|避免|以免|免得|不让|不讓|不被|比如|例如|尤其)",
-    re.IGNORECASE,
+    rf"\W*(?:(?:{_any_of('dependent')})\b|{_any_of('dependent_unspaced')})", re.IGNORECASE
 )
 # In the middle of a clause: from here on something is stated.
 _TURN = re.compile(  # noqa: TID251
-    r"\b(?:because|since|but|after|now that|(?:and|und|et)\s+(?:somebody|someone|they|he|she|we|i|it|there|jemand|man|ich|wir|mir|uns|quelqu['’]un|on|je|j['’]|ils?|elles?|nous)"
-    r"|weil|nachdem|seitdem|mais|car|parce que|parce qu['’]|puisque|puisqu['’]|après)\b|因为|因為|由于|由於|但|可是|不过|不過|而且|并且|刚|剛|已经|已經|昨天|今天",
+    rf"\b(?:{_any_of('turns')}|(?:{_any_of('and')})\s+(?:{_any_of('subjects')}))\b|{_any_of('turns_unspaced')}",
     re.IGNORECASE,
 )
-_ARTICLE = re.compile(r"\b(?:the|an?|der|die|das|den|dem|des|ein\w*|les?|la|une?|du|de)\b|l['’]", re.IGNORECASE)  # noqa: TID251
+_ARTICLE = re.compile(rf"\b(?:{_any_of('articles')})\b|{_any_of('articles_elided')}", re.IGNORECASE)  # noqa: TID251
 _WORD = re.compile(r"\w+")  # noqa: TID251
-_LAST = re.compile(r"\b(?:and|or|und|oder|et|ou)\b", re.IGNORECASE)  # noqa: TID251
+_LAST = re.compile(rf"\b(?:{_any_of('list_ends')})\b", re.IGNORECASE)  # noqa: TID251
 
 
 def sentences(text: str) -> list[str]:
