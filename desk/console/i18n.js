@@ -2,7 +2,8 @@
 
 import { signal } from "./vendor/vendor.js";
 
-export const LANGUAGES = { en: "English", zh: "中文", fr: "Français", de: "Deutsch" };
+// Another language is an entry here and its words in i18n/TAG.json.
+export const LANGUAGES = { en: "English", zh: "中文", fr: "Français", de: "Deutsch", es: "Español" };
 const KEY = "huntgroup.language";
 
 export const language = signal("en");

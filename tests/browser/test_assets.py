@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CONSOLE = ROOT / "desk" / "console"
 CHAT = ROOT / "channels" / "webchat" / "page"
-LANGUAGES = ("zh", "en", "fr", "de")
+LANGUAGES = ("zh", "en", "fr", "de", "es")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -38,6 +38,12 @@ def test_every_catalogue_has_the_same_keys_and_placeholders(folder: Path, langua
     for key, text in english.items():
         assert other[key].strip(), key
         assert set(PLACEHOLDER.findall(other[key])) == set(PLACEHOLDER.findall(text)), key
+
+
+@pytest.mark.parametrize("listed", [CONSOLE / "i18n.js", CHAT / "words.js"], ids=["console", "chat"])
+def test_a_language_is_a_catalogue_and_an_entry_in_the_list_of_languages(listed: Path) -> None:
+    entries = re.findall(r'(\w+): "', re.findall(r"LANGUAGES = \{(.*)\}", listed.read_text("utf-8"))[0])
+    assert set(entries) == {path.stem for path in (listed.parent / "i18n").glob("*.json")} == set(LANGUAGES)
 
 
 @pytest.mark.parametrize("folder", [CONSOLE, CHAT], ids=["console", "chat"])

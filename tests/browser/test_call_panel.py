@@ -1,4 +1,4 @@
-"""What an agent does with a call in the console: each state of the panel, by keys alone, in four languages."""
+"""What an agent does with a call in the console: each state of the panel, by keys alone, in five languages."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from tests.browser.conftest import OpenContext, shoot, violations
 from tests.browser.fake_desk import ME, FakeDesk, conversation, moment, seen
 
 pytestmark = pytest.mark.browser
-LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE"}
+LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE", "es": "es-ES"}
 WORDS = {
     language: json.loads((Path("desk/console/i18n") / f"{language}.json").read_text("utf-8")) for language in LOCALES
 }

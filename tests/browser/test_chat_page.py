@@ -230,9 +230,10 @@ async def test_a_message_whose_file_was_removed_keeps_its_words(
         ("en-GB", "en", "We are closed"),
         ("fr-FR", "fr", "Nous sommes fermés"),
         ("de-DE", "de", "Wir haben geschlossen"),
+        ("es-ES", "es", "Estamos cerrados"),
     ],
 )
-async def test_the_closed_notice_speaks_four_languages(
+async def test_the_closed_notice_speaks_five_languages(
     chat: FakeChat, chat_url: str, open_context: OpenContext, locale: str, tag: str, words: str, scheme: str
 ) -> None:
     chat.status = {"open": False, "next_opening": (datetime.now(UTC) + timedelta(days=2)).isoformat()}

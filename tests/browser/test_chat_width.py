@@ -18,7 +18,7 @@ from tests.browser.fake_chat import FakeChat
 
 pytestmark = pytest.mark.browser
 
-LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE"}
+LOCALES = {"en": "en-GB", "zh": "zh-CN", "fr": "fr-FR", "de": "de-DE", "es": "es-ES"}
 WORDS = {tag: json.loads(Path(f"channels/webchat/page/i18n/{tag}.json").read_text("utf-8")) for tag in LOCALES}
 WIDTHS = [320, 360, 390, 412]
 ZOOMED = 195  # 390 px at 200 %
@@ -135,8 +135,8 @@ async def test_a_full_page_keeps_inside_every_telephone(
         await page.set_viewport_size({"width": width, "height": 720})
         assert await page.evaluate(OUTSIDE) == [], width
         assert width == ZOOMED or await page.evaluate(AT_HAND) == [], width
-        if width == 390 and tag == "de":
-            await shoot(page, "chat-width-full")
+        if width == 390 and tag in ("de", "es"):
+            await shoot(page, f"chat-width-full-{tag}")
     await refuse(page, chat)
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 720})
@@ -187,8 +187,8 @@ async def test_the_widget_keeps_inside_its_frame_and_a_visitor_can_send_and_clos
             assert await frame.evaluate(OUTSIDE) == [], width
             assert await frame.evaluate(AT_HAND) == [], width
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            if width in (390, 1440) and tag == "de":
-                await shoot(page, f"chat-widget-{width}")
+            if width in (390, 1440) and tag in ("de", "es"):
+                await shoot(page, f"chat-widget-{tag}-{width}")
             for button in ("#send", "#close"):
                 await frame.locator(button).click(trial=True)
                 box = await frame.locator(button).bounding_box()

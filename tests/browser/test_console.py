@@ -532,7 +532,7 @@ async def test_files_go_along_with_a_reply(desk: FakeDesk, desk_url: str, open_c
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
-    ("locale", "language"), [("en-GB", "en"), ("zh-CN", "zh-CN"), ("fr-FR", "fr"), ("de-DE", "de")]
+    ("locale", "language"), [("en-GB", "en"), ("zh-CN", "zh-CN"), ("fr-FR", "fr"), ("de-DE", "de"), ("es-ES", "es")]
 )
 async def test_the_desk_is_readable_in_every_language_light_and_dark(
     desk: FakeDesk, desk_url: str, open_context: OpenContext, scheme: str, locale: str, language: str

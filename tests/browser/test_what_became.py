@@ -91,12 +91,17 @@ async def test_the_end_of_an_open_window_is_shown(desk: FakeDesk, desk_url: str,
     await expect(page.locator("#compose")).to_be_enabled()
 
 
-@pytest.mark.parametrize("language", ["zh", "fr", "de"])
+@pytest.mark.parametrize("language", ["zh", "fr", "de", "es"])
 async def test_the_window_is_told_in_the_agents_language(
     desk: FakeDesk, desk_url: str, open_context: OpenContext, language: str
 ) -> None:
     furnish(desk)
     page = await opened(open_context, desk_url, locale=language)
-    words = {"zh": "仍可发送模板消息", "fr": "Un modèle peut encore", "de": "Eine Vorlage kann noch"}
+    words = {
+        "zh": "仍可发送模板消息",
+        "fr": "Un modèle peut encore",
+        "de": "Eine Vorlage kann noch",
+        "es": "se puede enviar una plantilla",
+    }
     await expect(page.locator("#reach")).to_contain_text(words[language])
     await shoot(page, f"window-closed-{language}")

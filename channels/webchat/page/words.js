@@ -1,6 +1,7 @@
 // Words and times in the visitor's language, links made safe, and storage that may be forbidden.
 
-export const LANGUAGES = { zh: "中文", en: "English", fr: "Français", de: "Deutsch" };
+// Another language is an entry here and its words in i18n/TAG.json.
+export const LANGUAGES = { zh: "中文", en: "English", fr: "Français", de: "Deutsch", es: "Español" };
 
 /** Local storage where the browser allows it, else this page's memory (private windows, sandboxed frames). */
 export function openStore(prefix) {
