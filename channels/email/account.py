@@ -7,6 +7,8 @@ import ssl
 from contextlib import suppress
 from datetime import timedelta
 
+from channels.account_files import bytes_of
+from channels.base_account import BaseAccount
 from channels.email.arrivals import UNVERIFIED, Account
 from channels.email.auto_reply_limit import Rounds
 from channels.email.credentials import Credentials, credentials_of
@@ -21,7 +23,6 @@ from channels.email.thread_ids import Threads
 from channels.rate_limits import Pace
 from conversation.errors import (
     ChannelMisconfigured,
-    NotFound,
     PermanentFailure,
     RateLimited,
     StoreError,
@@ -30,7 +31,6 @@ from conversation.errors import (
 from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
 from conversation.model.email_address import folded
-from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
 from conversation.ports.channel import Inbox, Tools
@@ -41,13 +41,12 @@ IDLE = 45.0  # a connection that died silently is noticed within this and one ca
 _BETWEEN_AUTOMATIC = timedelta(days=1)
 
 
-class EmailAccount:
+class EmailAccount(BaseAccount):
     """Implements the port `Channel`. `idle` is how long silence is believed."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools, *, idle: float = IDLE) -> None:
-        self._name = name
+        super().__init__(name, tools, _can(settings))
         self.settings = settings
-        self.tools = tools
         self._idle = idle
         self._owner = new_id()
         self._threads = Threads(settings.key(), settings.address, tag=settings.plus_address)
@@ -63,20 +62,6 @@ class EmailAccount:
         self._detail = ""
         self._domains = Rounds(tools.clock)
         self._nothing_waited: float | None = tools.clock.monotonic()
-        self._can = _can(settings)
-
-    def __repr__(self) -> str:
-        return f"EmailAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Threads and files; nobody tells whether a mail was read."""
-        return self._can
 
     def told(self) -> str:
         """How reading fares, for the operators' page: what waits, and since when the newest mail has been here."""
@@ -135,7 +120,7 @@ class EmailAccount:
     async def listen(self, inbox: Inbox) -> None:
         """Read until cancelled; of several nodes one does, the others wait for its end."""
         if self.settings.imap_server is None:
-            await asyncio.Event().wait()
+            await super().listen(inbox)
         while not await self.holds():
             self.tell("another node reads this mailbox")
             self._nothing_waited = None
@@ -167,21 +152,14 @@ class EmailAccount:
         if message.to.address.startswith((f"{UNVERIFIED}:", f"{UNPARSABLE}:")):
             words = "the sender of that mail was forged or unreadable: an answer would reach a stranger, or nobody"
             raise PermanentFailure(words, code="unknown_recipient")
-        files = [(attachment, await self._file(attachment)) for attachment in message.attachments]
+        most = self.settings.attachment_bytes
+        files = [(one, await bytes_of(self.tools, one, limit=most)) for one in message.attachments]
         made = mail(message, self._threads, self._own, now=self.tools.clock.now(), files=files)
         if message.automatic:
             await self._once_a_day(message, made.to)
         await self._pace.turn()
         await self._sending().send(made)
         return Receipt(external_ids=(made.message_id,))
-
-    async def _file(self, attachment: Attachment) -> bytes:
-        if attachment.size > self.settings.attachment_bytes:
-            raise PermanentFailure(f"'{attachment.name}' is too large to be sent by mail", code="too_large")
-        try:
-            return await self.tools.files.read(attachment.id)
-        except NotFound:
-            raise PermanentFailure(f"'{attachment.name}' is not there any more", code="unsupported") from None
 
     async def _once_a_day(self, message: OutboundMessage, to: str) -> None:
         """Two machines that answer one another must come to an end. Another try of the same message is let through."""

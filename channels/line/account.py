@@ -8,24 +8,26 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from channels.account_files import provider_name
+from channels.base_account import BaseAccount
 from channels.http_client import json_of
 from channels.line import normalize, render, tokens
 from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, told_by
 from channels.line.settings import Settings
 from channels.public_files import BYTES, can_share, shared
 from channels.rate_limits import Pace
+from channels.send_segments import recording, sendable
+from channels.signatures import must_match
 from conversation.errors import (
-    ChannelError,
     PermanentFailure,
-    SignatureRejected,
     TransientFailure,
     Unknown,
 )
 from conversation.model.capabilities import Can
-from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.message import Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Answer, Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Answer, Fetched, Reply, Request, Tools
 
 HEADER = "x-line-signature"
 TIMEOUT = 15.0
@@ -42,16 +44,11 @@ _OK = 200
 _SERVER = 500
 
 
-class LineAccount:
+class LineAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools, *, preparing: Sequence[float] = PREPARING) -> None:
-        self._name = name
-        self._settings = settings
-        self._tools = tools
-        self._preparing = preparing
-        self._pace = Pace(tools.clock, settings.pace, burst=10)
-        self._can = Can(
+        can = Can(
             work=WorkKind.MESSAGE,
             idempotent=True,
             length=render.TEXT,
@@ -60,37 +57,17 @@ class LineAccount:
             attachments=can_share(tools.public_url),
             attachment_bytes=BYTES,
         )
-
-    def __repr__(self) -> str:
-        return f"LineAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts, buttons and files. LINE tells nobody what was read; it takes files by public address only."""
-        return self._can
-
-    async def start(self) -> None:
-        """Prove the token."""
-        await self.prove()
+        super().__init__(name, tools, can)
+        self._settings = settings
+        self._preparing = preparing
+        self._pace = Pace(tools.clock, settings.pace, burst=10)
 
     async def prove(self) -> str:
         """Whose token it is."""
         answer = await self._ask("GET", f"{self._settings.api}/v2/bot/info")
         if answer.status != _OK:
-            raise error_of(answer, self._tools.clock)
+            raise error_of(answer, self.tools.clock)
         return f"LINE takes the token of {json_of(answer).get('basicId', 'the bot')}"
-
-    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
-        """Stay until cancelled."""
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        """Nothing to let go of."""
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -98,8 +75,7 @@ class LineAccount:
         """HMAC-SHA256 over the raw bytes, as https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/ has it."""
         key = self._settings.secret.get_secret_value().encode()
         wanted = base64.b64encode(hmac.new(key, request.body, hashlib.sha256).digest())
-        if not hmac.compare_digest(request.headers.get(HEADER, "").encode(errors="surrogateescape"), wanted):
-            raise SignatureRejected("the signature is missing or wrong")
+        must_match(request.headers.get(HEADER, ""), wanted.decode())
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
         """All events of the call."""
@@ -113,13 +89,11 @@ class LineAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a file that a customer sent. Films and recordings are made ready first, which takes a while."""
-        number = (attachment.url or "").removeprefix(PROVIDER)
-        if not number.isalnum():
-            raise PermanentFailure("not a file that LINE keeps", code="bad_url")
+        number = provider_name(attachment, str.isalnum)
         url = f"{self._settings.data_api}/v2/bot/message/{number}/content"
         if attachment.type.startswith(("video/", "audio/")):
             await self._prepared(f"{url}/transcoding")
-        return await self._tools.http.fetch(
+        return await self.tools.http.fetch(
             url, headers=self._headers(), timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT
         )
 
@@ -127,7 +101,7 @@ class LineAccount:
         for pause in (*self._preparing, None):
             answer = await self._ask("GET", url)
             if answer.status != _OK:
-                raise _lost(answer) or error_of(answer, self._tools.clock)
+                raise _lost(answer) or error_of(answer, self.tools.clock)
             status = json_of(answer).get("status")
             if status == "succeeded":
                 return
@@ -141,23 +115,18 @@ class LineAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """At most five parts a call; a try after a failure begins behind what had left."""
-        found = render.messages(message, await shared(self._tools, message.attachments))
-        if not found:
-            raise PermanentFailure("there is nothing to send", code="unsupported")
+        found = sendable(render.messages(message, await shared(self.tools, message.attachments)))
         sent = list(message.sent)
-        while len(sent) < len(found):
-            batch = found[len(sent) : len(sent) + render.IN_ONE_CALL]
-            try:
+        with recording(sent):
+            while len(sent) < len(found):
                 await self._pace.turn()
+                batch = found[len(sent) : len(sent) + render.IN_ONE_CALL]
                 sent += await self._delivered(message, len(sent), batch)
-            except ChannelError as error:
-                error.sent = tuple(sent)
-                raise
         return Receipt(external_ids=tuple(sent))
 
     async def _delivered(self, message: OutboundMessage, first: int, batch: Sequence[Mapping[str, Any]]) -> list[str]:
         """The ids that LINE gave them."""
-        token = tokens.fresh(message.reply_token, self._tools.clock.now())
+        token = tokens.fresh(message.reply_token, self.tools.clock.now())
         answer = None
         if token is not None and first == 0 and self._settings.reply_tokens:
             answer = await self._reply(token, batch)
@@ -174,7 +143,7 @@ class LineAccount:
             raise Unknown(f"LINE answered {answer.status}: the reply may have been delivered", repeatable=False)
         if INVALID_REPLY_TOKEN in told_by(answer).lower():
             return None
-        raise error_of(answer, self._tools.clock)
+        raise error_of(answer, self.tools.clock)
 
     async def _push(self, message: OutboundMessage, first: int, batch: Sequence[Mapping[str, Any]]) -> Answer:
         """With a retry key: what LINE took before is answered by 409."""
@@ -186,15 +155,15 @@ class LineAccount:
             raise Unknown(error.detail, repeatable=self._is_known(message)) from None
         if answer.status in (_OK, ACCEPTED_BEFORE):
             return answer
-        raise error_of(answer, self._tools.clock)
+        raise error_of(answer, self.tools.clock)
 
     def _is_known(self, message: OutboundMessage) -> bool:
         """Whether LINE would still tell a repeat of this message by its key."""
-        return message.created_at is None or self._tools.clock.now() - message.created_at < KEY_LIVES
+        return message.created_at is None or self.tools.clock.now() - message.created_at < KEY_LIVES
 
     async def _ask(self, method: str, url: str, body: bytes = b"", more: Mapping[str, str] | None = None) -> Answer:
         headers = self._headers() | ({"content-type": "application/json"} if body else {}) | dict(more or {})
-        return await self._tools.http.request(method, url, body=body, headers=headers, timeout=TIMEOUT, trusted=True)
+        return await self.tools.http.request(method, url, body=body, headers=headers, timeout=TIMEOUT, trusted=True)
 
     def _headers(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self._settings.token.get_secret_value()}"}

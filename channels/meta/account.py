@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from channels.account_files import bytes_of, provider_name
+from channels.base_account import BaseAccount
 from channels.meta import normalize, render
 from channels.meta.graph import Graph
 from channels.meta.platforms import DAY, LIMITS, WEEK, Platform
@@ -13,17 +15,17 @@ from channels.meta.profiles import Profiles
 from channels.meta.settings import Settings
 from channels.rate_limits import Pace, Paces
 from channels.reply_window import must_be_lawful, must_tag
+from channels.send_segments import in_turn, sendable
+from channels.signatures import must_match
 from conversation.errors import (
-    ChannelError,
     ChannelMisconfigured,
-    NotFound,
     PermanentFailure,
     SignatureRejected,
     StoreError,
     Unknown,
 )
 from conversation.model.capabilities import Can
-from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
+from conversation.model.message import Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Identity, WorkKind
 from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
@@ -34,21 +36,12 @@ _LONGEST_CHALLENGE = 200
 _PREFIX = "sha256="
 
 
-class MetaAccount:
+class MetaAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
-        self._name = name
-        self._settings = settings
-        self._tools = tools
-        self._platform = settings.platform
-        self._graph = Graph(settings, tools.http, tools.clock)
-        self._profiles = Profiles(name, settings.platform, self._graph, tools.clock)
-        self._inbox: Inbox | None = None
         limits = LIMITS[settings.platform]
-        self._pace = Pace(tools.clock, settings.pace or limits.per_second, burst=limits.burst)
-        self._paces = Paces(tools.clock, limits.pair, burst=limits.burst)
-        self._can = Can(
+        can = Can(
             work=WorkKind.MESSAGE,
             attachments=True,
             attachment_bytes=max(limits.files.values()),
@@ -60,25 +53,16 @@ class MetaAccount:
             templates=tuple(settings.templates),
             choices=limits.choices,
         )
-
-    def __repr__(self) -> str:
-        return f"MetaAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts, files and buttons, within the window; Meta knows no repeat of ours."""
-        return self._can
+        super().__init__(name, tools, can)
+        self._settings = settings
+        self._platform = settings.platform
+        self._graph = Graph(settings, tools.http, tools.clock)
+        self._profiles = Profiles(name, settings.platform, self._graph, tools.clock)
+        self._inbox: Inbox | None = None
+        self._pace = Pace(tools.clock, settings.pace or limits.per_second, burst=limits.burst)
+        self._paces = Paces(tools.clock, limits.pair, burst=limits.burst)
 
     # -- life ----------------------------------------------------------------------------------------------------------
-
-    async def start(self) -> None:
-        """Prove the token, and that it may see this account."""
-        await self.prove()
 
     async def prove(self) -> str:
         """By asking for the account itself."""
@@ -93,9 +77,6 @@ class MetaAccount:
         self._inbox = inbox
         await self._profiles.tell(inbox)
 
-    async def stop(self) -> None:
-        """Nothing to let go of."""
-
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def verify(self, request: Request) -> None:
@@ -103,20 +84,15 @@ class MetaAccount:
         if request.method != "POST":
             self._verify_handshake(request.query)
             return
-        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
         wanted = [_PREFIX + hmac.new(key, request.body, hashlib.sha256).hexdigest() for key in self._settings.signers()]
-        # no early end: the time taken does not tell which key was nearly right
-        matches = [hmac.compare_digest(shown, one.encode()) for one in wanted]
-        if not any(matches):
-            raise SignatureRejected("the signature is missing or wrong")
+        must_match(request.headers.get(HEADER, ""), *wanted)
 
     def _verify_handshake(self, query: Mapping[str, str]) -> None:
-        shown = query.get("hub.verify_token", "").encode(errors="surrogateescape")
-        wanted = self._settings.verify_token.get_secret_value().encode()
-        if not hmac.compare_digest(shown, wanted) or query.get("hub.mode") != "subscribe":
-            raise SignatureRejected("no handshake, or its token is wrong")
+        wanted = self._settings.verify_token.get_secret_value()
+        must_match(query.get("hub.verify_token", ""), wanted, what="the verify token")
         challenge = query.get("hub.challenge", "")
-        if not (0 < len(challenge) <= _LONGEST_CHALLENGE and challenge.isascii() and challenge.isprintable()):
+        is_printable = challenge.isascii() and challenge.isprintable()
+        if query.get("hub.mode") != "subscribe" or not is_printable or not 0 < len(challenge) <= _LONGEST_CHALLENGE:
             raise SignatureRejected("a handshake without a challenge")
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
@@ -141,10 +117,7 @@ class MetaAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a file that a WhatsApp customer sent; those of the other platforms lie at public addresses."""
-        media = (attachment.url or "").removeprefix(PROVIDER)
-        if not media.isascii() or not media.isalnum():
-            raise PermanentFailure("not a file that Meta keeps", code="bad_url")
-        return await self._graph.fetch(media)
+        return await self._graph.fetch(provider_name(attachment, lambda media: media.isascii() and media.isalnum()))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -152,24 +125,19 @@ class MetaAccount:
         """Each part once; a try after a failure begins behind what had left."""
         found = render.messages(self._platform, message, self._settings.templates)
         self._must_be_possible(message, found)
-        tag = not render.private(message) and must_tag(self._can, message, now=self._tools.clock.now())
-        sent = list(message.sent)
-        for part in found[len(sent) :]:
-            try:
-                body = await self._written(message, part, first=not sent, tag=tag)
-                sent.append(await self._delivered(message, body))
-            except ChannelError as error:
-                error.sent = tuple(sent)
-                raise
-        return Receipt(external_ids=tuple(sent))
+        tag = not render.private(message) and must_tag(self._can, message, now=self.tools.clock.now())
+
+        async def deliver(part: render.Part) -> str:
+            body = await self._written(message, part, first=part is found[0], tag=tag)
+            return await self._delivered(message, body)
+
+        return await in_turn(message, found, deliver)
 
     def _must_be_possible(self, message: OutboundMessage, found: Sequence[render.Part]) -> None:
         """Return, or raise `PermanentFailure`."""
-        if not found:
-            raise PermanentFailure("there is nothing in it that could be sent", code="unsupported")
-        for part in found:
+        for part in sendable(found):
             self._must_be_carried(part)
-        now = self._tools.clock.now()
+        now = self.tools.clock.now()
         if not render.private(message):
             must_be_lawful(self._can, message, now=now)
         elif message.reply_until is not None and now >= message.reply_until:
@@ -189,16 +157,10 @@ class MetaAccount:
     async def _written(self, message: OutboundMessage, part: render.Part, *, first: bool, tag: bool) -> bytes:
         given = part.given
         if part.file is not None:
-            data = await self._file(part.file)
+            data = await bytes_of(self.tools, part.file)
             uploaded = await self._graph.upload(*render.upload(self._platform, part.file, part.kind, data))
             given = render.with_file(self._platform, part, uploaded)
         return render.request(self._platform, message, given, first=first, tag=tag)
-
-    async def _file(self, attachment: Attachment) -> bytes:
-        try:
-            return await self._tools.files.read(attachment.id)
-        except NotFound:
-            raise PermanentFailure(f"'{attachment.name}' is not there any more", code="unsupported") from None
 
     async def _delivered(self, message: OutboundMessage, body: bytes) -> str:
         """Meta's id of what it took."""
@@ -218,7 +180,7 @@ class MetaAccount:
             channel=self._name,
             external_id=f"known:{sender.address}",
             sender=sender,
-            received_at=self._tools.clock.now(),
+            received_at=self.tools.clock.now(),
             new_address=known,
         )
         with suppress(StoreError):

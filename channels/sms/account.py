@@ -1,11 +1,12 @@
 """One account of the `sms` kind: verifies and reads what Twilio posts, sends answers, fetches pictures."""
 
-import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from channels import twilio_signature as twilio
+from channels.account_files import provider_name
+from channels.base_account import BaseAccount
 from channels.public_files import BYTES, can_share, shared
 from channels.rate_limits import Pace
 from channels.reply_window import must_be_lawful
@@ -13,12 +14,11 @@ from channels.send_segments import in_turn
 from channels.sms import normalize, render
 from channels.sms.errors import success_of
 from channels.sms.settings import Settings
-from conversation.errors import PermanentFailure
 from conversation.model.capabilities import Can
-from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.message import Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Reply, Request, Tools
 
 TIMEOUT = 15.0
 FETCH_TIMEOUT = 60.0
@@ -27,18 +27,12 @@ FETCH_LIMIT = 20_000_000
 _NOTHING_TO_SAY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
-class SmsAccount:
+class SmsAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
-        self._name = name
-        self._settings = settings
-        self._tools = tools
-        self._pace = Pace(tools.clock, settings.pace, burst=5)
-        self._url = f"{tools.public_url}/hooks/{name}"
         by_whatsapp = (settings.number or "").startswith(normalize.WHATSAPP)
-        self._mms = settings.mms or by_whatsapp
-        self._can = Can(
+        can = Can(
             work=WorkKind.MESSAGE,
             receipts=settings.receipts,
             length=render.TEXT,
@@ -47,41 +41,21 @@ class SmsAccount:
             attachment_bytes=BYTES,
             forgeable=not by_whatsapp,
         )
-
-    def __repr__(self) -> str:
-        return f"SmsAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts, receipts and files. Twilio takes files by public address only."""
-        return self._can
-
-    async def start(self) -> None:
-        """Prove name and token."""
-        await self.prove()
+        super().__init__(name, tools, can)
+        self._settings = settings
+        self._pace = Pace(tools.clock, settings.pace, burst=5)
+        self._mms = settings.mms or by_whatsapp
 
     async def prove(self) -> str:
         """By asking for the account itself."""
         await self._ask("GET", f"/2010-04-01/Accounts/{self._settings.account}.json")
         return f"Twilio takes the token of {self._settings.account}"
 
-    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
-        """Stay until cancelled."""
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        """Nothing to let go of."""
-
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def verify(self, request: Request) -> None:
         """Over the address that Twilio was told, not the one that a proxy passes on."""
-        twilio.verify(self._token, request.headers.get(twilio.HEADER, ""), self._url, request.body)
+        twilio.verify(self._token, request.headers.get(twilio.HEADER, ""), self.hook_url, request.body)
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
         """What this call tells."""
@@ -93,10 +67,8 @@ class SmsAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a picture. Twilio leads on to where it lies, and is told the token only itself."""
-        path = (attachment.url or "").removeprefix(PROVIDER)
-        if not path.startswith("/2010-04-01/Accounts/"):
-            raise PermanentFailure("not a file that Twilio keeps", code="bad_url")
-        return await self._tools.http.fetch(
+        path = provider_name(attachment, lambda path: path.startswith("/2010-04-01/Accounts/"))
+        return await self.tools.http.fetch(
             self._settings.api + path, headers=self._headers(), timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT
         )
 
@@ -104,13 +76,11 @@ class SmsAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """One call for each part; a try after a failure begins behind what had left. Twilio knows no idempotency key."""
-        must_be_lawful(self._can, message, now=self._tools.clock.now())
+        must_be_lawful(self._can, message, now=self.tools.clock.now())
         sender = render.sender(self._settings.number, self._settings.service)
-        files = await shared(self._tools, message.attachments)
-        callback = self._url if self._settings.receipts else None
+        files = await shared(self.tools, message.attachments)
+        callback = self.hook_url if self._settings.receipts else None
         forms = render.forms(message, sender, callback, files, mms=self._mms)
-        if not forms:
-            raise PermanentFailure("there is nothing to send", code="unsupported")
         return await in_turn(message, forms, self._delivered)
 
     async def _delivered(self, form: bytes) -> str | None:
@@ -120,7 +90,7 @@ class SmsAccount:
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         more = {"content-type": "application/x-www-form-urlencoded"} if body else {}
-        answer = await self._tools.http.request(
+        answer = await self.tools.http.request(
             method,
             self._settings.api + path,
             body=body,
@@ -128,7 +98,7 @@ class SmsAccount:
             timeout=TIMEOUT,
             trusted=True,
         )
-        return success_of(answer, self._tools.clock)
+        return success_of(answer, self.tools.clock)
 
     def _headers(self) -> dict[str, str]:
         pair = f"{self._settings.account}:{self._token}"

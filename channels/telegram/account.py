@@ -1,23 +1,24 @@
 """One account of the `telegram` kind: a bot that is polled or has a webhook, and sends."""
 
 import asyncio
-import hmac
 import json
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from channels.account_files import bytes_of
+from channels.base_account import BaseAccount
 from channels.file_types import safe_name
 from channels.rate_limits import Pace, Paces
+from channels.send_segments import recording, sendable
+from channels.signatures import must_match
 from channels.telegram import normalize, render
 from channels.telegram.client import DOWNLOAD_LIMIT, Client, Migrated
 from channels.telegram.polling import LEASE, Polling
 from channels.telegram.settings import Mode, Settings
 from conversation.errors import (
-    ChannelError,
     ChannelMisconfigured,
-    NotFound,
     PermanentFailure,
     RateLimited,
     SignatureRejected,
@@ -45,13 +46,20 @@ _CHOICES = 100
 _CONNECTIONS = 40
 
 
-class TelegramAccount:
+class TelegramAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools, *, patience: float = PATIENCE) -> None:
-        self._name = name
+        can = Can(
+            work=WorkKind.MESSAGE,
+            attachments=True,
+            attachment_bytes=render.UPLOAD,
+            length=render.TEXT,
+            length_unit=render.UNIT,
+            choices=_CHOICES,
+        )
+        super().__init__(name, tools, can)
         self.settings = settings
-        self.tools = tools
         self._patience = patience
         self._owner = new_id()
         self.client = Client(settings.token.get_secret_value(), settings.api, tools.http, tools.clock)
@@ -62,27 +70,6 @@ class TelegramAccount:
         self._holds = False
         self._detail = ""
         self._nothing_waited: float | None = tools.clock.monotonic()
-        self._can = Can(
-            work=WorkKind.MESSAGE,
-            attachments=True,
-            attachment_bytes=render.UPLOAD,
-            length=render.TEXT,
-            length_unit=render.UNIT,
-            choices=_CHOICES,
-        )
-
-    def __repr__(self) -> str:
-        return f"TelegramAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts, files and buttons; Telegram tells nobody what was read, and knows no repeat of ours."""
-        return self._can
 
     def told(self) -> str:
         """How reading fares."""
@@ -130,7 +117,7 @@ class TelegramAccount:
     def _hook(self) -> dict[str, Any]:
         secret = self.settings.secret
         return {
-            "url": self.settings.hook_url or f"{self.tools.public_url.rstrip('/')}/hooks/{self._name}",
+            "url": self.settings.hook_url or self.hook_url,
             "secret_token": secret.get_secret_value() if secret else "",
             "allowed_updates": list(normalize.ASKED_FOR),
             "max_connections": _CONNECTIONS,
@@ -179,9 +166,7 @@ class TelegramAccount:
         secret = self.settings.secret
         if secret is None or not self._is_brought:
             raise SignatureRejected("this account has no webhook")
-        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(shown, secret.get_secret_value().encode()):
-            raise SignatureRejected("the secret token is missing or wrong")
+        must_match(request.headers.get(HEADER, ""), secret.get_secret_value(), what="the secret token")
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
         """The events of one update."""
@@ -214,18 +199,12 @@ class TelegramAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Each part once; a try after a failure begins behind what had left."""
-        calls = render.calls(message)
-        if not calls:
-            raise PermanentFailure("there is nothing in it that could be sent", code="unsupported")
         sent, chat = list(message.sent), message.to.address
         began = self.tools.clock.monotonic()
-        for call in calls[len(sent) :]:
-            try:
+        with recording(sent):
+            for call in sendable(render.calls(message))[len(sent) :]:
                 self._in_time(began)
                 chat = await self._delivered(call, chat, message.to, sent)
-            except ChannelError as error:
-                error.sent = tuple(sent)
-                raise
         return Receipt(external_ids=tuple(sent))
 
     def _in_time(self, began: float) -> None:
@@ -252,7 +231,7 @@ class TelegramAccount:
 
     async def _one(self, call: render.BotApiCall, chat: str) -> int:
         given = {"chat_id": chat, **call.given}
-        data = await self._file(call.file) if call.file is not None else b""
+        data = await bytes_of(self.tools, call.file, limit=render.UPLOAD) if call.file is not None else b""
         await (self._group_paces if chat.startswith("-") else self._paces).turn(chat)
         await self._pace.turn()
         if call.file is None:
@@ -265,14 +244,6 @@ class TelegramAccount:
                 raise
         plain = call.as_document()  # a picture that Telegram cannot show is still a file
         return _number(await self.client.upload(plain.method, given, plain.field, name, data))
-
-    async def _file(self, attachment: Attachment) -> bytes:
-        if attachment.size > render.UPLOAD:
-            raise PermanentFailure(f"'{attachment.name}' is too large for Telegram", code="too_large")
-        try:
-            return await self.tools.files.read(attachment.id)
-        except NotFound:
-            raise PermanentFailure(f"'{attachment.name}' is not there any more", code="unsupported") from None
 
     async def _tell_moved(self, sender: Identity, chat: str) -> None:
         """The next message goes there at once. Where the store cannot hear it, the next one meets the same answer."""

@@ -1,31 +1,31 @@
 """One account of the `wechat` kind: reads what WeChat posts, answers in time, sends customer-service messages."""
 
-import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from channels.account_files import bytes_of, provider_name
+from channels.base_account import BaseAccount
 from channels.rate_limits import Pace
 from channels.reply_window import must_be_lawful
+from channels.send_segments import recording, sendable
 from channels.wechat import encryption as sealing
 from channels.wechat import normalize, render
 from channels.wechat import xml as papers
 from channels.wechat.client import Client
 from channels.wechat.settings import Settings
 from conversation.errors import (
-    ChannelError,
     MalformedPayload,
-    NotFound,
     PermanentFailure,
     SignatureRejected,
     TransientFailure,
     Unknown,
 )
 from conversation.model.capabilities import Can
-from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.message import Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Reply, Request, Tools
 
 TOLERANCE = timedelta(minutes=5)
 UPLOAD_TIMEOUT = 30.0
@@ -34,17 +34,11 @@ _LONGEST_ECHO = 200
 _LONGEST_TIMESTAMP = 12
 
 
-class WechatAccount:
+class WechatAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
-        self._name = name
-        self._settings = settings
-        self._tools = tools
-        self._key = sealing.key_of(settings.aes_key.get_secret_value()) if settings.aes_key is not None else None
-        self._client = Client(settings, tools)
-        self._pace = Pace(tools.clock, settings.pace, burst=5)
-        self._can = Can(
+        can = Can(
             work=WorkKind.MESSAGE,
             attachments=True,
             attachment_bytes=render.UPLOAD,
@@ -55,19 +49,11 @@ class WechatAccount:
             templates=tuple(settings.templates),
             choices=render.CHOICES,
         )
-
-    def __repr__(self) -> str:
-        return f"WechatAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts and files for 48 hours, then templates. WeChat tells of templates only, and knows no repeat of ours."""
-        return self._can
+        super().__init__(name, tools, can)
+        self._settings = settings
+        self._key = sealing.key_of(settings.aes_key.get_secret_value()) if settings.aes_key is not None else None
+        self._client = Client(settings, tools)
+        self._pace = Pace(tools.clock, settings.pace, burst=5)
 
     async def start(self) -> None:
         """Prove the AppSecret."""
@@ -77,13 +63,6 @@ class WechatAccount:
         """The same, and nothing is kept."""
         await self._client.access.prove()
         return f"WeChat takes the AppSecret of {self._settings.app_id}"
-
-    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
-        """Stay until cancelled."""
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        """Nothing to let go of: the access token serves the other nodes."""
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -134,29 +113,20 @@ class WechatAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a file that a customer sent: WeChat keeps them for three days."""
-        media_id = (attachment.url or "").removeprefix(PROVIDER)
-        if not media_id or media_id == attachment.url:
-            raise PermanentFailure("not a file that WeChat keeps", code="bad_url")
-        return await self._client.fetch(media_id)
+        return await self._client.fetch(provider_name(attachment, bool))
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """Each part once; a try after a failure begins behind what had left."""
-        must_be_lawful(self._can, message, now=self._tools.clock.now())
-        calls = self._calls(message)
-        if not calls:
-            raise PermanentFailure("there is nothing in it that could be sent", code="unsupported")
+        must_be_lawful(self._can, message, now=self.tools.clock.now())
         sent = list(message.sent)
-        for number, call in list(enumerate(calls))[len(sent) :]:
-            try:
+        with recording(sent):
+            for call in sendable(self._calls(message))[len(sent) :]:
                 await self._pace.turn()
-                told = await self._delivered(call)
-            except ChannelError as error:
-                error.sent = tuple(sent)
-                raise
-            own = message.id if number == 0 else f"{message.id}/{number}"
-            sent.append(str(told.get("msgid") or own))  # only templates are given a number by WeChat
+                answer = await self._delivered(call)
+                own_id = f"{message.id}/{len(sent)}" if sent else message.id
+                sent.append(str(answer.get("msgid") or own_id))  # WeChat gives ids to templates only
         return Receipt(external_ids=tuple(sent))
 
     def _calls(self, message: OutboundMessage) -> Sequence[render.ApiCall]:
@@ -173,10 +143,7 @@ class WechatAccount:
         return await self._client.post(call.path, render.body(call))
 
     async def _uploaded(self, attachment: Attachment, kind: str) -> str:
-        try:
-            data = await self._tools.files.read(attachment.id)
-        except NotFound:
-            raise PermanentFailure("the file is gone", code="unsupported") from None
+        data = await bytes_of(self.tools, attachment)
         boundary = secrets.token_hex(16)
         body = render.upload(attachment.name, attachment.type, data, boundary=boundary)
         headers = {"content-type": f"multipart/form-data; boundary={boundary}"}

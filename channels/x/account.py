@@ -1,6 +1,5 @@
 """One account of the `x` kind: answers X's checks, verifies and reads what X posts, sends answers as direct messages."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -10,18 +9,21 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels.account_files import provider_name
+from channels.base_account import BaseAccount
 from channels.public_files import BYTES, can_share, shared
 from channels.rate_limits import Pace
 from channels.send_segments import in_turn
+from channels.signatures import must_match
 from channels.x import normalize, oauth, render
 from channels.x.errors import body_of
 from channels.x.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, SignatureRejected
 from conversation.model.capabilities import Can
-from conversation.model.message import PROVIDER, Accepted, Attachment, InboundEvent
+from conversation.model.message import Accepted, Attachment, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
-from conversation.ports.channel import Fetched, Inbox, Reply, Request, Tools
+from conversation.ports.channel import Fetched, Reply, Request, Tools
 
 HEADER = "x-twitter-webhooks-signature"
 TIMEOUT = 15.0
@@ -33,38 +35,20 @@ _LONGEST_TOKEN = 500
 _OF_TOKENS = frozenset(string.ascii_letters + string.digits + "-_=+/.")
 
 
-class XAccount:
+class XAccount(BaseAccount):
     """Implements the ports `Channel`, `Webhook` and `Media`."""
 
     def __init__(self, name: str, settings: Settings, tools: Tools) -> None:
-        self._name = name
-        self._settings = settings
-        self._tools = tools
-        self._pace = Pace(tools.clock, settings.pace, burst=10)
-        self._can = Can(
+        can = Can(
             work=WorkKind.MESSAGE,
             receipts=True,
             length=render.TEXT,
             attachments=can_share(tools.public_url),
             attachment_bytes=BYTES,
         )
-
-    def __repr__(self) -> str:
-        return f"XAccount({self._name!r})"
-
-    @property
-    def name(self) -> str:
-        """The account's name in the configuration."""
-        return self._name
-
-    @property
-    def can(self) -> Can:
-        """Texts and receipts; files go as links."""
-        return self._can
-
-    async def start(self) -> None:
-        """Prove the keys, and that they are those of this account."""
-        await self.prove()
+        super().__init__(name, tools, can)
+        self._settings = settings
+        self._pace = Pace(tools.clock, settings.pace, burst=10)
 
     async def prove(self) -> str:
         """Whose keys they are."""
@@ -73,13 +57,6 @@ class XAccount:
         if isinstance(mine, dict) and mine.get("id") not in (None, self._settings.id):
             raise ChannelMisconfigured("the access token is that of another account than 'id' names")
         return f"X takes the keys of account {self._settings.id}"
-
-    async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the hooks
-        """Stay until cancelled."""
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        """Nothing to let go of."""
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -90,9 +67,7 @@ class XAccount:
             if not 0 < len(token) <= _LONGEST_TOKEN or not _OF_TOKENS.issuperset(token):
                 raise SignatureRejected("no check, or one that X would not make")
             return
-        shown = request.headers.get(HEADER, "").encode(errors="surrogateescape")
-        if not hmac.compare_digest(shown, self._signed(request.body).encode()):
-            raise SignatureRejected("the signature is missing or wrong")
+        must_match(request.headers.get(HEADER, ""), self._signed(request.body))
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
         """All events of the call; a check has none."""
@@ -118,12 +93,9 @@ class XAccount:
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """A picture of a direct message, which X shows to its sender and to us only."""
-        path = (attachment.url or "").removeprefix(PROVIDER)
-        if not path.startswith("/"):
-            raise PermanentFailure("not a picture that X keeps for us", code="bad_url")
-        url = self._settings.media + path
+        url = self._settings.media + provider_name(attachment, lambda path: path.startswith("/"))
         headers = {"authorization": self._authorization("GET", url)}
-        return await self._tools.http.fetch(
+        return await self.tools.http.fetch(
             url, headers=headers, timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT, redirects=0
         )
 
@@ -131,9 +103,7 @@ class XAccount:
 
     async def send(self, message: OutboundMessage) -> Receipt:
         """One call for each part; a try after a failure begins behind what had left. X knows no idempotency key."""
-        bodies = render.messages(message, await shared(self._tools, message.attachments))
-        if not bodies:
-            raise PermanentFailure("there is nothing to send", code="unsupported")
+        bodies = render.messages(message, await shared(self.tools, message.attachments))
         if not (message.to.address.isascii() and message.to.address.isdigit()):
             raise PermanentFailure("not a user id of X", code="unknown_recipient")
         path = f"/2/dm_conversations/with/{message.to.address}/messages"
@@ -146,11 +116,11 @@ class XAccount:
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
         url = self._settings.api + path
         headers = {"authorization": self._authorization(method, url), "content-type": "application/json"}
-        answer = await self._tools.http.request(method, url, body=body, headers=headers, timeout=TIMEOUT, trusted=True)
-        return body_of(answer, self._tools.clock)
+        answer = await self.tools.http.request(method, url, body=body, headers=headers, timeout=TIMEOUT, trusted=True)
+        return body_of(answer, self.tools.clock)
 
     def _authorization(self, method: str, url: str) -> str:
-        now = int(self._tools.clock.now().timestamp())
+        now = int(self.tools.clock.now().timestamp())
         nonce = secrets.token_hex(16)
         return oauth.authorization(method, url, self._settings.credentials(), nonce=nonce, timestamp=now)
 

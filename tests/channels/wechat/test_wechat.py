@@ -342,7 +342,7 @@ async def test_a_picture_is_uploaded_and_sent_and_a_pdf_is_not() -> None:
     picture = Attachment(id="p", name='a"\r\nx.png', type="image/png", size=9)
     async with wechat() as playing, OutgoingHttp(clock) as http:
         channel = account(http, playing, clock, bench)
-        await channel._tools.files.keep([(picture, b"\x89PNG data")])
+        await channel.tools.files.keep([(picture, b"\x89PNG data")])
         await channel.send(answering("See", attachments=(picture,)))
         for refused, code in (
             (replace(picture, type="application/pdf"), "unsupported"),
