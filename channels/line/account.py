@@ -12,7 +12,7 @@ from channels.account_files import provider_name
 from channels.base_account import BaseAccount
 from channels.http_client import json_of
 from channels.line import normalize, render, tokens
-from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, told_by
+from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, words_of
 from channels.line.settings import Settings
 from channels.public_files import BYTES, can_share, shared
 from channels.rate_limits import Pace
@@ -141,7 +141,7 @@ class LineAccount(BaseAccount):
             return answer
         if answer.status >= _SERVER:
             raise Unknown(f"LINE answered {answer.status}: the reply may have been delivered", repeatable=False)
-        if INVALID_REPLY_TOKEN in told_by(answer).lower():
+        if INVALID_REPLY_TOKEN in words_of(answer).lower():
             return None
         raise error_of(answer, self.tools.clock)
 

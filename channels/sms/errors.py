@@ -3,30 +3,25 @@
 https://www.twilio.com/docs/api/errors
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from channels.http_client import json_of, refuse_for_now
-from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
+from channels.provider_errors import Meaning, error_from, limited_for
+from conversation.errors import ChannelMisconfigured, TransientFailure
 from conversation.ports.channel import Answer, Clock
 
-_LIMITED_FOR = timedelta(seconds=10)  # Twilio does not say how long
-_LONGEST_DETAIL = 300
-_CLIENT = range(400, 500)
+_LIMITED = limited_for(timedelta(seconds=10))  # Twilio does not name the end of a limit
 _UNAUTHORISED = (401, 403)
-
-
-def _limited(detail: str) -> ChannelError:
-    return RateLimited(detail, retry_after=_LIMITED_FOR)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`means`: a code of `PermanentFailure`, or what makes the error. `words` are for agents."""
+    """`words` are for agents."""
 
-    means: str | Callable[[str], ChannelError]
+    means: Meaning
     words: str
 
 
@@ -49,11 +44,11 @@ TABLE: Mapping[int, Row] = {
     30007: Row("refused", "the network took it for unwanted advertising"),
     21617: Row("too_long", "longer than 1,600 characters"),
     63016: Row("window_closed", "24 hours have passed since the customer wrote"),
-    14107: Row(_limited, "too many messages"),
-    20429: Row(_limited, "too many messages"),
-    30022: Row(_limited, "the network takes no more for now"),
-    63017: Row(_limited, "too many messages"),
-    63018: Row(_limited, "too many messages"),
+    14107: Row(_LIMITED, "too many messages"),
+    20429: Row(_LIMITED, "too many messages"),
+    30022: Row(_LIMITED, "the network takes no more for now"),
+    63017: Row(_LIMITED, "too many messages"),
+    63018: Row(_LIMITED, "too many messages"),
     20500: Row(TransientFailure, "Twilio failed"),
     20503: Row(TransientFailure, "Twilio is not available"),
     30001: Row(TransientFailure, "Twilio's queue was full"),
@@ -71,18 +66,12 @@ def success_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
     code = body.get("code")
     if 200 <= answer.status < 300:  # noqa: PLR2004
         return body
-    detail = f"Twilio answered {answer.status}, {code}: {body.get('message', '')}"[:_LONGEST_DETAIL]
     row = TABLE.get(code) if isinstance(code, int) else None
     if row is None:
         refuse_for_now(answer, clock)
-        raise _unlisted(answer.status, detail)
-    raise PermanentFailure(detail, code=row.means) if isinstance(row.means, str) else row.means(detail)
-
-
-def _unlisted(status: int, detail: str) -> ChannelError:
-    if status in _UNAUTHORISED:
-        return ChannelMisconfigured(detail)
-    return PermanentFailure(detail, code="refused") if status in _CLIENT else TransientFailure(detail)
+    unlisted = ChannelMisconfigured if answer.status in _UNAUTHORISED else None
+    detail = f"Twilio answered {answer.status}, {code}: {body.get('message', '')}"
+    raise error_from(row.means if row else unlisted, detail, status=answer.status)
 
 
 def words_of(code: str) -> str:

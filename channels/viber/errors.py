@@ -3,35 +3,23 @@
 Viber answers 200 and tells in `status` what it means: https://developers.viber.com/docs/api/rest-bot-api/#error-codes
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from channels.http_client import json_of, refuse_for_now
-from conversation.errors import (
-    ChannelError,
-    ChannelMisconfigured,
-    PermanentFailure,
-    RateLimited,
-    TransientFailure,
-    Unknown,
-)
+from channels.provider_errors import Meaning, error_from, limited_for
+from conversation.errors import ChannelMisconfigured, TransientFailure, Unknown
 from conversation.ports.channel import Answer, Clock
 
 OK = 0
 
-_LIMITED_FOR = timedelta(seconds=30)  # Viber does not say how long
-_LONGEST_DETAIL = 300
 _SUCCESS = 200
+# Viber counts what one customer got without answering, 100 an hour, and does not name the end of it:
+# https://creators.viber.com/docs/bots-api/resources/messaging/send-message
+_LIMITED = limited_for(timedelta(seconds=30), whole_account=False)
 
-
-def _limited(detail: str) -> ChannelError:
-    # Viber counts what one customer got without answering, 100 an hour: https://creators.viber.com/docs/bots-api/resources/messaging/send-message
-    return RateLimited(detail, retry_after=_LIMITED_FOR, whole_account=False)
-
-
-# a code of `PermanentFailure`, or what makes the error
-TABLE: Mapping[int, str | Callable[[str], ChannelError]] = {
+TABLE: Mapping[int, Meaning] = {
     1: TransientFailure,  # the webhook's address did not answer as it should
     2: ChannelMisconfigured,  # the token
     3: "refused",
@@ -43,7 +31,7 @@ TABLE: Mapping[int, str | Callable[[str], ChannelError]] = {
     9: ChannelMisconfigured,  # the bot is suspended
     10: TransientFailure,  # no webhook is set yet
     11: "unsupported",
-    12: _limited,
+    12: _LIMITED,
     13: "unsupported",
     14: "unsupported",
     15: ChannelMisconfigured,  # the bot has no right to do this
@@ -72,16 +60,5 @@ def status_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
             raise Unknown("Viber answered 200 without a status")
         if status == OK:
             return body
-    raise _meaning(
-        status, f"Viber answered {answer.status}, {status}: {body.get('status_message', '')}"[:_LONGEST_DETAIL], answer
-    )
-
-
-def _meaning(status: object, detail: str, answer: Answer) -> ChannelError:
-    found = TABLE.get(status) if isinstance(status, int) else None
-    if isinstance(found, str):
-        return PermanentFailure(detail, code=found)
-    if found is not None:
-        return found(detail)
-    client_fault = 400 <= answer.status < 500  # noqa: PLR2004
-    return PermanentFailure(detail, code="refused") if client_fault else TransientFailure(detail)
+    detail = f"Viber answered {answer.status}, {status}: {body.get('status_message', '')}"
+    raise error_from(TABLE.get(status) if isinstance(status, int) else None, detail, status=answer.status)

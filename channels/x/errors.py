@@ -8,48 +8,51 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from channels.http_client import LONGEST_RETRY_AFTER, json_of, refuse_for_now
-from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
+from channels.provider_errors import Meaning, error_from
+from conversation.errors import ChannelMisconfigured, RateLimited
 from conversation.ports.channel import Answer, Clock
 
-STOPS = "stops"  # in the tables: credentials or rights are refused, and stay so until an operator changes them
-
-PROBLEMS: Mapping[str, str] = {
+PROBLEMS: Mapping[str, Meaning] = {
     "not-authorized-for-resource": "blocked",
     "resource-not-found": "unknown_recipient",
     "invalid-request": "refused",
     "invalid-resource": "refused",
-    "client-forbidden": STOPS,
-    "oauth1-permissions": STOPS,
-    "unsupported-authentication": STOPS,
-    "not-authorized-for-field": STOPS,
-    "usage-capped": STOPS,
+    "client-forbidden": ChannelMisconfigured,
+    "oauth1-permissions": ChannelMisconfigured,
+    "unsupported-authentication": ChannelMisconfigured,
+    "not-authorized-for-field": ChannelMisconfigured,
+    "usage-capped": ChannelMisconfigured,
 }
-CODES: Mapping[int, str] = {
+CODES: Mapping[int, Meaning] = {
     17: "unknown_recipient",
-    32: STOPS,  # could not authenticate
+    32: ChannelMisconfigured,  # could not authenticate
     50: "unknown_recipient",
     63: "unknown_recipient",  # suspended
-    64: STOPS,  # our account is suspended
-    89: STOPS,  # the token is expired or revoked
-    93: STOPS,  # the app may not read direct messages
+    64: ChannelMisconfigured,  # our account is suspended
+    89: ChannelMisconfigured,  # the token is expired or revoked
+    93: ChannelMisconfigured,  # the app may not read direct messages
     108: "unknown_recipient",
-    135: STOPS,  # the clock, or a wrong signature
+    135: ChannelMisconfigured,  # the clock, or a wrong signature
     150: "blocked",  # only whom they follow may write to them
     187: "refused",  # said before
     226: "refused",  # looks automated
-    261: STOPS,  # the app may not write
-    326: STOPS,  # our account is locked
+    261: ChannelMisconfigured,  # the app may not write
+    326: ChannelMisconfigured,  # our account is locked
     349: "blocked",
     354: "too_long",
-    416: STOPS,  # the app is suspended
+    416: ChannelMisconfigured,  # the app is suspended
 }
 
-_OF_STATUS: Mapping[int, str] = {401: STOPS, 403: "blocked", 404: "unknown_recipient", 413: "too_large"}
+_OF_STATUS: Mapping[int, Meaning] = {
+    401: ChannelMisconfigured,
+    403: "blocked",
+    404: "unknown_recipient",
+    413: "too_large",
+}
 _LIMITS = (
     ("x-rate-limit-remaining", "x-rate-limit-reset"),
     ("x-user-limit-24hour-remaining", "x-user-limit-24hour-reset"),
 )
-_LONGEST_DETAIL = 300
 
 
 def body_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
@@ -60,28 +63,18 @@ def body_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
     body = json_of(answer)
     if 200 <= answer.status < 300:  # noqa: PLR2004
         return body
-    raise _meaning(answer.status, body)
+    words = body.get("detail") or body.get("title") or _first(body).get("message") or ""
+    raise error_from(_meaning(answer.status, body), f"X answered {answer.status}: {words}", status=answer.status)
 
 
-def _meaning(status: int, body: Mapping[str, Any]) -> ChannelError:
-    found = _kind(status, body)
-    detail = f"X answered {status}: {body.get('detail') or body.get('title') or _first(body).get('message') or ''}"
-    if found == STOPS:
-        return ChannelMisconfigured(detail[:_LONGEST_DETAIL])
-    if found is None:
-        return TransientFailure(detail[:_LONGEST_DETAIL])
-    return PermanentFailure(detail[:_LONGEST_DETAIL], code=found)
-
-
-def _kind(status: int, body: Mapping[str, Any]) -> str | None:
-    """None: it may pass."""
+def _meaning(status: int, body: Mapping[str, Any]) -> Meaning | None:
     problem = str(body.get("type") or "").rpartition("/")[2]
     if problem in PROBLEMS:
         return PROBLEMS[problem]
     code = _first(body).get("code")
     if isinstance(code, int) and code in CODES:
         return CODES[code]
-    return _OF_STATUS.get(status, "refused" if 400 <= status < 500 else None)  # noqa: PLR2004
+    return _OF_STATUS.get(status)
 
 
 def _first(body: Mapping[str, Any]) -> Mapping[str, Any]:
