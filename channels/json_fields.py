@@ -62,6 +62,29 @@ def table(data: Mapping[str, Any], key: str) -> Mapping[str, Any] | None:
     return value
 
 
+def object_of(value: Any) -> Mapping[str, Any]:
+    """The value itself where it is an object."""
+    if not isinstance(value, dict):
+        raise MalformedPayload("not an object", code="wrong_type")
+    return value
+
+
+def needed_table(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object that must be there."""
+    value = table(data, key)
+    if value is None:
+        raise MalformedPayload(f"'{key}' is missing", code="missing")
+    return value
+
+
+def needed_integer(data: Mapping[str, Any], key: str) -> int:
+    """A whole number that must be there."""
+    value = integer(data, key)
+    if value is None:
+        raise MalformedPayload(f"'{key}' is missing", code="missing")
+    return value
+
+
 def rows(data: Mapping[str, Any], key: str, *, most: int) -> list[Any]:
     """A list; absent or null is empty."""
     value = data.get(key)

@@ -91,6 +91,11 @@ def items(body: bytes, *, limit: int) -> Sequence[Item]:
     return found
 
 
+def compact(value: Any) -> bytes:
+    """JSON without spaces. Lone surrogates, which no provider takes, become question marks."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
 def is_list(body: bytes) -> bool:
     """Whether the first character that counts opens a list."""
     return body[:64].lstrip(b" \t\r\n")[:1] == b"["

@@ -4,7 +4,6 @@ A message's `external_id` is its message id, which edits, unsends and quotes nam
 https://developers.line.biz/en/reference/messaging-api/#webhook-event-objects
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +15,11 @@ from channels.deep_links import chosen
 from channels.edits import new_words
 from channels.line.content import content
 from channels.line.tokens import stamped
+from channels.payload_source import Source
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
     ContactChanged,
     InboundEvent,
-    Malformed,
     MessageEdited,
     MessageReceived,
     MessageRetracted,
@@ -34,11 +33,9 @@ _PICKED = ("datetime", "date", "time")  # what a postback's date picker tells
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
+class _Event(Source):
     """One event of the batch, and what every part of its reading needs to know."""
 
-    channel: str
-    received_at: datetime
     value: Mapping[str, Any]
     sender: Identity
     raw: bytes
@@ -58,33 +55,28 @@ def events(body: bytes, *, channel: str, received_at: datetime, groups: bool = F
     if not isinstance(call, dict) or "events" not in call:
         raise MalformedPayload("not an object with 'events'", code="wrong_type")
     items = fields.rows(call, "events", most=MOST_EVENTS)
-    found = (_one(item, at, channel, received_at, groups=groups) for at, item in enumerate(items))
+    source = Source(channel=channel, received_at=received_at)
+    found = (_one(item, at, source, groups=groups) for at, item in enumerate(items))
     return [event for event in found if event is not None]
 
 
-def _one(value: Any, at: int, channel: str, received_at: datetime, *, groups: bool) -> InboundEvent | None:
-    raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _one(value: Any, at: int, source: Source, *, groups: bool) -> InboundEvent | None:
+    raw = strict_json.compact(value)
     try:
-        return _read(value, channel, received_at, raw, groups=groups)
+        return _read(value, source, raw, groups=groups)
     except MalformedPayload as fault:
-        return Malformed(
-            channel=channel,
-            external_id=_name_of(value, at),
-            received_at=received_at,
-            raw=raw,
-            reason=fault.detail,
-            code=fault.code,
-        )
+        return source.malformed(fault, external_id=_name_of(value, at), raw=raw)
 
 
-def _read(value: Any, channel: str, received_at: datetime, raw: bytes, *, groups: bool) -> InboundEvent | None:
+def _read(value: Any, source: Source, raw: bytes, *, groups: bool) -> InboundEvent | None:
     if not isinstance(value, dict):
         raise MalformedPayload("an event is not an object", code="wrong_type")
-    sender = _sender(value, channel, groups=groups)
+    sender = _sender(value, source.channel, groups=groups)
     if sender is None:
         return None
     read = _READERS.get(fields.text(value, "type", longest=100) or "", _unsupported)
-    return read(_Event(channel=channel, received_at=received_at, value=value, sender=sender, raw=raw))
+    at = source.received_at
+    return read(_Event(channel=source.channel, received_at=at, value=value, sender=sender, raw=raw))
 
 
 def _name_of(value: Any, at: int) -> str:
@@ -107,15 +99,8 @@ def _sender(value: Mapping[str, Any], channel: str, *, groups: bool) -> Identity
     return Identity(channel=channel, address=fields.identifier(source, key))
 
 
-def _table(event: _Event, key: str) -> Mapping[str, Any]:
-    found = fields.table(event.value, key)
-    if found is None:
-        raise MalformedPayload(f"'{key}' is missing", code="missing")
-    return found
-
-
 def _message(event: _Event) -> InboundEvent:
-    message = _table(event, "message")
+    message = fields.needed_table(event.value, "message")
     own_id = fields.identifier(message, "id")
     said = content(message, f"{event.channel}/{own_id}")
     return MessageReceived(
@@ -136,7 +121,7 @@ def _message(event: _Event) -> InboundEvent:
 
 def _postback(event: _Event) -> InboundEvent:
     """A button of a menu: its data are the words, and name the issue or the language where they say so."""
-    postback = _table(event, "postback")
+    postback = fields.needed_table(event.value, "postback")
     data = fields.text(postback, "data", longest=_LONGEST_DATA) or ""
     params = fields.table(postback, "params") or {}
     picked = [fields.text(params, key, longest=100) for key in _PICKED]
@@ -160,7 +145,7 @@ def _reply_token(event: _Event) -> str | None:
 
 
 def _edited(event: _Event) -> InboundEvent:
-    message = _table(event, "message")
+    message = fields.needed_table(event.value, "message")
     return MessageEdited(
         channel=event.channel,
         external_id=fields.identifier(message, "id"),
@@ -175,7 +160,7 @@ def _edited(event: _Event) -> InboundEvent:
 def _unsent(event: _Event) -> InboundEvent:
     return MessageRetracted(
         channel=event.channel,
-        external_id=fields.identifier(_table(event, "unsend"), "messageId"),
+        external_id=fields.identifier(fields.needed_table(event.value, "unsend"), "messageId"),
         received_at=event.received_at,
         sender=event.sender,
     )

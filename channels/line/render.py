@@ -3,11 +3,11 @@
 https://developers.line.biz/en/reference/messaging-api/#message-objects, and #quick-reply for the buttons.
 """
 
-import json
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
 from conversation.model.choices import choices_of, without_marks
@@ -54,18 +54,14 @@ def _button(choice: str) -> Mapping[str, Any]:
 
 def reply(token: str, batch: Sequence[Mapping[str, Any]]) -> bytes:
     """The body of `message/reply`."""
-    return _bytes({"replyToken": token, "messages": list(batch)})
+    return strict_json.compact({"replyToken": token, "messages": list(batch)})
 
 
 def push(to: str, batch: Sequence[Mapping[str, Any]]) -> bytes:
     """The body of `message/push`."""
-    return _bytes({"to": to, "messages": list(batch)})
+    return strict_json.compact({"to": to, "messages": list(batch)})
 
 
 def retry_key(message_id: str, first: int) -> str:
     """The same for the same messages, so that LINE takes them once; `first` is the place of the call's first message."""
     return str(uuid.uuid5(_RETRY_KEYS, f"{message_id}/{first}"))
-
-
-def _bytes(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

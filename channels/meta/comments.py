@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from channels import json_fields as fields
+from channels import strict_json
 from channels.edits import new_words
-from channels.meta.common_fields import LONGEST_ID, Here, NotForUs, attachment, inner, named, number, raw, url_of
+from channels.meta.common_fields import LONGEST_ID, Here, NotForUs, attachment, inner, named, number, url_of
 from channels.meta.platforms import WEEK
 from conversation.model.message import InboundEvent, MessageEdited, MessageReceived, MessageRetracted
 from conversation.model.people import Identity
@@ -77,7 +78,7 @@ def _said(field: str, value: Mapping[str, Any], here: Here, sender: Identity, at
         unsupported=None if text or files else field,
         reply_until=min(at or here.received_at, here.received_at) + WEEK,
         attributes={"origin": origin},
-        raw=raw(value),
+        raw=strict_json.compact(value),
     )
 
 
@@ -89,7 +90,7 @@ def _edited(value: Mapping[str, Any], here: Here, sender: Identity, at: datetime
         received_at=here.received_at,
         sender=sender,
         edited_at=at,
-        raw=raw(value),
+        raw=strict_json.compact(value),
     )
 
 

@@ -1,6 +1,5 @@
 """What all of Meta's events have in common: whose they are, how they are told apart, and what is put aside. Pure."""
 
-import json
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +8,10 @@ from hashlib import sha256
 from typing import Any
 
 from channels import json_fields as fields
+from channels import strict_json
 from channels.file_types import file_id, safe_name
 from channels.meta.platforms import DAY
+from channels.payload_source import Source
 from conversation.errors import MalformedPayload
 from conversation.model.message import Attachment, InboundEvent, Malformed
 
@@ -23,11 +24,9 @@ _LONGEST_URL = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
-    """The account that is told, when it was told, and the platform's id of the account."""
+class Here(Source):
+    """The account that an event is for, when it came, and the platform's id of the account."""
 
-    channel: str
-    received_at: datetime
     id: str = ""
 
     def window(self, said_at: datetime | None) -> datetime:
@@ -39,22 +38,11 @@ class NotForUs(Exception):
     """Understood, and of no use here: told in words, kept as it came."""
 
 
-def raw(value: Any) -> bytes:
-    """One item of a batch as bytes of its own."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
-
-
 def put_aside(here: Here, value: Any, reason: str, *, code: str = UNSUPPORTED) -> Malformed:
     """The same bytes have the same name, whenever they come again."""
-    body = raw(value)
-    return Malformed(
-        channel=here.channel,
-        external_id=f"#{sha256(body).hexdigest()[:32]}",
-        received_at=here.received_at,
-        raw=body,
-        reason=reason,
-        code=code,
-    )
+    body = strict_json.compact(value)
+    fault = MalformedPayload(reason, code=code)
+    return here.malformed(fault, external_id=f"#{sha256(body).hexdigest()[:32]}", raw=body)
 
 
 def each(
@@ -64,18 +52,12 @@ def each(
     found: list[InboundEvent] = []
     for item in items:
         try:
-            found += read(_object(item))
+            found += read(fields.object_of(item))
         except MalformedPayload as fault:
             found.append(put_aside(here, item, fault.detail, code=fault.code))
         except NotForUs as fault:
             found.append(put_aside(here, item, str(fault)))
     return found
-
-
-def _object(item: Any) -> Mapping[str, Any]:
-    if not isinstance(item, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
-    return item
 
 
 def number(data: Mapping[str, Any], key: str, *, longest: int = LONGEST_ID) -> str:

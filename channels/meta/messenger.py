@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels import json_fields as fields
+from channels import strict_json
 from channels.edits import new_words
-from channels.meta.common_fields import LONGEST_ID, MOST, Here, NotForUs, inner, named, number, raw, referred
+from channels.meta.common_fields import LONGEST_ID, MOST, Here, NotForUs, inner, named, number, referred
 from channels.meta.messenger_content import content
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -77,7 +78,7 @@ def _message(event: _Event, here: Here) -> list[InboundEvent]:
             unsupported=said.unsupported,
             reply_until=here.window(at),
             attributes=referred(inner(message, "referral") or inner(event, "referral")),
-            raw=raw(event),
+            raw=strict_json.compact(event),
         )
     ]
 
@@ -131,7 +132,7 @@ def _opened(
         unsupported=None if text else kind,
         reply_until=None if kind == "optin" else here.window(at),
         attributes=referred(inner(body, "referral")),
-        raw=raw(event),
+        raw=strict_json.compact(event),
     )
 
 
@@ -145,7 +146,7 @@ def _edit(event: _Event, here: Here) -> list[InboundEvent]:
             received_at=here.received_at,
             sender=_editor(event, here),
             edited_at=fields.epoch(event, "timestamp"),
-            raw=raw(event),
+            raw=strict_json.compact(event),
         )
     ]
 

@@ -14,7 +14,6 @@ from channels import json_fields as fields
 from channels import strict_json
 from channels.meta import comments, messenger, whatsapp
 from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, number, put_aside
-from conversation.errors import MalformedPayload
 from conversation.model.message import InboundEvent
 
 
@@ -49,9 +48,7 @@ def events(
     others: Mapping[str, str] | None = None,
 ) -> Sequence[InboundEvent]:
     """All events in these bytes. `account` is the platform's id of this one. Raises `MalformedPayload` where nothing can be told apart."""
-    value = strict_json.loads(body)
-    if not isinstance(value, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
+    value = fields.object_of(strict_json.loads(body))
     about = fields.text(value, "object", longest=100)
     door = _Door(channel=channel, received_at=received_at, account=account, others=others or {})
     read = _ENTRIES.get(about or "")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from channels import strict_json
 from channels.file_types import safe_name
 from channels.meta.comments import COMMENT, POST
 from channels.meta.platforms import LIMITS, Platform, kind_of
@@ -72,10 +73,12 @@ def request(platform: Platform, message: OutboundMessage, given: Mapping[str, An
         address = message.to.address
         to = {"to": address} if address.isascii() and address.isdigit() else {"recipient": address}
         known = {"context": {"message_id": answered}} if answered and answered.startswith("wamid.") else {}
-        return _bytes({"messaging_product": "whatsapp", **to, **known, **given, "biz_opaque_callback_data": message.id})
+        return strict_json.compact(
+            {"messaging_product": "whatsapp", **to, **known, **given, "biz_opaque_callback_data": message.id}
+        )
     kind = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"} if tag else {"messaging_type": "RESPONSE"}
     quoted = {"reply_to": {"mid": answered}} if answered and answered.startswith(("m_", "aWdf")) else {}
-    return _bytes({"recipient": _recipient(message.to.address), **kind, **quoted, "message": given})
+    return strict_json.compact({"recipient": _recipient(message.to.address), **kind, **quoted, "message": given})
 
 
 def upload(platform: Platform, file: Attachment, kind: str, data: bytes) -> tuple[str, bytes]:
@@ -163,10 +166,6 @@ def _recipient(address: str) -> Mapping[str, str]:
         if address.startswith(prefix):
             return {key: address.removeprefix(prefix)}
     return {"id": address}
-
-
-def _bytes(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def _form(fields: Mapping[str, str], key: str, name: str, media_type: str, data: bytes) -> tuple[str, bytes]:

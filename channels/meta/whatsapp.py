@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from channels import json_fields as fields
+from channels import strict_json
 from channels.edits import new_words
 from channels.meta import errors
-from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, named, number, put_aside, raw, referred
+from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, named, number, put_aside, referred
 from channels.meta.whatsapp_content import FORWARDED, content
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -115,7 +116,7 @@ def _said(here: Here, message: Mapping[str, Any], kind: str, sender: Identity) -
         unsupported=said.unsupported,
         reply_until=here.window(at),
         attributes=referred(inner(message, "referral")),
-        raw=raw(message),
+        raw=strict_json.compact(message),
     )
 
 
@@ -144,7 +145,7 @@ def _edit(here: Here, message: Mapping[str, Any], sender: Identity) -> InboundEv
         received_at=here.received_at,
         sender=sender,
         edited_at=fields.epoch(message, "timestamp"),
-        raw=raw(message),
+        raw=strict_json.compact(message),
     )
 
 

@@ -13,6 +13,7 @@ from channels import json_fields as fields
 from channels import strict_json
 from channels import twilio_signature as twilio
 from channels.file_types import file_id
+from channels.payload_source import Source
 from channels.sms.errors import words_of
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -21,7 +22,6 @@ from conversation.model.message import (
     ContactChanged,
     DeliveryReported,
     InboundEvent,
-    Malformed,
     MessageReceived,
     Status,
 )
@@ -52,11 +52,9 @@ _REACHABLE: Mapping[str, bool | None] = {"STOP": False, "START": True, "HELP": N
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
+class _Call(Source):
     """One call, and what every part of its reading needs to know."""
 
-    channel: str
-    received_at: datetime
     value: Mapping[str, str]
     raw: bytes
 
@@ -74,10 +72,7 @@ def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[Inbo
         status = value.get("MessageStatus") or "received"
         return _message(call) if status == "received" else _report(call, status)
     except MalformedPayload as fault:
-        aside = Malformed(
-            channel=channel, external_id=sid, received_at=received_at, raw=body, reason=fault.detail, code=fault.code
-        )
-        return [aside]
+        return [call.malformed(fault, external_id=sid, raw=body)]
 
 
 def _message(call: _Call) -> list[InboundEvent]:

@@ -12,6 +12,7 @@ from typing import Any
 from channels import json_fields as fields
 from channels import strict_json
 from channels.edits import new_words
+from channels.payload_source import Source
 from channels.telegram import start_payload as start
 from channels.telegram.content import content, name_of, own_words
 from conversation.errors import MalformedPayload
@@ -38,11 +39,9 @@ _REACHABLE: Mapping[str, bool] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Reading:
+class _Reading(Source):
     """What every part of the reading needs to know."""
 
-    channel: str
-    received_at: datetime
     groups: bool
     key: bytes | None
     raw: bytes
@@ -62,10 +61,8 @@ def events(
 
 
 def _events(update: Any, reading: _Reading) -> Sequence[InboundEvent]:
-    if not isinstance(update, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
     for kind, read in _READERS.items():
-        value = fields.table(update, kind)
+        value = fields.table(fields.object_of(update), kind)
         if value is not None:
             about = value if kind != "callback_query" else fields.table(value, "message")
             return read(value, reading) if about is None or _is_ours(about, reading) else []
@@ -75,24 +72,15 @@ def _events(update: Any, reading: _Reading) -> Sequence[InboundEvent]:
 def _aside(update: Any, reading: _Reading, fault: MalformedPayload) -> Malformed:
     number = update.get("update_id") if isinstance(update, dict) else None
     named = isinstance(number, int) and 0 <= number < 2**63
-    return Malformed(
-        channel=reading.channel,
-        external_id=f"update:{number}" if named else f"update:{sha256(reading.raw).hexdigest()[:32]}",
-        received_at=reading.received_at,
-        raw=reading.raw,
-        reason=fault.detail[:500],
-        code=fault.code,
-    )
+    name = number if named else sha256(reading.raw).hexdigest()[:32]
+    return reading.malformed(fault, external_id=f"update:{name}", raw=reading.raw)
 
 
 # -- parts that all kinds share ----------------------------------------------------------------------------------------
 
 
 def _chat(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    chat = fields.table(value, "chat")
-    if chat is None:
-        raise MalformedPayload("'chat' is missing", code="missing")
-    return chat
+    return fields.needed_table(value, "chat")
 
 
 def _is_ours(value: Mapping[str, Any], reading: _Reading) -> bool:
@@ -101,15 +89,8 @@ def _is_ours(value: Mapping[str, Any], reading: _Reading) -> bool:
     return kind == _PRIVATE or (reading.groups and kind in _GROUPS)
 
 
-def _number(data: Mapping[str, Any], key: str) -> int:
-    number = fields.integer(data, key)
-    if number is None:
-        raise MalformedPayload(f"'{key}' is missing", code="missing")
-    return number
-
-
 def _id(value: Mapping[str, Any]) -> str:
-    return f"{_number(_chat(value), 'id')}:{_number(value, 'message_id')}"
+    return f"{fields.needed_integer(_chat(value), 'id')}:{fields.needed_integer(value, 'message_id')}"
 
 
 def _sender(value: Mapping[str, Any], reading: _Reading) -> Identity:
@@ -120,7 +101,7 @@ def _sender(value: Mapping[str, Any], reading: _Reading) -> Identity:
     own = contact.get("user_id") is not None and contact.get("user_id") == user.get("id")
     return Identity(
         channel=reading.channel,
-        address=str(_number(chat, "id")),
+        address=str(fields.needed_integer(chat, "id")),
         name=fields.text(chat, "title", longest=1000) or name_of(user) or name_of(chat),
         phone=fields.text(contact, "phone_number", longest=64) if own else None,
     )
@@ -255,7 +236,7 @@ def _let_in(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEven
     return [
         ContactChanged(
             channel=reading.channel,
-            external_id=f"member:{_number(_chat(value), 'id')}:{_number(value, 'date')}:{status}",
+            external_id=f"member:{fields.needed_integer(_chat(value), 'id')}:{fields.needed_integer(value, 'date')}:{status}",
             sender=_sender(value, reading),
             received_at=reading.received_at,
             reachable=_REACHABLE[status],
@@ -270,7 +251,7 @@ def _moved(value: Mapping[str, Any], reading: _Reading) -> InboundEvent:
         external_id=_id(value),
         sender=_sender(value, reading),
         received_at=reading.received_at,
-        new_address=str(_number(value, "migrate_to_chat_id")),
+        new_address=str(fields.needed_integer(value, "migrate_to_chat_id")),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from channels import json_fields as fields
 from channels import strict_json
+from channels.payload_source import Source
 from channels.viber.content import content
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -29,27 +30,20 @@ _SILENT = frozenset({"webhook", "conversation_started"})  # Viber tries our addr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
+class _Call(Source):
     """One call, and what every part of its reading needs to know."""
 
-    channel: str
-    received_at: datetime
     value: Mapping[str, Any]
     raw: bytes
 
     @property
     def token(self) -> str:
-        found = fields.integer(self.value, "message_token")
-        if found is None:
-            raise MalformedPayload("'message_token' is missing", code="missing")
-        return str(found)
+        return str(fields.needed_integer(self.value, "message_token"))
 
 
 def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
     """What these bytes tell; nothing where nobody said anything yet. Raises `MalformedPayload` for what is no call at all."""
-    value = strict_json.loads(body)
-    if not isinstance(value, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
+    value = fields.object_of(strict_json.loads(body))
     kind = fields.text(value, "event", longest=100)
     if not kind:
         raise MalformedPayload("'event' is missing", code="missing")
@@ -73,21 +67,12 @@ def opened(body: bytes) -> bool:
 
 def _aside(call: _Call, fault: MalformedPayload) -> Malformed:
     token = call.value.get("message_token")
-    return Malformed(
-        channel=call.channel,
-        external_id=str(token) if isinstance(token, int) else "#0",
-        received_at=call.received_at,
-        raw=call.raw,
-        reason=fault.detail,
-        code=fault.code,
-    )
+    return call.malformed(fault, external_id=str(token) if isinstance(token, int) else "#0", raw=call.raw)
 
 
 def _message(call: _Call) -> InboundEvent:
-    message = fields.table(call.value, "message")
-    if message is None:
-        raise MalformedPayload("'message' is missing", code="missing")
-    token, sender = call.token, _table(call, "sender")
+    message = fields.needed_table(call.value, "message")
+    token, sender = call.token, fields.needed_table(call.value, "sender")
     said = content(message, f"{call.channel}/{token}")
     return MessageReceived(
         channel=call.channel,
@@ -101,13 +86,6 @@ def _message(call: _Call) -> InboundEvent:
         unsupported=said.unsupported,
         raw=call.raw,
     )
-
-
-def _table(call: _Call, key: str) -> Mapping[str, Any]:
-    found = fields.table(call.value, key)
-    if found is None:
-        raise MalformedPayload(f"'{key}' is missing", code="missing")
-    return found
 
 
 def _person(call: _Call, person: Mapping[str, Any]) -> Identity:
@@ -124,7 +102,7 @@ def _locale(person: Mapping[str, Any]) -> str | None:
 
 
 def _subscribed(call: _Call) -> InboundEvent:
-    return _contact(call, _person(call, _table(call, "user")), reachable=True)
+    return _contact(call, _person(call, fields.needed_table(call.value, "user")), reachable=True)
 
 
 def _unsubscribed(call: _Call) -> InboundEvent:

@@ -4,10 +4,10 @@ https://developers.viber.com/docs/api/rest-bot-api/#send-message, and https://de
 """
 
 import html
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
 from conversation.model.choices import choices_of, without_marks
@@ -45,7 +45,7 @@ def messages(message: OutboundMessage, sender: Mapping[str, str], files: Sequenc
     bodies = [_body(message, sender, one) for one in (*said, *(_file(file) for file in files))]
     if bodies and 0 < len(choices) <= CHOICES:
         bodies[-1]["keyboard"] = keyboard(choices)
-    return [_bytes(body) for body in bodies]
+    return [strict_json.compact(body) for body in bodies]
 
 
 def keyboard(choices: Sequence[str]) -> dict[str, Any]:
@@ -61,13 +61,13 @@ def _button(choice: str) -> dict[str, Any]:
 
 def welcome(text: str, sender: Mapping[str, str]) -> bytes:
     """What somebody is shown who opens the chat: said in the answer to that call, and nowhere else."""
-    return _bytes({"sender": dict(sender), "type": "text", "text": text})
+    return strict_json.compact({"sender": dict(sender), "type": "text", "text": text})
 
 
 def webhook(url: str) -> bytes:
     """Which events are told to which address; names come along where people let them be told."""
     kinds = ("delivered", "seen", "failed", "subscribed", "unsubscribed", "conversation_started")
-    return _bytes({"url": url, "event_types": list(kinds), "send_name": True, "send_photo": False})
+    return strict_json.compact({"url": url, "event_types": list(kinds), "send_name": True, "send_photo": False})
 
 
 def _file(file: Shared) -> Mapping[str, Any]:
@@ -90,7 +90,3 @@ def _body(message: OutboundMessage, sender: Mapping[str, str], said: Mapping[str
         "tracking_data": message.id,
         **said,
     }
-
-
-def _bytes(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

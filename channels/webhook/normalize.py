@@ -11,8 +11,9 @@ from channels import json_fields as fields
 from channels import strict_json
 from channels.address_guard import http_url
 from channels.file_types import file_id, safe_name
+from channels.payload_source import Source
 from conversation.errors import MalformedPayload
-from conversation.model.message import Attachment, InboundEvent, Malformed, MessageReceived
+from conversation.model.message import Attachment, InboundEvent, MessageReceived
 from conversation.model.people import Identity
 
 MOST_ITEMS = 1000
@@ -24,26 +25,20 @@ _LONGEST_ID = 200
 
 def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
     """The events in these bytes. Raises `MalformedPayload`."""
+    source = Source(channel=channel, received_at=received_at)
     if not strict_json.is_list(body):
-        return [_message(strict_json.loads(body), body, channel, received_at)]
+        return [_message(strict_json.loads(body), body, source)]
     items = strict_json.items(body, limit=MOST_ITEMS)
-    return [_one(item, at, channel, received_at) for at, item in enumerate(items)]
+    return [_one(item, at, source) for at, item in enumerate(items)]
 
 
-def _one(item: strict_json.Item, at: int, channel: str, received_at: datetime) -> InboundEvent:
+def _one(item: strict_json.Item, at: int, source: Source) -> InboundEvent:
     try:
         if item.fault is not None:
             raise item.fault
-        return _message(item.value, item.raw, channel, received_at)
+        return _message(item.value, item.raw, source)
     except MalformedPayload as fault:
-        return Malformed(
-            channel=channel,
-            external_id=_name_of(item.value, at),
-            received_at=received_at,
-            raw=item.raw,
-            reason=fault.detail,
-            code=fault.code,
-        )
+        return source.malformed(fault, external_id=_name_of(item.value, at), raw=item.raw)
 
 
 def _name_of(value: Any, at: int) -> str:
@@ -51,20 +46,17 @@ def _name_of(value: Any, at: int) -> str:
     return named if isinstance(named, str) and 0 < len(named) <= _LONGEST_ID else f"#{at}"
 
 
-def _message(value: Any, raw: bytes, channel: str, received_at: datetime) -> MessageReceived:
-    if not isinstance(value, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
+def _message(item: Any, raw: bytes, source: Source) -> MessageReceived:
+    value = fields.object_of(item)
     external_id = fields.identifier(value, "id", longest=_LONGEST_ID)
-    person = fields.table(value, "from")
-    if person is None:
-        raise MalformedPayload("'from' is missing", code="missing")
-    attachments = _attachments(value, f"{channel}/{external_id}")
+    person = fields.needed_table(value, "from")
+    attachments = _attachments(value, f"{source.channel}/{external_id}")
     return MessageReceived(
-        channel=channel,
+        channel=source.channel,
         external_id=external_id,
-        sender=_sender(person, channel),
+        sender=_sender(person, source.channel),
         text=_text(value, has_attachments=bool(attachments)),
-        received_at=received_at,
+        received_at=source.received_at,
         sent_at=fields.instant(value, "sent_at"),
         attachments=attachments,
         language=fields.language(value, "language"),

@@ -1,9 +1,9 @@
 """An agent's reply -> the JSON that is posted to `reply_url`; commits -> the answer to the application. Pure."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from channels import strict_json
 from conversation.model.choices import choices_of
 from conversation.model.message import Accepted, InboundEvent, Malformed
 from conversation.model.outbound import OutboundMessage
@@ -26,12 +26,12 @@ def reply(message: OutboundMessage) -> bytes:
         "sent_at": message.created_at.isoformat() if message.created_at else None,
     }
     choices = choices_of(message.text)[1] if message.automatic else ()
-    return _bytes({**body, "choices": list(choices)} if choices else body)
+    return strict_json.compact({**body, "choices": list(choices)} if choices else body)
 
 
 def answer(accepted: Sequence[Accepted], faults: Mapping[str, Malformed]) -> bytes:
     """What became of each item, in order; items put aside are named with the reason."""
-    return _bytes({"items": [_item(one, faults.get(one.external_id)) for one in accepted]})
+    return strict_json.compact({"items": [_item(one, faults.get(one.external_id)) for one in accepted]})
 
 
 def faults_of(events: Sequence[InboundEvent]) -> dict[str, Malformed]:
@@ -50,7 +50,3 @@ def _item(one: Accepted, fault: Malformed | None) -> Mapping[str, Any]:
         "queue": one.queue,
         "duplicate": one.duplicate,
     }
-
-
-def _bytes(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,6 +12,7 @@ from hashlib import sha256
 from channels import json_fields as fields
 from channels.deep_links import Scene, chosen
 from channels.file_types import file_id, safe_name
+from channels.payload_source import Source
 from channels.wechat import xml as papers
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -41,11 +42,9 @@ _TEMPLATE_STATUS: Mapping[str, Status] = {"success": Status.DELIVERED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Paper:
+class _Paper(Source):
     """One document, and what every part of its reading needs to know."""
 
-    channel: str
-    received_at: datetime
     fields: Mapping[str, str]
     raw: bytes
 
@@ -79,7 +78,7 @@ def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[Inbo
     try:
         return _read(paper)
     except MalformedPayload as fault:  # refused, it would come again, and WeChat would tell the customer of a failure
-        return [_aside(paper, fault.detail, fault.code)]
+        return [_aside(paper, fault)]
 
 
 def _read(paper: _Paper) -> Sequence[InboundEvent]:
@@ -167,22 +166,15 @@ _MESSAGES: Mapping[str, Callable[[_Paper], MessageReceived]] = {
 
 
 def _unsupported(paper: _Paper) -> Sequence[InboundEvent]:
-    return [_aside(paper, f"an event {paper.get('Event')[:50]!r}")]
+    raise MalformedPayload(f"an event {paper.get('Event')[:50]!r}", code="unsupported")
 
 
-def _aside(paper: _Paper, reason: str, code: str = "unsupported") -> Malformed:
+def _aside(paper: _Paper, fault: MalformedPayload) -> Malformed:
     try:
         own_id = paper.own_id
     except MalformedPayload:
         own_id = sha256(paper.raw).hexdigest()[:32]
-    return Malformed(
-        channel=paper.channel,
-        external_id=own_id,
-        received_at=paper.received_at,
-        raw=paper.raw,
-        reason=reason,
-        code=code,
-    )
+    return paper.malformed(fault, external_id=own_id, raw=paper.raw)
 
 
 def _subscribed(paper: _Paper) -> Sequence[InboundEvent]:
@@ -216,7 +208,7 @@ def _scan(paper: _Paper) -> Sequence[InboundEvent]:
     scene = chosen(paper.get("EventKey"))
     if scene.issue or scene.language:
         return [_scanned(paper, scene)]
-    return [_aside(paper, "a scanned code that says nothing")]
+    raise MalformedPayload("a scanned code that says nothing", code="unsupported")
 
 
 def _click(paper: _Paper) -> Sequence[InboundEvent]:
@@ -226,7 +218,9 @@ def _click(paper: _Paper) -> Sequence[InboundEvent]:
 
 def _scan_by_menu(paper: _Paper) -> Sequence[InboundEvent]:
     found = paper.get("ScanCodeInfo/ScanResult")
-    return [_received(paper, found, window=SHORT_WINDOW)] if found else [_aside(paper, "a scan without a result")]
+    if not found:
+        raise MalformedPayload("a scan without a result", code="unsupported")
+    return [_received(paper, found, window=SHORT_WINDOW)]
 
 
 def _template(paper: _Paper) -> Sequence[InboundEvent]:

@@ -3,11 +3,11 @@
 https://developers.weixin.qq.com/doc/service/api/customer/message/api_sendcustommessage
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from channels import strict_json
 from channels.text_splitting import length, parts
 from channels.wechat import encryption as sealing
 from channels.wechat import xml as papers
@@ -75,7 +75,7 @@ def template(message: OutboundMessage, template_id: str, names: Sequence[str]) -
 
 def body(call: ApiCall) -> bytes:
     """The JSON. WeChat shows escapes of characters as they stand: there must be none."""
-    return json.dumps(call.body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return strict_json.compact(call.body)
 
 
 def upload(name: str, kind: str, data: bytes, *, boundary: str) -> bytes:

@@ -3,7 +3,6 @@
 https://docs.x.com/x-api/account-activity/introduction and its data objects
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 from channels import json_fields as fields
 from channels import strict_json
+from channels.payload_source import Source
 from channels.x.content import Content, mentioned, of_direct_message, of_post
 from conversation.errors import MalformedPayload
 from conversation.model.message import DeliveryReported, InboundEvent, Malformed, MessageEchoed, MessageReceived, Status
@@ -29,11 +29,9 @@ _SILENT = frozenset(  # what our own account does, and what nobody says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
+class _Call(Source):
     """One call, and what every part of its reading needs to know. `account` None: whoever the call is for."""
 
-    channel: str
-    received_at: datetime
     value: Mapping[str, Any]
     account: str | None
     mentions: bool
@@ -50,9 +48,7 @@ def events(
     body: bytes, *, channel: str, received_at: datetime, account: str | None = None, mentions: bool = True
 ) -> Sequence[InboundEvent]:
     """What these bytes tell. `account` is our own user id. Raises `MalformedPayload` for what is no call at all."""
-    value = strict_json.loads(body)
-    if not isinstance(value, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
+    value = fields.object_of(strict_json.loads(body))
     ours = fields.text(value, "for_user_id", longest=_LONGEST_NAME)
     if not ours:
         raise MalformedPayload("'for_user_id' is missing", code="missing")
@@ -67,42 +63,26 @@ def _of_list(call: _Call, key: str) -> list[InboundEvent]:
     found: list[InboundEvent] = []
     for place, item in enumerate(items if isinstance(items, list) else [items]):
         try:
-            found += read(call, _object(item))
+            found += read(call, fields.object_of(item))
         except MalformedPayload as fault:
             found.append(_aside(call, f"{key[:50]}#{place}", item, fault))
     return found
 
 
-def _object(item: Any) -> Mapping[str, Any]:
-    if not isinstance(item, dict):
-        raise MalformedPayload("not an object", code="wrong_type")
-    return item
-
-
 def _aside(call: _Call, place: str, item: Any, fault: MalformedPayload) -> Malformed:
     number = (item.get("id") or item.get("id_str")) if isinstance(item, dict) else None
-    return Malformed(
-        channel=call.channel,
-        external_id=number if isinstance(number, str) and 0 < len(number) <= _LONGEST_NAME else place,
-        received_at=call.received_at,
-        raw=_raw(item),
-        reason=fault.detail,
-        code=fault.code,
-    )
-
-
-def _raw(item: Any) -> bytes:
-    return json.dumps(item, ensure_ascii=False).encode()
+    named = isinstance(number, str) and 0 < len(number) <= _LONGEST_NAME
+    return call.malformed(fault, external_id=str(number) if named else place, raw=strict_json.compact(item))
 
 
 def _direct_message(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
     kind = fields.text(item, "type", longest=64)
     if kind != "message_create":
         raise MalformedPayload(f"a direct message of type {kind!r}", code="unsupported")
-    made = _needed(item, "message_create")
+    made = fields.needed_table(item, "message_create")
     number, sender = fields.identifier(item, "id"), fields.identifier(made, "sender_id")
-    target = fields.identifier(_needed(made, "target"), "recipient_id")
-    said = of_direct_message(_needed(made, "message_data"), f"{call.channel}/{number}")
+    target = fields.identifier(fields.needed_table(made, "target"), "recipient_id")
+    said = of_direct_message(fields.needed_table(made, "message_data"), f"{call.channel}/{number}")
     at = fields.epoch(item, "created_timestamp")
     if sender == call.account:
         return [_echo(call, number, target, said, at)]
@@ -116,7 +96,7 @@ def _direct_message(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
             sent_at=at,
             attachments=said.attachments,
             unsupported=said.unsupported,
-            raw=_raw(item),
+            raw=strict_json.compact(item),
         )
     ]
 
@@ -136,7 +116,7 @@ def _echo(call: _Call, number: str, to: str, said: Content, at: datetime | None)
 
 def _post(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
     """Only what names us is said to us. It is answered in a direct message: the address is the person, not the post."""
-    number, user = fields.identifier(item, "id_str"), _needed(item, "user")
+    number, user = fields.identifier(item, "id_str"), fields.needed_table(item, "user")
     author = fields.identifier(user, "id_str")
     to_us = call.account in mentioned(item) or fields.text(item, "in_reply_to_user_id_str") == call.account
     passed_on = item.get("retweeted_status") is not None
@@ -155,7 +135,7 @@ def _post(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
             subject=f"mention: https://x.com/i/status/{number}",
             unsupported=said.unsupported,
             attributes={"origin": "mention"},
-            raw=_raw(item),
+            raw=strict_json.compact(item),
         )
     ]
 
@@ -175,13 +155,6 @@ def _read(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
             up_to=fields.epoch(item, "created_timestamp") or call.received_at,
         )
     ]
-
-
-def _needed(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = fields.table(data, key)
-    if found is None:
-        raise MalformedPayload(f"'{key}' is missing", code="missing")
-    return found
 
 
 def _unknown(_: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:

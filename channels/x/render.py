@@ -3,9 +3,9 @@
 https://docs.x.com/x-api/direct-messages/manage/integrate. The second version of the API knows no buttons: choices stay numbered lines.
 """
 
-import json
 from collections.abc import Sequence
 
+from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
 from conversation.model.choices import without_marks
@@ -17,4 +17,4 @@ TEXT = 10_000
 def messages(message: OutboundMessage, files: Sequence[Shared] = ()) -> list[bytes]:
     """One call for each part of the text, in order; then the address of each file, which X shows as a link."""
     texts = (*parts(without_marks(message.text), TEXT), *(file.line for file in files))
-    return [json.dumps({"text": text}, ensure_ascii=False, separators=(",", ":")).encode() for text in texts]
+    return [strict_json.compact({"text": text}) for text in texts]
