@@ -1,1 +1,1 @@
-"""The customers' doors: one folder for each kind of channel."""
+"""Where customers reach us: one folder for each kind of channel."""

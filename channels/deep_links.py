@@ -1,4 +1,4 @@
-"""What a menu's button or a printed code says that it is about: `issue=topup&language=zh&text=...`, as operators write it."""
+"""The payload of a menu's button or a printed code: `issue=topup&language=zh&text=...`, as operators write it."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -17,7 +17,7 @@ class Scene:
 
 
 def chosen(data: str) -> Scene:
-    """What such data say. Anything that is not written like this is only words."""
+    """The fields of such a payload. Anything in another form is plain text."""
     try:
         pairs = dict(parse_qsl(data, max_num_fields=_MOST_PAIRS))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Files from strangers: their type is what their bytes say, their names are made harmless."""
+"""Files from strangers: their type is what their bytes show, their names are made harmless."""
 
 import unicodedata
 import uuid
@@ -29,7 +29,7 @@ _FORBIDDEN = '<>:"|?*\\/'
 
 
 def type_of(head: bytes) -> str:
-    """The media type told by the first bytes; text only when it is plainly text, and never one that a browser would run."""
+    """The media type that the first bytes show. Text only when it is plainly text, and never one that a browser would run."""
     for prefix, offset, mark, kind in _SIGNATURES:
         if head.startswith(prefix) and head[offset : offset + len(mark)] == mark:
             return kind

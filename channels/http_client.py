@@ -1,4 +1,4 @@
-"""The one guarded door for outgoing requests: whatever URL a stranger wrote, it reaches public addresses only.
+"""The one guarded HTTP client for outgoing requests: whatever URL a stranger wrote, it reaches public addresses only.
 
 The addresses are checked after resolving and the connection is made to the very address that was checked. No redirect is
 followed, no proxy or cookie is used, size and time are capped. An operator's own URLs (`trusted`) may be private.
@@ -126,14 +126,14 @@ class OutgoingHttp:
         first = at = _parsed(url)
         async with asyncio.timeout(timeout):
             for _ in range(redirects + 1):
-                told = headers if at.origin() == first.origin() else {}
+                shown = headers if at.origin() == first.origin() else {}
                 answer = await self.request(
-                    "GET", str(at), headers=told, timeout=timeout, trusted=trusted, limit=limit + 1
+                    "GET", str(at), headers=shown, timeout=timeout, trusted=trusted, limit=limit + 1
                 )
                 if answer.status not in _REDIRECTS:
                     return self._file(answer, limit)
                 at = _parsed(answer.headers.get("location", ""), at)
-                # what an operator wrote says nothing of where it leads
+                # a URL is trusted as the operator wrote it, not where it redirects to
                 trusted = trusted and at.origin() == first.origin()
         raise PermanentFailure("led from one address to the next without end", code="refused")
 

@@ -98,7 +98,7 @@ def rows(data: Mapping[str, Any], key: str, *, most: int) -> list[Any]:
 
 
 def instant(data: Mapping[str, Any], key: str) -> datetime | None:
-    """An RFC 3339 time with its zone, told in UTC, or None."""
+    """An RFC 3339 time with its zone, converted to UTC, or None."""
     value = text(data, key, longest=64)
     if value is None:
         return None

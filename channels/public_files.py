@@ -14,7 +14,7 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A file, and where whoever is told the address finds it."""
+    """A file, and its address, which opens it for whoever has it."""
 
     attachment: Attachment
     url: str

@@ -1,4 +1,4 @@
-"""The pace of one account and of each chat: token buckets that callers wait for, and buckets for strangers that refuse instead."""
+"""Rate limits of one account and of each chat, which callers wait for, and token buckets for strangers, which refuse instead."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from conversation.ports.channel import Clock
 LONGEST_WAIT = 5.0
 
 
-class Pace:
+class RateLimit:
     """At most `per_second` sends over time, with a small burst. Without a limit it never waits."""
 
     def __init__(self, clock: Clock, per_second: float | None, *, burst: int = 1) -> None:
@@ -20,7 +20,7 @@ class Pace:
         self._next = 0.0
 
     async def turn(self) -> None:
-        """Wait for this account's turn; a long queue is told to come back instead of holding a worker."""
+        """Wait for this account's turn. Raises `RateLimited` where that would be long, so that no worker is held."""
         if not self._every:
             return
         now = self._clock.monotonic()
@@ -32,24 +32,24 @@ class Pace:
             await asyncio.sleep(wait)
 
 
-class Paces:
-    """A pace for each key (a chat, a number) beside the account's own, bounded in number: the longest unused is forgotten first."""
+class RateLimits:
+    """A rate limit for each key (a chat, a number), bounded in number: the longest unused is forgotten first."""
 
     def __init__(self, clock: Clock, per_second: float | None, *, burst: int = 1, most: int = 10_000) -> None:
         self._clock = clock
         self._per_second = per_second
         self._burst = burst
         self._most = most
-        self._paces: OrderedDict[str, Pace] = OrderedDict()
+        self._limits: OrderedDict[str, RateLimit] = OrderedDict()
 
     async def turn(self, key: str) -> None:
         """Wait for this key's turn; where that is long, raises a `RateLimited` that holds up nobody but this key."""
-        pace = self._paces.pop(key, None) or Pace(self._clock, self._per_second, burst=self._burst)
-        self._paces[key] = pace
-        if len(self._paces) > self._most:
-            self._paces.popitem(last=False)
+        limit = self._limits.pop(key, None) or RateLimit(self._clock, self._per_second, burst=self._burst)
+        self._limits[key] = limit
+        if len(self._limits) > self._most:
+            self._limits.popitem(last=False)
         try:
-            await pace.turn()
+            await limit.turn()
         except RateLimited as error:
             raise RateLimited("the pace of one chat", retry_after=error.retry_after, whole_account=False) from None
 
@@ -65,7 +65,7 @@ class Buckets:
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def allow(self, key: str) -> bool:
-        """Take one token, or say no."""
+        """Take one token; False where none is left."""
         now = self._clock.monotonic()
         level, at = self._levels.pop(key, (self._burst, now))
         level = min(self._burst, level + (now - at) * self._rate)

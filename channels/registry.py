@@ -36,7 +36,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hints:
-    """What any account may say about whatever arrives on it."""
+    """Settings of any account about whatever arrives on it."""
 
     kind: str
     language: str | None = None
@@ -74,7 +74,7 @@ def create_of(kind: str) -> Create:
 
 
 def settings_of(kind: str) -> type[BaseModel] | None:
-    """The kind's settings model: the name `Settings` beside its `create`. None for a kind that has no model."""
+    """The kind's settings model: the name `Settings` in the module of its `create`. None for a kind that has no model."""
     face = sys.modules[create_of(kind).__module__]
     return face.Settings if isinstance(face, _Face) else None
 
@@ -168,7 +168,7 @@ def _is_whatsapp(settings: Mapping[str, object]) -> bool:
 
 
 def others_fault(settings: Mapping[str, object], accounts: Mapping[str, Mapping[str, object]]) -> SettingFault | None:
-    """Where one account is told what concerns others, those are accounts of the same kind."""
+    """What is wrong with `others`: the accounts that share a webhook are of the same kind."""
     others = settings.get("others")
     kind = settings.get("kind")
     mates = [name for name, one in accounts.items() if one.get("kind") == kind]

@@ -21,7 +21,7 @@ def must_be_lawful(can: Can, message: OutboundMessage, *, now: datetime, margin:
 
 
 def must_tag(can: Can, message: OutboundMessage, *, now: datetime) -> bool:
-    """Whether this is lawful only because a person wrote it: where a medium wants to be told so."""
+    """Whether this is lawful only because a person wrote it: where a medium wants that stated."""
     return message.template is None and window(can, message.reply_until, now).open is Open.PERSONS
 
 

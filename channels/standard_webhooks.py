@@ -56,7 +56,7 @@ def verify(keys: Sequence[bytes], given: Mapping[str, str], body: bytes, *, now:
     if not offered:
         raise SignatureRejected(f"{_SIGNATURE} is missing or holds no v1 signature")
     wanted = [sign(key, message_id, timestamp, body).encode() for key in keys]
-    # no early end: the time taken does not tell which key or signature was nearly right
+    # no early end: the time taken does not reveal which key or signature was nearly right
     matches = [hmac.compare_digest(one, other) for one in offered for other in wanted]
     if not any(matches):
         raise SignatureRejected("no signature fits")

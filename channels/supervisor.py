@@ -1,4 +1,4 @@
-"""Start -> listen -> pause -> again, one task for each account, and the health of each account."""
+"""Start, listen, pause, restart: one task for each account, and the health of each account."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ STEADY_AFTER = 60.0
 
 
 class Health(StrEnum):
-    """How an account fares: it starts, it works, or it is tried again.
+    """The health of an account: it starts, it works, or it is to be restarted.
 
     `degraded`: after a fault that passes; `refused`: the other side refuses our credentials; `down`: it cannot be used as it is set up.
     """
@@ -49,16 +49,16 @@ class AccountHealth:
 
 
 @runtime_checkable
-class Telling(Protocol):
-    """An account that has something to tell of its work, for example how much waits to be read."""
+class ReportsStatus(Protocol):
+    """An account that reports on its work, for example how much waits to be read."""
 
-    def told(self) -> str:
+    def status_text(self) -> str:
         """In words, without a secret."""
         ...
 
 
 @runtime_checkable
-class Reading(Protocol):
+class ReportsLag(Protocol):
     """An account that fetches what arrives."""
 
     def lag(self) -> float | None:
@@ -100,18 +100,20 @@ class Supervisor:
         self._resting: dict[str, asyncio.Event] = {}
 
     def try_now(self) -> None:
-        """Whoever waits after a fault or a refusal is tried again at once; a provider that named its time is given it."""
+        """Restart at once whoever waits after a fault or a refusal, unless the provider named a time."""
         for wake in self._resting.values():
             wake.set()
 
     def health(self) -> list[AccountHealth]:
-        """All accounts, by name. Of one that is up, what it tells itself."""
+        """All accounts, by name. The detail of one that is up is its own status text."""
         return sorted(map(self._seen, self._channels), key=lambda one: one.name)
 
     def _seen(self, channel: Channel) -> AccountHealth:
         found = self._health[channel.name]
-        told = channel.told() if found.state is Health.UP and isinstance(channel, Telling) else found.detail
-        return replace(found, detail=told, lag=channel.lag() if isinstance(channel, Reading) else None)
+        status_text = (
+            channel.status_text() if found.state is Health.UP and isinstance(channel, ReportsStatus) else found.detail
+        )
+        return replace(found, detail=status_text, lag=channel.lag() if isinstance(channel, ReportsLag) else None)
 
     async def run(self) -> None:
         """Until cancelled; then every account is stopped."""
@@ -125,7 +127,7 @@ class Supervisor:
             began = self._clock.monotonic()
             try:
                 await self._once(channel)
-            except Exception as error:  # noqa: BLE001 whatever an adapter raises, the house stands
+            except Exception as error:  # noqa: BLE001 whatever an adapter raises, the service goes on
                 if self._clock.monotonic() - began > STEADY_AFTER:
                     failures = refusals = 0
                 refused = isinstance(error, ChannelMisconfigured)
@@ -137,7 +139,7 @@ class Supervisor:
     async def _once(self, channel: Channel) -> NoReturn:
         try:
             await channel.start()
-            self._tell(channel, Health.UP, "")
+            self._report(channel, Health.UP, "")
             await channel.listen(self._inbox)
         finally:
             await self._stop(channel)
@@ -178,11 +180,11 @@ class Supervisor:
         state = Health.DEGRADED
         if isinstance(error, ChannelMisconfigured):
             state = Health.REFUSED if error.credentials else Health.DOWN
-        self._tell(channel, state, words, again=f"; again in {pause:.0f} s")
+        self._report(channel, state, words, next_try=f"; again in {pause:.0f} s")
 
-    def _tell(self, channel: Channel, state: Health, reason: str, *, again: str = "") -> None:
+    def _report(self, channel: Channel, state: Health, reason: str, *, next_try: str = "") -> None:
         """Health is what it is now; the log has a line where the state or its reason is another one."""
-        old, detail = self._health[channel.name], f"{reason}{again}"
+        old, detail = self._health[channel.name], f"{reason}{next_try}"
         since = old.since if old.state is state else self._clock.now()
         self._health[channel.name] = replace(old, state=state, detail=detail, since=since)
         known, self._reasons[channel.name] = self._reasons.get(channel.name), gist(reason)

@@ -1,6 +1,6 @@
 """A long text in parts that a medium takes: cut between paragraphs, else sentences, else words, else what readers see as one character.
 
-What is seen as one character is told by UAX 29 (extended grapheme clusters), as the `regex` module reads it.
+What is seen as one character is defined by UAX 29 (extended grapheme clusters), as the `regex` module reads it.
 """
 
 from bisect import bisect_right
@@ -43,30 +43,30 @@ def parts(text: str, limit: int | None, unit: str = "characters") -> list[str]:
     if limit < _LEAST:
         raise ValueError(f"a part cannot be shorter than {_LEAST}")
     found, start = [], 0
-    while (room := _room(text, start, limit, unit)) < len(text):
-        end = _cut(text, start, room)
+    while (last_end := _last_end(text, start, limit, unit)) < len(text):
+        end = _cut(text, start, last_end)
         found.append(text[start:end].rstrip())
         blank = _BLANK.match(text, end)
         start = blank.end() if blank else end
     return [part for part in (*found, text[start:].rstrip()) if part.strip()]
 
 
-def _room(text: str, start: int, limit: int, unit: str) -> int:
+def _last_end(text: str, start: int, limit: int, unit: str) -> int:
     """The last place at which a part that begins at `start` may end."""
     longest = min(limit, len(text) - start)
     measure = _LENGTHS[unit]
     return start + bisect_right(range(longest + 1), limit, key=lambda size: measure(text[start : start + size])) - 1
 
 
-def _cut(text: str, start: int, room: int) -> int:
+def _cut(text: str, start: int, last_end: int) -> int:
     for border in _BORDERS:
         last = None
-        for found in border.finditer(text, start, min(room + 2, len(text))):
-            if start < _kept(text, start, found.end()) <= room:
+        for found in border.finditer(text, start, min(last_end + 2, len(text))):
+            if start < _kept(text, start, found.end()) <= last_end:
                 last = found.end()
         if last is not None:
             return last
-    return _between_characters(text, start, room)
+    return _between_characters(text, start, last_end)
 
 
 def _kept(text: str, start: int, end: int) -> int:
@@ -74,6 +74,6 @@ def _kept(text: str, start: int, end: int) -> int:
     return start + len(text[start:end].rstrip())
 
 
-def _between_characters(text: str, start: int, room: int) -> int:
-    ends = [found.end() for found in _SEEN_AS_ONE.finditer(text, start, room + 1)]
-    return max((end for end in ends if end <= room), default=room)
+def _between_characters(text: str, start: int, last_end: int) -> int:
+    ends = [found.end() for found in _SEEN_AS_ONE.finditer(text, start, last_end + 1)]
+    return max((end for end in ends if end <= last_end), default=last_end)

@@ -35,7 +35,7 @@ class Socket(Protocol):
         ...
 
     async def close(self, *, code: int, message: bytes) -> bool:
-        """Say goodbye and wait for the other side's."""
+        """Send the close frame and wait for the other side's."""
         ...
 
 
@@ -79,14 +79,14 @@ class SocketWriter:
         return True
 
     def close(self, code: int, reason: str) -> None:
-        """Drop what is pending and say goodbye in the background; a client that does not listen is cut off."""
+        """Drop what is pending and close in the background; a client that does not answer is cut off."""
         if self._done:
             return
         self.stop()
         self._background(self._farewell(code, reason))
 
     def stop(self) -> None:
-        """Write nothing more; the socket's own handler says goodbye."""
+        """Write nothing more; the socket's own handler closes it."""
         self._done = True
         self._forget()
 

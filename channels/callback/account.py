@@ -152,15 +152,15 @@ class CallbackAccount:
         self._refused = ""
         return name
 
-    def told(self) -> str:
+    def status_text(self) -> str:
         """How the exchange refused the last call, until it takes one again."""
         return self._refused
 
     async def reports(self) -> AsyncIterator[CallReport]:
         """What the exchange tells by itself."""
         if isinstance(self._dialer, AsteriskDialer):
-            async for told in self._dialer.reports():
-                yield told
+            async for status_text in self._dialer.reports():
+                yield status_text
 
     async def stop(self) -> None:
         """Nothing to let go of."""

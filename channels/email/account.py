@@ -10,7 +10,7 @@ from datetime import timedelta
 from channels.account_files import bytes_of
 from channels.base_account import BaseAccount
 from channels.email.arrivals import UNVERIFIED, Account
-from channels.email.auto_reply_limit import Rounds
+from channels.email.auto_reply_limit import AutoReplyLimit
 from channels.email.credentials import Credentials, credentials_of
 from channels.email.imap.connection import Connection
 from channels.email.imap.mailbox import LEASE, Mailbox
@@ -20,7 +20,7 @@ from channels.email.render import From, mail
 from channels.email.settings import Settings
 from channels.email.smtp import Mailer
 from channels.email.thread_ids import Threads
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from conversation.errors import (
     ChannelMisconfigured,
     PermanentFailure,
@@ -58,17 +58,17 @@ class EmailAccount(BaseAccount):
         self._mailer: Mailer | None = None
         self._holds = False
         self._proven = False
-        self._pace = Pace(tools.clock, settings.pace)
+        self._rate_limit = RateLimit(tools.clock, settings.pace)
         self._detail = ""
-        self._domains = Rounds(tools.clock)
+        self._domains = AutoReplyLimit(tools.clock)
         self._nothing_waited: float | None = tools.clock.monotonic()
 
-    def told(self) -> str:
-        """How reading fares, for the operators' page: what waits, and since when the newest mail has been here."""
+    def status_text(self) -> str:
+        """The progress of reading, for the operators' page: what waits, and since when the newest mail has been here."""
         return self._detail
 
-    def tell(self, detail: str) -> None:
-        """What `told` says from now on."""
+    def set_status(self, detail: str) -> None:
+        """Set what `status_text` returns from now on."""
         self._detail = detail
 
     def lag(self) -> float | None:
@@ -90,7 +90,7 @@ class EmailAccount(BaseAccount):
             await self._open()
 
     async def prove(self) -> str | None:
-        """Log in at both servers. None where that would use up a refresh token under a house that runs."""
+        """Log in at both servers. None where that would use up the refresh token of a running service."""
         oauth, proven = self.settings.oauth, []
         if oauth is not None and oauth.keep is not None:
             return None
@@ -107,7 +107,7 @@ class EmailAccount(BaseAccount):
         await self._connection.select(self.settings.folder)
 
     async def _prove_sending(self) -> None:
-        """A server that mail cannot leave by just now is no reason not to read; one that lets us in no more is told at once."""
+        """A sending server that is unavailable does not keep us from reading. One that refuses our login is reported at once."""
         try:
             await self._sending().prove()
         except (TransientFailure, RateLimited) as error:
@@ -122,7 +122,7 @@ class EmailAccount(BaseAccount):
         if self.settings.imap_server is None:
             await super().listen(inbox)
         while not await self.holds():
-            self.tell("another node reads this mailbox")
+            self.set_status("another node reads this mailbox")
             self._nothing_waited = None
             await self._let_go()
             await asyncio.sleep(LEASE.total_seconds() / 3)
@@ -157,7 +157,7 @@ class EmailAccount(BaseAccount):
         made = mail(message, self._threads, self._own, now=self.tools.clock.now(), files=files)
         if message.automatic:
             await self._once_a_day(message, made.to)
-        await self._pace.turn()
+        await self._rate_limit.turn()
         await self._sending().send(made)
         return Receipt(external_ids=(made.message_id,))
 

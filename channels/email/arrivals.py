@@ -1,4 +1,4 @@
-"""One letter -> what the house is told of it: a message, delivery reports, or nothing. Pure."""
+"""One mail -> the events that it makes: a message, delivery reports, or nothing. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ _ANSWER = read_word_lists("channels.email")["answers"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What is told, and the files that must be kept before it is."""
+    """The events of one mail, and the files that must be stored before them."""
 
     events: tuple[InboundEvent, ...]
     files: tuple[tuple[Attachment, bytes], ...] = ()
@@ -65,7 +65,7 @@ def external_id(letter: Letter, raw: bytes) -> str:
 
 
 def arrival(letter: Letter, raw: bytes, account: Account, *, received_at: datetime) -> Arrival:
-    """Mail is a message, whoever wrote it; a delivery report is told of the message that it reports on; our own is an echo."""
+    """A mail is a message, whoever wrote it. A bounce becomes a delivery report of our message, and our own mail an echo."""
     if _is_echo(letter, account):
         return Arrival(events=())
     if letter.machine == BOUNCE:
@@ -141,7 +141,7 @@ def _verdict(letter: Letter, account: Account) -> Verdict:
 
 
 def _identity(sender: Mailbox | None, letter: Letter, channel: str, identifier: str) -> Identity:
-    """Whose name is forged, or cannot be told, is nobody we know, and nobody ever will be: every such mail is a stranger's.
+    """A sender whose address is forged or unreadable is nobody we know: every such mail gets an identity of its own.
 
     They must not become, nor be joined to, the customer whose address they wear.
     """
@@ -183,7 +183,7 @@ def _text(letter: Letter) -> str:
 
 
 def _files(letter: Letter, raw: bytes, owner: str) -> tuple[tuple[Attachment, bytes], ...]:
-    """Its attachments, and the mail itself wherever the message tells less than it does."""
+    """The attachments, and the whole mail wherever the message holds less than it does."""
     found = [(_described(file, place, owner), file.data) for place, file in enumerate(letter.attachments)]
     shortened = letter.reply.strip() not in ("", letter.text.strip())
     if shortened:
@@ -207,14 +207,14 @@ def _described(file: File, place: int, owner: str) -> Attachment:
 
 
 def _reported(letter: Letter, raw: bytes, account: Account, received_at: datetime) -> Sequence[InboundEvent]:
-    """A report on a mail of ours, proven by the Message-ID that we signed; whatever proves nothing is put aside."""
-    told = []
+    """A report on a mail of ours, proven by the Message-ID that we signed; whatever proves nothing is quarantined."""
+    reports = []
     for bounce in letter.bounces:
         sent = _ours(letter, bounce, account)
         if sent is not None:
-            told.append(replace(_report(bounce, sent, account.channel, received_at), raw=raw))
-    if told:
-        return list({(one.external_id, one.status): one for one in told}.values())
+            reports.append(replace(_report(bounce, sent, account.channel, received_at), raw=raw))
+    if reports:
+        return list({(one.external_id, one.status): one for one in reports}.values())
     to = letter.bounces[0].address if letter.bounces else "somebody"
     return [
         Malformed(
@@ -241,7 +241,7 @@ def _ours(letter: Letter, bounce: Bounce, account: Account) -> str | None:
 
 
 def _report(bounce: Bounce, message: str, channel: str, received_at: datetime) -> DeliveryReported:
-    """A delay says that the mail was taken, and no more."""
+    """A report of a delay means that the mail was accepted, and no more."""
     report = DeliveryReported(channel=channel, external_id=message, status=Status.SENT, received_at=received_at)
     if not bounce.hard and (bounce.action or "").lower() == "delayed":
         return report
@@ -262,5 +262,5 @@ _MEANINGS = (
 def _words(bounce: Bounce) -> str:
     status = bounce.status or ""
     meant = next((words for codes, words in _MEANINGS if status.startswith(codes)), "refused: the mail came back")
-    said = plain(bounce.reason or "")[:300]
-    return f"{meant} ({said})" if said else meant
+    reason = plain(bounce.reason or "")[:300]
+    return f"{meant} ({reason})" if reason else meant

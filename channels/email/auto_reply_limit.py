@@ -9,7 +9,7 @@ _HOUR = 3600.0
 _DOMAINS = 10_000
 
 
-class Rounds:
+class AutoReplyLimit:
     """Counted on this node, within the last hour."""
 
     def __init__(self, clock: Clock, *, most: int = MOST) -> None:

@@ -19,12 +19,12 @@ from conversation.ports.channel import Clock, Poster
 log = logging.getLogger(__name__)
 
 _EARLY = timedelta(minutes=5)
-_LIFE = timedelta(minutes=30)  # of a token whose life was not told
+_LIFE = timedelta(minutes=30)  # of a token that came without its lifetime
 _TIMEOUT = 15.0
 
 
 class Credentials(Protocol):
-    """A password, or a token. `oauth` says which."""
+    """A password, or a token where `oauth` is set."""
 
     oauth: bool
 
@@ -33,7 +33,7 @@ class Credentials(Protocol):
         ...
 
     def refused(self) -> None:
-        """A server did not take it: a token is not used again."""
+        """A server did not take it: this token is used no more."""
         ...
 
 
@@ -81,18 +81,20 @@ class Kept:
         self.token = self._read() or first
 
     def replace(self, token: str) -> None:
-        """Written beside and renamed, readable by its owner only. A file that cannot be written is no reason not to read mail."""
+        """Written to a temporary file and renamed, readable by its owner only. A failure here does not keep us from reading mail."""
         self.token = token
         if self._file is None:
             return
-        beside = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        temporary = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:
-            beside.unlink(missing_ok=True)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            temporary.unlink(missing_ok=True)
+            with os.fdopen(
+                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+            ) as file:
                 json.dump({"first": self._first, "token": token}, file)
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self._file)
+            temporary.replace(self._file)
         except OSError as error:
             log.warning("refresh_token_not_kept", extra={"detail": error.strerror or type(error).__name__})
 

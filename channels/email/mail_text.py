@@ -57,7 +57,7 @@ def template_for(language: str | None, templates: Mapping[str, Template]) -> Tem
 
 
 def own_subject(message: OutboundMessage) -> str | None:
-    """What the house calls a mail that goes to an address which a stranger may have named; None for an agent's own answer.
+    """The subject of a mail to an address that a stranger may have named; None for an agent's own answer.
 
     Such a mail repeats nothing of what was written to us: else whoever forges a sender would send their words by us.
     """
@@ -91,7 +91,7 @@ def _paragraphs(text: str) -> str:
 
 
 def _words(message: OutboundMessage) -> str:
-    """What was said; for who missed it also why it comes by mail, and what went before it."""
+    """The text; for a customer who missed it in the chat also why it comes by mail, and what went before it."""
     if not message.missed:
         return message.text
     texts = follow_up_texts(message.language)

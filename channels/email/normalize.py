@@ -23,7 +23,7 @@ _MARKERS = ("x-loop", "x-huntgroup")
 
 
 def letter(raw: bytes) -> Letter:
-    """Everything that can be said of a mail. Raises `MalformedPayload` for bytes that are no mail."""
+    """The parsed mail. Raises `MalformedPayload` for bytes that are no mail."""
     root, cut = mime.parse(raw)
     if not raw.strip() or not any(root.headers.names()):
         raise MalformedPayload("these bytes have no mail header", code="no_header" if raw.strip() else "empty")
@@ -47,7 +47,7 @@ def _letter(root: Part, content: body.Body, files: tuple[File, ...], cut: str | 
         in_reply_to=headers.ids(fields.raw("in-reply-to")),
         references=headers.ids(fields.raw("references")),
         date=headers.instant(fields.raw("date")),
-        text=reply_text.without_marks(marked),
+        text=reply_text.without_quote_markers(marked),
         reply=reply_text.reply(marked),
         html=content.html(),
         attachments=files,
@@ -65,7 +65,7 @@ def _letter(root: Part, content: body.Body, files: tuple[File, ...], cut: str | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Origin:
-    """What a mail that no person wrote has to say."""
+    """The text of a mail that no person wrote."""
 
     sender: Mailbox | None
     machine: str | None

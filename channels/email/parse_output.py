@@ -9,7 +9,7 @@ from channels.email.mime.parsed_mail import UNPARSABLE, File, Letter
 from conversation.errors import MalformedPayload
 
 
-def told(raw: bytes) -> dict[str, Any]:
+def to_dict(raw: bytes) -> dict[str, Any]:
     """The letter as JSON, as `parse email` prints it."""
     try:
         read = normalize.letter(raw)
@@ -28,9 +28,9 @@ def told(raw: bytes) -> dict[str, Any]:
         "text": read.text,
         "reply": read.reply,
         "html": read.html,
-        "attachments": [_told_file(one) for one in read.attachments],
+        "attachments": [_file_to_dict(one) for one in read.attachments],
         "machine": read.machine,
-        "bounce": [_told_bounce(read, at) for at in range(len(read.bounces))]
+        "bounce": [_bounce_to_dict(read, at) for at in range(len(read.bounces))]
         if read.machine == machine.BOUNCE
         else None,
         "authentication": [{"server": one.server, "results": dict(one.results)} for one in read.authentication],
@@ -47,11 +47,11 @@ _NOTHING: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def _told_file(file: File) -> dict[str, Any]:
+def _file_to_dict(file: File) -> dict[str, Any]:
     return {"name": file.name, "type": file.type, "size": file.size, "inline": file.inline, "cid": file.cid}
 
 
-def _told_bounce(read: Letter, at: int) -> dict[str, Any]:
+def _bounce_to_dict(read: Letter, at: int) -> dict[str, Any]:
     row = read.bounces[at]
     return {
         "address": row.address,

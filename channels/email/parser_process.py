@@ -24,7 +24,7 @@ class Reader:
         self._turn = asyncio.Lock()
 
     async def letter(self, raw: bytes) -> Letter:
-        """What the mail says. Raises `MalformedPayload` for one that cannot be read, or not in time."""
+        """The parsed mail. Raises `MalformedPayload` for one that cannot be read, or not in time."""
         async with self._turn:
             try:
                 answer = await self._answer(raw)
@@ -59,7 +59,7 @@ class Reader:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=2**16, start_new_session=True
-            )  # a signal to the house's group is not for it: it ends with its input
+            )  # a signal to the service's process group is not for it: it ends with its input
             try:  # the first question waits for the imports, which are no fault of its mail
                 async with asyncio.timeout(STARTING):
                     await _asked(self._process, b"Subject: ready\n\n")

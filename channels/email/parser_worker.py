@@ -1,4 +1,4 @@
-"""A process of its own that reads mails: whatever a mail does to it, the house goes on. Started by `parser_process`.
+"""A process of its own that reads mails: whatever a mail does to it, the service goes on. Started by `parser_process`.
 
 A mail that takes more of the processor's time than it is given ends the process, also within a pattern or a decoder written in C.
 """
@@ -19,15 +19,15 @@ def main() -> None:
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
 
-def serve(asked: BinaryIO, told: BinaryIO) -> None:
+def serve(requests: BinaryIO, output: BinaryIO) -> None:
     """Until the input ends."""
-    while head := asked.read(8):
-        raw = asked.read(int.from_bytes(head, "big"))
+    while head := requests.read(8):
+        raw = requests.read(int.from_bytes(head, "big"))
         signal.setitimer(signal.ITIMER_PROF, THINKING)
         answer = _framed(_read(raw))
         signal.setitimer(signal.ITIMER_PROF, 0)
-        told.write(answer)
-        told.flush()
+        output.write(answer)
+        output.flush()
 
 
 def _read(raw: bytes) -> object:
@@ -35,7 +35,7 @@ def _read(raw: bytes) -> object:
         return letter(raw)
     except MalformedPayload as fault:
         return fault.code, fault.detail
-    except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001 the mail is put aside, its words told
+    except (Exception, RecursionError, MemoryError) as error:  # noqa: BLE001 the mail is quarantined with the reason
         return "unparsable", f"{type(error).__name__}: {error}"[:300]
 
 

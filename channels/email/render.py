@@ -35,7 +35,7 @@ _LONGEST_ID = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail ready to leave. An empty `sender` is the null envelope sender: nobody is told when it bounces."""
+    """One mail ready to leave. An empty `sender` is the null envelope sender: a bounce notifies nobody."""
 
     sender: str
     to: str
@@ -76,7 +76,7 @@ def mail(
 def subject_of(message: OutboundMessage) -> str:
     """`Re: what the customer wrote [7K3M-9QFX]`: some programs keep nothing else of what is answered.
 
-    What the house says by itself has a subject of its own, and says nothing of the customer's.
+    An automatic message has a subject of its own, which repeats nothing of the customer's.
     """
     tag = f"[{message.reference}]"
     if own := own_subject(message):

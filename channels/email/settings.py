@@ -41,7 +41,7 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where a server is and how it is spoken to. `user` None: as the account's own address."""
+    """Where a server is and how to connect. `user` None: the account's own address."""
 
     host: str
     port: int
@@ -54,7 +54,7 @@ _SMTP = {"smtps": (Tls.IMPLICIT, 465), "smtp": (Tls.STARTTLS, 587), "smtp+plain"
 
 
 def server_of(text: str, schemes: dict[str, tuple[Tls, int]]) -> Server:
-    """Read a server's URL; `ValueError` says what is wrong with it."""
+    """Read a server's URL. Raises `ValueError` with what is wrong with it."""
     parts = urlsplit(text)
     if parts.scheme not in schemes:
         known = ", ".join(f"{scheme}://" for scheme in schemes)
@@ -222,9 +222,9 @@ class Settings(BaseModel):
 
     def warnings(self) -> list[tuple[str, str]]:
         """What is probably not meant: the key, and why."""
-        return [*self._no_room(), *self._nobody_checks()]
+        return [*self._tag_too_long(), *self._nobody_checks()]
 
-    def _no_room(self) -> list[tuple[str, str]]:
+    def _tag_too_long(self) -> list[tuple[str, str]]:
         if not self.plus_address or len(self.address.partition("@")[0]) <= LONGEST_TAGGED:
             return []
         words = (

@@ -1,4 +1,4 @@
-"""Mail out: one transaction at a time on a connection, and what became of it, told by the step at which it ended."""
+"""Mail out: one transaction at a time on a connection, and its outcome by the step at which it ended."""
 
 import asyncio
 import logging
@@ -96,7 +96,7 @@ class Mailer:
             raise TransientFailure(error.detail) from None
 
     async def send(self, mail: Mail) -> None:
-        """Return when the server took it. Raises the `ChannelError` that says what may be done next.
+        """Return when the server took it. Raises the `ChannelError` by which the next step is decided.
 
         A 5xx ends it at once, whatever it is about: whoever wrote the answer must learn of it while it matters.
         """
@@ -111,7 +111,7 @@ class Mailer:
             raise PermanentFailure(error.detail, code="refused") from None
 
     async def close(self) -> None:
-        """Say goodbye on whatever is open."""
+        """Close whatever is open with QUIT."""
         idle, self._idle = self._idle, []
         for one in idle:
             await _goodbye(one.client)
@@ -219,7 +219,7 @@ class Mailer:
             raise _refused(code, words, "DATA")
 
     async def _data(self, client: SMTP, mail: Mail) -> None:
-        """The library does not tell whether silence came before or after the mail had left: so it is sent here."""
+        """The library does not reveal whether silence came before or after the mail had left, so it is sent here."""
         protocol = client.protocol
         if protocol is None:
             raise TransientFailure("the connection was lost before the mail was sent")

@@ -46,7 +46,7 @@ class Threads:
         self._tag = tag
 
     def message_id(self, message: str, conversation: str, to: str) -> str:
-        """The same for the same message, for ever: a receiver can tell a repeat."""
+        """The same for the same message, for ever: a receiver can recognise a repeat."""
         ids = _packed(message, conversation)
         return f"<{_MARK}.{ids}.{self._mac('sent', ids)}.{self._mac('to', ids, folded(to))}@{self._domain}>"
 

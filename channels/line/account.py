@@ -15,7 +15,7 @@ from channels.line import normalize, render, tokens
 from channels.line.errors import ACCEPTED_BEFORE, INVALID_REPLY_TOKEN, error_of, words_of
 from channels.line.settings import Settings
 from channels.public_files import BYTES, can_share, shared
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.send_segments import recording, sendable
 from channels.signatures import must_match
 from conversation.errors import (
@@ -60,7 +60,7 @@ class LineAccount(BaseAccount):
         super().__init__(name, tools, can)
         self._settings = settings
         self._preparing = preparing
-        self._pace = Pace(tools.clock, settings.pace, burst=10)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=10)
 
     async def prove(self) -> str:
         """Whose token it is."""
@@ -119,7 +119,7 @@ class LineAccount(BaseAccount):
         sent = list(message.sent)
         with recording(sent):
             while len(sent) < len(found):
-                await self._pace.turn()
+                await self._rate_limit.turn()
                 batch = found[len(sent) : len(sent) + render.IN_ONE_CALL]
                 sent += await self._delivered(message, len(sent), batch)
         return Receipt(external_ids=tuple(sent))
@@ -158,7 +158,7 @@ class LineAccount(BaseAccount):
         raise error_of(answer, self.tools.clock)
 
     def _is_known(self, message: OutboundMessage) -> bool:
-        """Whether LINE would still tell a repeat of this message by its key."""
+        """Whether LINE would still recognise a repeat of this message by its key."""
         return message.created_at is None or self.tools.clock.now() - message.created_at < KEY_LIVES
 
     async def _ask(self, method: str, url: str, body: bytes = b"", more: Mapping[str, str] | None = None) -> Answer:
@@ -175,7 +175,7 @@ def _lost(answer: Answer) -> PermanentFailure | None:
 
 
 def _ids(answer: Answer, message_id: str, first: int, count: int) -> list[str]:
-    """One id for each message; our own where LINE, which took them in an earlier try, tells none."""
+    """One id for each message; our own where LINE took them in an earlier try and returns none."""
     rows = json_of(answer).get("sentMessages")
     sent = [str(row["id"]) for row in rows if isinstance(row, dict) and "id" in row] if isinstance(rows, list) else []
     own = [f"{message_id}/{first + at}" if first + at else message_id for at in range(count)]

@@ -15,7 +15,7 @@ from conversation.model.message import PROVIDER, Attachment
 
 _LONGEST_NAME = 1000
 _MOST_KEYWORDS = 100
-_KEYWORDS_TOLD = 3
+_KEYWORDS_SHOWN = 3
 _FILES: Mapping[str, tuple[str, str]] = {
     "image": ("image.jpg", "image/jpeg"),
     "video": ("video.mp4", "video/mp4"),
@@ -35,7 +35,7 @@ class Content:
 
 
 def content(message: Mapping[str, Any], owner: str) -> Content:
-    """What was said. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
+    """The content of a message. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
     kind = fields.text(message, "type", longest=64) or ""
     read = _READERS.get(kind)
     return read(message, owner) if read else Content(unsupported=kind or "message")
@@ -87,11 +87,11 @@ def _location(message: Mapping[str, Any], _: str) -> Content:
 
 
 def _sticker(message: Mapping[str, Any], _: str) -> Content:
-    """What the customer wrote on it, else what LINE says that it means."""
+    """What the customer wrote on the sticker, else the keywords that LINE gives for it."""
     written = fields.text(message, "text", longest=_LONGEST_NAME)
     keywords = [word for word in fields.rows(message, "keywords", most=_MOST_KEYWORDS) if isinstance(word, str)]
-    told = written or ", ".join(keywords[:_KEYWORDS_TOLD])
-    return Content(text=f"[{told}]") if told else Content(unsupported="sticker")
+    words = written or ", ".join(keywords[:_KEYWORDS_SHOWN])
+    return Content(text=f"[{words}]") if words else Content(unsupported="sticker")
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any], str], Content]] = {

@@ -1,4 +1,4 @@
-"""What LINE answers -> the house's errors. The table is data; the first row that fits counts.
+"""LINE's responses -> errors of `conversation.errors`. The table is data; the first row that fits counts.
 
 Sources: https://developers.line.biz/en/reference/messaging-api/#status-codes and #error-responses, and
 https://developers.line.biz/en/docs/messaging-api/handling-http-429-errors/ for what a 429 can mean. Words are compared without case.

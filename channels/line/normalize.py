@@ -29,7 +29,7 @@ from conversation.model.people import Identity
 MOST_EVENTS = 1000
 
 _LONGEST_DATA = 2000
-_PICKED = ("datetime", "date", "time")  # what a postback's date picker tells
+_PICKED = ("datetime", "date", "time")  # what a postback's date picker returns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def _name_of(value: Any, at: int) -> str:
 
 
 def _sender(value: Mapping[str, Any], channel: str, *, groups: bool) -> Identity | None:
-    """Whom an answer goes to; None where it is a group, or a room of several, that this account does not serve."""
+    """Whom an answer goes to; None where it is a group or room that this account does not serve."""
     source = fields.table(value, "source")
     if source is None:
         raise MalformedPayload("an event without a source", code="unsupported")
@@ -102,17 +102,17 @@ def _sender(value: Mapping[str, Any], channel: str, *, groups: bool) -> Identity
 def _message(event: _Event) -> InboundEvent:
     message = fields.needed_table(event.value, "message")
     own_id = fields.identifier(message, "id")
-    said = content(message, f"{event.channel}/{own_id}")
+    found = content(message, f"{event.channel}/{own_id}")
     return MessageReceived(
         channel=event.channel,
         external_id=own_id,
         sender=event.sender,
-        text=said.text,
+        text=found.text,
         received_at=event.received_at,
         sent_at=event.at,
-        attachments=said.attachments,
-        album=said.album,
-        unsupported=said.unsupported,
+        attachments=found.attachments,
+        album=found.album,
+        unsupported=found.unsupported,
         reply_to=fields.text(message, "quotedMessageId", longest=200) or None,
         reply_token=_reply_token(event),
         raw=event.raw,
@@ -120,7 +120,7 @@ def _message(event: _Event) -> InboundEvent:
 
 
 def _postback(event: _Event) -> InboundEvent:
-    """A button of a menu: its data are the words, and name the issue or the language where they say so."""
+    """A button of a menu: its data are the text, and may name the issue and the language."""
     postback = fields.needed_table(event.value, "postback")
     data = fields.text(postback, "data", longest=_LONGEST_DATA) or ""
     params = fields.table(postback, "params") or {}

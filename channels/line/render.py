@@ -10,7 +10,7 @@ from typing import Any
 from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
-from conversation.model.choices import choices_of, without_marks
+from conversation.model.choices import choices_of, numbered_lines
 from conversation.model.outbound import OutboundMessage
 
 TEXT = 5000
@@ -31,7 +31,7 @@ def messages(message: OutboundMessage, files: Sequence[Shared] = ()) -> list[Map
     The numbered lines stay below the question: LINE shows buttons on telephones only.
     """
     found: list[Mapping[str, Any]] = [
-        {"type": "text", "text": part} for part in parts(without_marks(message.text), TEXT, UNIT)
+        {"type": "text", "text": part} for part in parts(numbered_lines(message.text), TEXT, UNIT)
     ]
     found += [_file(file) for file in files]
     choices = choices_of(message.text)[1] if message.automatic else ()

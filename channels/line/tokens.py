@@ -11,7 +11,7 @@ _DOT = "."
 
 
 def stamped(token: str | None, at: datetime) -> str | None:
-    """The token as the house keeps it."""
+    """The token as it is stored."""
     return f"{int(at.timestamp())}{_DOT}{token}" if token else None
 
 

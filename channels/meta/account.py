@@ -13,7 +13,7 @@ from channels.meta.graph import Graph
 from channels.meta.platforms import DAY, LIMITS, WEEK, Platform
 from channels.meta.profiles import Profiles
 from channels.meta.settings import Settings
-from channels.rate_limits import Pace, Paces
+from channels.rate_limits import RateLimit, RateLimits
 from channels.reply_window import must_be_lawful, must_tag
 from channels.send_segments import in_turn, sendable
 from channels.signatures import must_match
@@ -59,8 +59,8 @@ class MetaAccount(BaseAccount):
         self._graph = Graph(settings, tools.http, tools.clock)
         self._profiles = Profiles(name, settings.platform, self._graph, tools.clock)
         self._inbox: Inbox | None = None
-        self._pace = Pace(tools.clock, settings.pace or limits.per_second, burst=limits.burst)
-        self._paces = Paces(tools.clock, limits.pair, burst=limits.burst)
+        self._rate_limit = RateLimit(tools.clock, settings.pace or limits.per_second, burst=limits.burst)
+        self._chat_limits = RateLimits(tools.clock, limits.pair, burst=limits.burst)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class MetaAccount(BaseAccount):
     async def listen(self, inbox: Inbox) -> None:
         """Until cancelled: what arrives comes through the hooks; only names are asked for here."""
         self._inbox = inbox
-        await self._profiles.tell(inbox)
+        await self._profiles.report_names(inbox)
 
     # -- in ------------------------------------------------------------------------------------------------------------
 
@@ -164,14 +164,14 @@ class MetaAccount(BaseAccount):
 
     async def _delivered(self, message: OutboundMessage, body: bytes) -> str:
         """Meta's id of what it took."""
-        await self._paces.turn(message.to.address)
-        await self._pace.turn()
+        await self._chat_limits.turn(message.to.address)
+        await self._rate_limit.turn()
         answer = await self._graph.send(body)
         if render.private(message):
-            await self._tell_who(message.to, answer)
+            await self._report_new_address(message.to, answer)
         return _id_of(answer)
 
-    async def _tell_who(self, sender: Identity, answer: Mapping[str, Any]) -> None:
+    async def _report_new_address(self, sender: Identity, answer: Mapping[str, Any]) -> None:
         """Who wrote in public has an id of their own once they are written to. Where the store cannot hear it, they are met anew."""
         known = answer.get("recipient_id")
         if self._inbox is None or not isinstance(known, str) or not known:

@@ -1,7 +1,7 @@
-"""What is said in public, on a page or below a post -> messages that can be answered in private. Pure.
+"""Public comments, on a page or below a post -> messages that can be answered in private. Pure.
 
 Nothing is ever answered in public. The address of who wrote it is the comment itself: one private reply to each is allowed within seven
-days, and its answer tells under which id they are written to from then on.
+days, and its response holds the id under which the customer is addressed from then on.
 
 Sources: developers.facebook.com/docs/messenger-platform/discovery/private-replies, developers.facebook.com/docs/graph-api/webhooks/reference/page
 (feed, mention) and /instagram (comments).
@@ -26,7 +26,7 @@ _POSTS = frozenset(("post", "status", "photo", "video"))
 
 
 def read(field: str, value: Mapping[str, Any], here: Here, at: datetime | None) -> list[InboundEvent]:
-    """What one change tells. `at` is when the entry was made, for comments that say no time. Raises `NotForUs`."""
+    """The events of one change. `at` is when the entry was made, for comments without a time. Raises `NotForUs`."""
     if field not in FIELDS:
         raise NotForUs(f"'{field[:100]}' is not said by a customer")
     author = inner(value, "from")
@@ -42,10 +42,10 @@ def read(field: str, value: Mapping[str, Any], here: Here, at: datetime | None) 
         raise NotForUs(f"'{verb}' changes nothing that was said")
     name = named(author, "name") or named(author, "username") or named(value, "sender_name")
     sender = Identity(channel=here.channel, address=address, name=name)
-    said_at = fields.epoch(value, "created_time") or at
+    written_at = fields.epoch(value, "created_time") or at
     if verb == "add":
-        return [_said(field, value, here, sender, said_at)]
-    return [_edited(value, here, sender, said_at)]
+        return [_received(field, value, here, sender, written_at)]
+    return [_edited(value, here, sender, written_at)]
 
 
 def _address(field: str, value: Mapping[str, Any]) -> str:
@@ -59,7 +59,9 @@ def _address(field: str, value: Mapping[str, Any]) -> str:
     return POST + number(value, "post_id", longest=LONGEST_ID)
 
 
-def _said(field: str, value: Mapping[str, Any], here: Here, sender: Identity, at: datetime | None) -> MessageReceived:
+def _received(
+    field: str, value: Mapping[str, Any], here: Here, sender: Identity, at: datetime | None
+) -> MessageReceived:
     kind, _, external_id = sender.address.partition(":")
     origin = "mention" if field == "mention" else kind
     photo = url_of(value, "photo") or (url_of(value, "link") if value.get("item") == "photo" else None)
@@ -100,7 +102,7 @@ def _words(value: Mapping[str, Any]) -> str:
 
 
 def _where(origin: str, value: Mapping[str, Any]) -> str:
-    """Where it was said, for whoever reads the conversation: a link, or the post's id."""
+    """Where the comment is, for whoever reads the conversation: a link, or the post's id."""
     url = url_of(inner(value, "post"), "permalink_url")
     where = url or named(value, "post_id") or named(inner(value, "media"), "id")
     return f"{origin}: {where}" if where else origin

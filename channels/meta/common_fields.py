@@ -1,4 +1,4 @@
-"""What all of Meta's events have in common: whose they are, how they are told apart, and what is put aside. Pure."""
+"""What all of Meta's events have in common: their account, their ids, and what is quarantined. Pure."""
 
 import mimetypes
 from collections.abc import Callable, Mapping, Sequence
@@ -29,17 +29,17 @@ class Here(Source):
 
     id: str = ""
 
-    def window(self, said_at: datetime | None) -> datetime:
+    def window(self, written_at: datetime | None) -> datetime:
         """Until when this message lets us answer. A clock that runs ahead does not make it longer."""
-        return min(said_at or self.received_at, self.received_at) + DAY
+        return min(written_at or self.received_at, self.received_at) + DAY
 
 
 class NotForUs(Exception):
-    """Understood, and of no use here: told in words, kept as it came."""
+    """Understood, and of no use here: it is quarantined with this reason."""
 
 
-def put_aside(here: Here, value: Any, reason: str, *, code: str = UNSUPPORTED) -> Malformed:
-    """The same bytes have the same name, whenever they come again."""
+def unusable(here: Here, value: Any, reason: str, *, code: str = UNSUPPORTED) -> Malformed:
+    """The event for what cannot be used. The same bytes always have the same id."""
     body = strict_json.compact(value)
     fault = MalformedPayload(reason, code=code)
     return here.malformed(fault, external_id=f"#{sha256(body).hexdigest()[:32]}", raw=body)
@@ -48,15 +48,15 @@ def put_aside(here: Here, value: Any, reason: str, *, code: str = UNSUPPORTED) -
 def each(
     here: Here, items: Sequence[Any], read: Callable[[Mapping[str, Any]], Sequence[InboundEvent]]
 ) -> list[InboundEvent]:
-    """What each item tells; one that cannot be read is put aside and spares its mates."""
+    """The events of each item. One that cannot be read is quarantined alone."""
     found: list[InboundEvent] = []
     for item in items:
         try:
             found += read(fields.object_of(item))
         except MalformedPayload as fault:
-            found.append(put_aside(here, item, fault.detail, code=fault.code))
+            found.append(unusable(here, item, fault.detail, code=fault.code))
         except NotForUs as fault:
-            found.append(put_aside(here, item, str(fault)))
+            found.append(unusable(here, item, str(fault)))
     return found
 
 
@@ -106,7 +106,7 @@ def attachment(owner: str, *, name: str, media_type: str, url: str, digest: str 
 
 
 def lines(*parts: str | None) -> str:
-    """Those that say something, below one another."""
+    """The parts that are not empty, one a line."""
     return "\n".join(part for part in parts if part)
 
 

@@ -1,4 +1,4 @@
-"""What Meta answers -> the house's errors. The tables are data.
+"""Meta's responses -> errors of `conversation.errors`. The tables are data.
 
 Sources: developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes, developers.facebook.com/docs/messenger-platform/error-codes,
 developers.facebook.com/docs/graph-api/guides/error-handling.
@@ -88,7 +88,7 @@ def _lasting(what: str, detail: str) -> ChannelError:
     return TransientFailure(detail) if what == LATER else PermanentFailure(detail, code=what)
 
 
-def told(error: Mapping[str, Any]) -> str:
+def failure_words(error: Mapping[str, Any]) -> str:
     """The reason of a message that failed after it had been taken: the code that agents see in words, and Meta's own words."""
     code = error.get("code")
     what = WHATSAPP.get(code) if isinstance(code, int) else None
@@ -106,12 +106,12 @@ def _error(body: bytes) -> Mapping[str, Any]:
 
 
 def _words(error: Mapping[str, Any]) -> str:
-    """The code, and what Meta says of it; never the request, which may hold what a customer wrote."""
+    """The code and Meta's words; never the request, which may hold what a customer wrote."""
     data = error.get("error_data")
     details = data.get("details") if isinstance(data, dict) else None
-    said = [one for one in (error.get("title"), error.get("message"), details) if isinstance(one, str) and one]
+    words = [one for one in (error.get("title"), error.get("message"), details) if isinstance(one, str) and one]
     codes = "/".join(str(one) for one in (error.get("code"), error.get("error_subcode")) if isinstance(one, int))
-    return f"Meta {codes}: {'; '.join(dict.fromkeys(said))}"[:_LONGEST_DETAIL]
+    return f"Meta {codes}: {'; '.join(dict.fromkeys(words))}"[:_LONGEST_DETAIL]
 
 
 def _by_status(answer: Answer, clock: Clock, detail: str | None = None) -> ChannelError:
@@ -128,7 +128,7 @@ def _by_status(answer: Answer, clock: Clock, detail: str | None = None) -> Chann
 
 
 def _regained(headers: Mapping[str, str]) -> timedelta | None:
-    """The longest wait in minutes that the usage of the app tells of."""
+    """The longest wait in minutes that the usage header of the app gives."""
     try:
         usage = json.loads(headers.get(_USAGE, "{}"))
         rows = [row for rows in usage.values() for row in rows]

@@ -1,4 +1,4 @@
-"""Calls of the Graph API through the house's one guarded door. The token goes to the API and to Meta's own hosts of files only."""
+"""Calls of the Graph API through the guarded HTTP client. The token goes to the API and to Meta's own hosts of files only."""
 
 import hashlib
 import json
@@ -45,7 +45,7 @@ class Graph:
         return _object(self._fine(await self._ask("POST", path, body, "application/json", TIMEOUT)))
 
     async def upload(self, media_type: str, body: bytes) -> str:
-        """The id of a file. One whose answer is lost is uploaded again: nobody sees a file that no message names."""
+        """The id of a file. An upload whose answer is lost is repeated: nobody sees a file that no message names."""
         whatsapp = self._settings.platform is Platform.WHATSAPP
         path = f"{self._settings.id}/media" if whatsapp else "me/message_attachments"
         try:
@@ -60,14 +60,14 @@ class Graph:
     async def fetch(self, media: str) -> Fetched:
         """A customer's file by its id; what is damaged on its way is not kept."""
         try:
-            told = await self.get(media)
+            description = await self.get(media)
         except PermanentFailure as error:
             raise PermanentFailure(error.detail, code="expired") from None
-        url = told.get("url")
+        url = description.get("url")
         if not isinstance(url, str):
-            raise TransientFailure("Meta tells no address of the file")
+            raise TransientFailure("Meta names no address of the file")
         found = await self._file(url)
-        digest = told.get("sha256")
+        digest = description.get("sha256")
         if isinstance(digest, str) and hashlib.sha256(found.data).hexdigest() != digest.lower():
             raise TransientFailure("the file is not the one that was sent")
         return found

@@ -29,7 +29,7 @@ _Event = Mapping[str, Any]
 
 
 def read(event: _Event, here: Here) -> list[InboundEvent]:
-    """What one event tells. Raises `MalformedPayload`, or `NotForUs` for what concerns the apps and no customer."""
+    """The events of one item. Raises `MalformedPayload`, or `NotForUs` for what concerns the apps and no customer."""
     for key, reader in _READERS.items():
         if key in event:
             if fields.table(event, key) is None:
@@ -50,7 +50,7 @@ def _at(event: _Event) -> Any:
     return event.get("timestamp")
 
 
-# -- what was said -----------------------------------------------------------------------------------------------------
+# -- messages ----------------------------------------------------------------------------------------------------------
 
 
 def _message(event: _Event, here: Here) -> list[InboundEvent]:
@@ -63,19 +63,19 @@ def _message(event: _Event, here: Here) -> list[InboundEvent]:
     if fields.truth(message, "is_deleted"):
         sender = _person(event, here)
         return [MessageRetracted(channel=here.channel, external_id=mid, received_at=here.received_at, sender=sender)]
-    said = content(message, f"{here.channel}/{mid}")
+    found = content(message, f"{here.channel}/{mid}")
     at = fields.epoch(event, "timestamp")
     return [
         MessageReceived(
             channel=here.channel,
             external_id=mid,
             sender=_person(event, here),
-            text=said.text,
+            text=found.text,
             received_at=here.received_at,
             sent_at=at,
-            attachments=said.attachments,
+            attachments=found.attachments,
             reply_to=named(inner(message, "reply_to"), "mid"),
-            unsupported=said.unsupported,
+            unsupported=found.unsupported,
             reply_until=here.window(at),
             attributes=referred(inner(message, "referral") or inner(event, "referral")),
             raw=strict_json.compact(event),
@@ -84,23 +84,23 @@ def _message(event: _Event, here: Here) -> list[InboundEvent]:
 
 
 def _echo(event: _Event, message: Mapping[str, Any], mid: str, here: Here) -> InboundEvent:
-    """Written in the page's own inbox or by another app; what this house sent is known by its id."""
+    """Written in the page's own inbox or by another app; what this service sent is known by its id."""
     if fields.truth(message, "is_deleted"):
         raise NotForUs("an answer was taken back in the app")
-    said = content(message, f"{here.channel}/{mid}")
+    found = content(message, f"{here.channel}/{mid}")
     return MessageEchoed(
         channel=here.channel,
         external_id=mid,
         to=_person(event, here, "recipient"),
-        text=said.text or (f"[{said.unsupported}]" if said.unsupported else ""),
+        text=found.text or (f"[{found.unsupported}]" if found.unsupported else ""),
         received_at=here.received_at,
         sent_at=fields.epoch(event, "timestamp"),
-        attachments=said.attachments,
+        attachments=found.attachments,
     )
 
 
 def _postback(event: _Event, here: Here) -> list[InboundEvent]:
-    """A button, an ice breaker or Get Started was pressed; what stands on it was said."""
+    """A button, an ice breaker or Get Started was pressed: its label is the text."""
     postback = inner(event, "postback")
     sender = _person(event, here)
     title = named(postback, "title") or named(postback, "payload")
@@ -120,7 +120,7 @@ def _optin(event: _Event, here: Here) -> list[InboundEvent]:
 def _opened(
     event: _Event, here: Here, sender: Identity, kind: str, body: Mapping[str, Any], *, text: str = ""
 ) -> MessageReceived:
-    """Something was done instead of said. Without an id of its own it is known by who did it, and when."""
+    """An action instead of a text. Without an id of its own it is known by its actor and its time."""
     at = fields.epoch(event, "timestamp")
     return MessageReceived(
         channel=here.channel,
@@ -152,7 +152,7 @@ def _edit(event: _Event, here: Here) -> list[InboundEvent]:
 
 
 def _editor(event: _Event, here: Here) -> Identity | None:
-    """Instagram names the sender of some edits "0", or not at all: the id of the message tells whose it is."""
+    """Instagram names the sender of some edits "0", or not at all: the id of the message shows whose it is."""
     named_ = inner(event, "sender").get("id")
     return None if named_ in (None, "", "0", 0) else _person(event, here)
 

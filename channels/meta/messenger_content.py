@@ -34,7 +34,7 @@ class Content:
 
 
 def content(message: Mapping[str, Any], owner: str) -> Content:
-    """What was said. `owner` makes the files' ids. Raises `MalformedPayload`."""
+    """The content of a message. `owner` makes the files' ids. Raises `MalformedPayload`."""
     rows = fields.rows(message, "attachments", most=_MOST_FILES)
     text, more, files, strange = fields.text(message, "text") or "", [], [*_story(message, owner)], None
     for at, row in enumerate(rows):
@@ -45,9 +45,9 @@ def content(message: Mapping[str, Any], owner: str) -> Content:
         files += [file] if file else []
         more += [word for word in words if word not in text]
         strange = strange or (None if file or words else kind)
-    said = lines(text, *more)
-    unsupported = None if said or files else strange or _unnamed(message)
-    return Content(text=said, attachments=tuple(files), unsupported=unsupported)
+    whole = lines(text, *more)
+    unsupported = None if whole or files else strange or _unnamed(message)
+    return Content(text=whole, attachments=tuple(files), unsupported=unsupported)
 
 
 def _unnamed(message: Mapping[str, Any]) -> str:
@@ -64,7 +64,7 @@ def _file(row: Mapping[str, Any], kind: str, owner: str) -> Attachment | None:
 
 
 def _words(row: Mapping[str, Any], kind: str) -> list[str]:
-    """What an attachment says, line by line."""
+    """The text of an attachment, line by line."""
     payload = inner(row, "payload")
     title = named(row, "title") or named(payload, "title")
     if kind == "location":

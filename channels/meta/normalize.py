@@ -1,7 +1,7 @@
 """One call of Meta's -> events. Pure.
 
 A call holds entries, an entry holds changes or events, and an app's calls may concern several numbers or pages: `others` names the
-accounts that are told here as well. What cannot be read, or concerns nobody here, is put aside alone.
+accounts whose events come here as well. What cannot be read, or concerns nobody here, is quarantined alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +13,13 @@ from typing import Any
 from channels import json_fields as fields
 from channels import strict_json
 from channels.meta import comments, messenger, whatsapp
-from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, number, put_aside
+from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, number, unusable
 from conversation.model.message import InboundEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Door:
-    """Whom this webhook tells. Without an `account` every id is taken for its own."""
+class _Webhook:
+    """The accounts that this webhook is for. Without an `account` every id is taken for its own."""
 
     channel: str
     received_at: datetime
@@ -47,29 +47,29 @@ def events(
     account: str | None = None,
     others: Mapping[str, str] | None = None,
 ) -> Sequence[InboundEvent]:
-    """All events in these bytes. `account` is the platform's id of this one. Raises `MalformedPayload` where nothing can be told apart."""
+    """All events in these bytes. `account` is the platform's id of this one. Raises `MalformedPayload` where no part can be read."""
     value = fields.object_of(strict_json.loads(body))
     about = fields.text(value, "object", longest=100)
-    door = _Door(channel=channel, received_at=received_at, account=account, others=others or {})
+    webhook = _Webhook(channel=channel, received_at=received_at, account=account, others=others or {})
     read = _ENTRIES.get(about or "")
     if read is None:
-        return [put_aside(door.mine(), value, f"about {about!r}: neither a page, nor Instagram, nor WhatsApp")]
-    return each(door.mine(), fields.rows(value, "entry", most=MOST), partial(read, door))
+        return [unusable(webhook.mine(), value, f"about {about!r}: neither a page, nor Instagram, nor WhatsApp")]
+    return each(webhook.mine(), fields.rows(value, "entry", most=MOST), partial(read, webhook))
 
 
-def _whatsapp(door: _Door, entry: Mapping[str, Any]) -> list[InboundEvent]:
-    return each(door.mine(), fields.rows(entry, "changes", most=MOST), partial(_whatsapp_change, door))
+def _whatsapp(webhook: _Webhook, entry: Mapping[str, Any]) -> list[InboundEvent]:
+    return each(webhook.mine(), fields.rows(entry, "changes", most=MOST), partial(_whatsapp_change, webhook))
 
 
-def _whatsapp_change(door: _Door, change: Mapping[str, Any]) -> list[InboundEvent]:
+def _whatsapp_change(webhook: _Webhook, change: Mapping[str, Any]) -> list[InboundEvent]:
     value = inner(change, "value")
     phone = inner(value, "metadata").get("phone_number_id")
-    here = door.mine() if phone is None else door.here(number(inner(value, "metadata"), "phone_number_id"))
+    here = webhook.mine() if phone is None else webhook.here(number(inner(value, "metadata"), "phone_number_id"))
     return whatsapp.change(fields.text(change, "field", longest=100) or "", value, here)
 
 
-def _social(door: _Door, entry: Mapping[str, Any]) -> list[InboundEvent]:
-    here = door.here(number(entry, "id"))
+def _social(webhook: _Webhook, entry: Mapping[str, Any]) -> list[InboundEvent]:
+    here = webhook.here(number(entry, "id"))
     found: list[InboundEvent] = []
     for key in ("messaging", "standby"):
         found += each(here, fields.rows(entry, key, most=MOST), partial(_social_event, here))
@@ -92,7 +92,7 @@ def _social_change(here: Here, at: datetime | None, change: Mapping[str, Any]) -
     return comments.read(fields.text(change, "field", longest=100) or "", value, here, at)
 
 
-_ENTRIES: Mapping[str, Callable[[_Door, Mapping[str, Any]], list[InboundEvent]]] = {
+_ENTRIES: Mapping[str, Callable[[_Webhook, Mapping[str, Any]], list[InboundEvent]]] = {
     "whatsapp_business_account": _whatsapp,
     "page": _social,
     "instagram": _social,

@@ -25,7 +25,7 @@ class Platform(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """`files` are the largest sizes in bytes by the platform's word for the kind; `types` tells that word by the media type.
+    """`files` are the largest sizes in bytes by the platform's word for the kind; `types` maps media types to that word.
 
     `per_second` is for the whole account, `pair` for one customer with `burst` at once. `body` is how long the text over buttons may be.
     """

@@ -1,4 +1,4 @@
-"""Names of customers whom Messenger and Instagram tell by number only: asked for once each, beside everything else."""
+"""Names of customers whom Messenger and Instagram identify by number only. Each is requested once, in the background."""
 
 import asyncio
 import logging
@@ -49,26 +49,26 @@ class Profiles:
         with suppress(asyncio.QueueFull):
             self._waiting.put_nowait(sender.address)
 
-    async def tell(self, inbox: Inbox) -> None:
+    async def report_names(self, inbox: Inbox) -> None:
         """Until cancelled. The store's failures end it; Meta's do not."""
         while True:
             address = await self._waiting.get()
             name = await self._name(address)
             if name is not None:
-                await inbox.accept([self._told(address, name)])
+                await inbox.accept([self._with_name(address, name)])
 
     async def _name(self, address: str) -> str | None:
         try:
-            told = await self._graph.get(f"{address}?fields={self._fields}", seconds=_SECONDS)
+            profile = await self._graph.get(f"{address}?fields={self._fields}", seconds=_SECONDS)
         except ChannelError as error:
             log.info("profile_not_told", extra={"channel": self._channel, "error": type(error).__name__})
             return None
-        first, last, name, user = (told.get(key) for key in ("first_name", "last_name", "name", "username"))
+        first, last, name, user = (profile.get(key) for key in ("first_name", "last_name", "name", "username"))
         both = " ".join(one for one in (first, last) if isinstance(one, str) and one)
         found = next((one for one in (both, name, user) if isinstance(one, str) and one.strip()), None)
         return found[:_LONGEST] if found else None
 
-    def _told(self, address: str, name: str) -> ContactChanged:
+    def _with_name(self, address: str, name: str) -> ContactChanged:
         return ContactChanged(
             channel=self._channel,
             external_id=f"profile:{address}",

@@ -1,4 +1,4 @@
-"""An agent's reply -> what the Graph API is told, one part for each message that the customer gets. Pure.
+"""An agent's reply -> requests of the Graph API, one part for each message that the customer gets. Pure.
 
 Sources: developers.facebook.com/docs/whatsapp/cloud-api/guides/send-messages, developers.facebook.com/docs/messenger-platform/reference/send-api.
 """
@@ -14,7 +14,7 @@ from channels.file_types import safe_name
 from channels.meta.comments import COMMENT, POST
 from channels.meta.platforms import LIMITS, Platform, kind_of
 from channels.text_splitting import length, parts
-from conversation.model.choices import choices_of, without_marks
+from conversation.model.choices import choices_of, numbered_lines
 from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage
 from conversation.wording import CATALOGUE
@@ -26,7 +26,7 @@ _LONGEST_PARAMETER = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One message. Where there is a `file`, it is uploaded first, as a `kind`; `given` is then what stands beside it."""
+    """One message. Where there is a `file`, it is uploaded first, as a `kind`; `given` is then what goes with it."""
 
     given: Mapping[str, Any]
     file: Attachment | None = None
@@ -34,7 +34,7 @@ class Part:
 
 
 def private(message: OutboundMessage) -> bool:
-    """Whether this answers something that was said in public: one message is allowed."""
+    """Whether this answers a public comment: one message is allowed."""
     return message.to.address.startswith((COMMENT, POST))
 
 
@@ -49,11 +49,11 @@ def messages(platform: Platform, message: OutboundMessage, templates: Mapping[st
     if whatsapp and len(files) == 1 and not choices and _is_caption(platform, files[0], question):
         return [Part(given={"caption": question}, file=files[0].file, kind=files[0].kind)]
     texts = parts(question, limits.body if choices else limits.text, limits.unit)
-    said: list[Part] = [Part(given=_text(platform, text)) for text in texts]
+    found: list[Part] = [Part(given=_text(platform, text)) for text in texts]
     if choices and texts:
         buttons = _interactive(message, texts[-1], choices) if whatsapp else _quick(texts[-1], choices)
-        said[-1] = Part(given=buttons)
-    return [*said, *files]
+        found[-1] = Part(given=buttons)
+    return [*found, *files]
 
 
 def with_file(platform: Platform, part: Part, identifier: str) -> Mapping[str, Any]:
@@ -104,7 +104,7 @@ def _asked(platform: Platform, message: OutboundMessage) -> tuple[str, tuple[str
     fits = len(choices) <= limits.choices and all(0 < len(one) <= limits.title for one in choices)
     if choices and fits and question.strip() and len(set(choices)) == len(choices):
         return question, choices
-    return without_marks(message.text) if message.automatic else message.text, ()
+    return numbered_lines(message.text) if message.automatic else message.text, ()
 
 
 def _text(platform: Platform, text: str) -> Mapping[str, Any]:
@@ -114,7 +114,7 @@ def _text(platform: Platform, text: str) -> Mapping[str, Any]:
 
 
 def _interactive(message: OutboundMessage, body: str, choices: Sequence[str]) -> Mapping[str, Any]:
-    """Up to three buttons, else a list; each tells its number, and what stands on it comes back with it."""
+    """Up to three buttons, else a list. Each returns its number and its label."""
     if len(choices) <= _BUTTONS and all(len(one) <= _BUTTON_TITLE for one in choices):
         buttons = [{"type": "reply", "reply": {"id": f"{at}", "title": one}} for at, one in enumerate(choices, start=1)]
         interactive: Mapping[str, Any] = {"type": "button", "body": {"text": body}, "action": {"buttons": buttons}}

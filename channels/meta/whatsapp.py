@@ -14,7 +14,7 @@ from channels import json_fields as fields
 from channels import strict_json
 from channels.edits import new_words
 from channels.meta import errors
-from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, named, number, put_aside, referred
+from channels.meta.common_fields import MOST, Here, NotForUs, each, inner, named, number, referred, unusable
 from channels.meta.whatsapp_content import FORWARDED, content
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
@@ -48,7 +48,7 @@ class _Value:
 
 
 def change(field: str, value: Mapping[str, Any], here: Here) -> list[InboundEvent]:
-    """The messages, receipts and echoes of one change; whatever else it is, is put aside whole."""
+    """The messages, receipts and echoes of one change; anything else is quarantined whole."""
     if field == "messages":
         rows = [one for one in fields.rows(value, "contacts", most=MOST) if isinstance(one, dict)]
         context = _Value(here=here, contacts=rows)
@@ -58,7 +58,7 @@ def change(field: str, value: Mapping[str, Any], here: Here) -> list[InboundEven
         found = each(here, fields.rows(value, "message_echoes", most=MOST), partial(_echo, here))
     else:
         found = []
-    return found or [put_aside(here, {"field": field, "value": value}, f"'{field[:100]}' says nothing of a customer")]
+    return found or [unusable(here, {"field": field, "value": value}, f"'{field[:100]}' says nothing of a customer")]
 
 
 # -- what customers do -------------------------------------------------------------------------------------------------
@@ -71,10 +71,10 @@ def _message(context: _Value, message: Mapping[str, Any]) -> list[InboundEvent]:
     if kind == "request_welcome":
         raise NotForUs("a customer opened the chat, and has said nothing yet")
     sender = _sender(context, message)
-    beside = _BESIDE.get(kind)
-    if beside is not None:
-        return [beside(context.here, message, sender)]
-    return [_said(context.here, message, kind, sender)]
+    update = _UPDATES.get(kind)
+    if update is not None:
+        return [update(context.here, message, sender)]
+    return [_received(context.here, message, kind, sender)]
 
 
 def _sender(context: _Value, message: Mapping[str, Any]) -> Identity:
@@ -100,20 +100,20 @@ def _identity(here: Here, number_: str | None, user: str | None, *, name: str | 
     return Identity(channel=here.channel, address=address, name=name, phone=phone, also=tuple(known[1:]))
 
 
-def _said(here: Here, message: Mapping[str, Any], kind: str, sender: Identity) -> MessageReceived:
+def _received(here: Here, message: Mapping[str, Any], kind: str, sender: Identity) -> MessageReceived:
     external_id = fields.identifier(message, "id", longest=500)
-    said = content(message, kind, f"{here.channel}/{external_id}")
+    found = content(message, kind, f"{here.channel}/{external_id}")
     at = fields.epoch(message, "timestamp")
     return MessageReceived(
         channel=here.channel,
         external_id=external_id,
         sender=sender,
-        text=said.text,
+        text=found.text,
         received_at=here.received_at,
         sent_at=at,
-        attachments=said.attachments,
+        attachments=found.attachments,
         reply_to=named(inner(message, "context"), "id"),
-        unsupported=said.unsupported,
+        unsupported=found.unsupported,
         reply_until=here.window(at),
         attributes=referred(inner(message, "referral")),
         raw=strict_json.compact(message),
@@ -136,12 +136,12 @@ def _edit(here: Here, message: Mapping[str, Any], sender: Identity) -> InboundEv
     edit = inner(message, "edit")
     new = inner(edit, "message")
     external_id = fields.identifier(edit, "original_message_id", longest=500)
-    said = content(new, fields.text(new, "type", longest=100) or "unknown", f"{here.channel}/{external_id}")
-    new_words(said.text.removeprefix(FORWARDED))
+    found = content(new, fields.text(new, "type", longest=100) or "unknown", f"{here.channel}/{external_id}")
+    new_words(found.text.removeprefix(FORWARDED))
     return MessageEdited(
         channel=here.channel,
         external_id=external_id,
-        text=said.text,
+        text=found.text,
         received_at=here.received_at,
         sender=sender,
         edited_at=fields.epoch(message, "timestamp"),
@@ -173,7 +173,7 @@ def _system(here: Here, message: Mapping[str, Any], sender: Identity) -> Inbound
     )
 
 
-_BESIDE = {
+_UPDATES = {
     "reaction": _reaction,
     "edit": _edit,
     "revoke": _revoke,
@@ -191,7 +191,7 @@ def _status(here: Here, status: Mapping[str, Any]) -> list[InboundEvent]:
     if context not in _STATUSES:
         raise NotForUs(f"the status '{context}' changes nothing")
     rows = fields.rows(status, "errors", most=_MOST_ERRORS)
-    fault = errors.told(rows[0]) if rows and isinstance(rows[0], dict) else None
+    fault = errors.failure_words(rows[0]) if rows and isinstance(rows[0], dict) else None
     return [
         DeliveryReported(
             channel=here.channel,
@@ -213,20 +213,20 @@ def _ours(status: Mapping[str, Any]) -> str | None:
 
 
 def _echo(here: Here, message: Mapping[str, Any]) -> list[InboundEvent]:
-    """Said in the WhatsApp Business app by somebody of the business."""
+    """Written in the WhatsApp Business app by somebody of the business."""
     kind = fields.text(message, "type", longest=100) or "unknown"
-    if kind in _BESIDE:
+    if kind in _UPDATES:
         raise NotForUs(f"'{kind}' of an answer that was given in the app")
     external_id = number(message, "id")
-    said = content(message, kind, f"{here.channel}/{external_id}")
+    found = content(message, kind, f"{here.channel}/{external_id}")
     return [
         MessageEchoed(
             channel=here.channel,
             external_id=external_id,
             to=_identity(here, named(message, "to"), named(message, "to_user_id")),
-            text=said.text or (f"[{said.unsupported}]" if said.unsupported else ""),
+            text=found.text or (f"[{found.unsupported}]" if found.unsupported else ""),
             received_at=here.received_at,
             sent_at=fields.epoch(message, "timestamp"),
-            attachments=said.attachments,
+            attachments=found.attachments,
         )
     ]

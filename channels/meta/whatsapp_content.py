@@ -41,17 +41,17 @@ class Content:
 
 
 def content(message: Mapping[str, Any], kind: str, owner: str) -> Content:
-    """What was said. `owner` makes the files' ids. Raises `MalformedPayload`."""
+    """The content of a message. `owner` makes the files' ids. Raises `MalformedPayload`."""
     if kind in _USUAL:
-        said = _file(inner(message, kind), kind, owner)
+        found = _file(inner(message, kind), kind, owner)
     elif kind in _WORDS:
-        said = _WORDS[kind](message)
+        found = _WORDS[kind](message)
     else:
         return Content(unsupported=named(inner(message, "unsupported"), "type") or kind)
     forwarded = inner(message, "context")
-    if said.unsupported is None and (forwarded.get("forwarded") or forwarded.get("frequently_forwarded")):
-        return replace(said, text=FORWARDED + said.text)
-    return said
+    if found.unsupported is None and (forwarded.get("forwarded") or forwarded.get("frequently_forwarded")):
+        return replace(found, text=FORWARDED + found.text)
+    return found
 
 
 # -- words -------------------------------------------------------------------------------------------------------------
@@ -140,7 +140,7 @@ def _file(media: Mapping[str, Any], kind: str, owner: str) -> Content:
 
 
 def _digest(shown: str | None) -> str | None:
-    """In hexadecimal, as the house keeps it; events tell it in base64."""
+    """In hexadecimal, as it is stored; events hold it in base64."""
     try:
         data = base64.b64decode(shown or "", validate=True)
     except (binascii.Error, ValueError):

@@ -8,7 +8,7 @@ from channels import twilio_signature as twilio
 from channels.account_files import provider_name
 from channels.base_account import BaseAccount
 from channels.public_files import BYTES, can_share, shared
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.reply_window import must_be_lawful
 from channels.send_segments import in_turn
 from channels.sms import normalize, render
@@ -24,7 +24,7 @@ TIMEOUT = 15.0
 FETCH_TIMEOUT = 60.0
 FETCH_LIMIT = 20_000_000
 
-_NOTHING_TO_SAY = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+_EMPTY_RESPONSE = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
 
 class SmsAccount(BaseAccount):
@@ -43,7 +43,7 @@ class SmsAccount(BaseAccount):
         )
         super().__init__(name, tools, can)
         self._settings = settings
-        self._pace = Pace(tools.clock, settings.pace, burst=5)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=5)
         self._mms = settings.mms or by_whatsapp
 
     async def prove(self) -> str:
@@ -54,19 +54,19 @@ class SmsAccount(BaseAccount):
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def verify(self, request: Request) -> None:
-        """Over the address that Twilio was told, not the one that a proxy passes on."""
+        """Over the address that Twilio knows, not the one that a proxy passes on."""
         twilio.verify(self._token, request.headers.get(twilio.HEADER, ""), self.hook_url, request.body)
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
-        """What this call tells."""
+        """The events of this call."""
         return normalize.events(request.body, channel=self._name, received_at=request.received_at)
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names them
         """An empty TwiML document: answers leave by the outbox."""
-        return Reply(body=_NOTHING_TO_SAY, type="text/xml")
+        return Reply(body=_EMPTY_RESPONSE, type="text/xml")
 
     async def fetch(self, attachment: Attachment) -> Fetched:
-        """The bytes of a picture. Twilio leads on to where it lies, and is told the token only itself."""
+        """The bytes of a picture. Twilio redirects to where it lies; only Twilio itself gets the token."""
         path = provider_name(attachment, lambda path: path.startswith("/2010-04-01/Accounts/"))
         return await self.tools.http.fetch(
             self._settings.api + path, headers=self._headers(), timeout=FETCH_TIMEOUT, trusted=True, limit=FETCH_LIMIT
@@ -84,7 +84,7 @@ class SmsAccount(BaseAccount):
         return await in_turn(message, forms, self._delivered)
 
     async def _delivered(self, form: bytes) -> str | None:
-        await self._pace.turn()
+        await self._rate_limit.turn()
         answer = await self._ask("POST", f"/2010-04-01/Accounts/{self._settings.account}/Messages.json", form)
         return str(answer["sid"]) if "sid" in answer else None
 

@@ -1,4 +1,4 @@
-"""What Twilio answers, and why a message was not delivered -> the house's errors and words. The table is data.
+"""Twilio's responses, and why a message was not delivered -> errors of `conversation.errors` and words. The table is data.
 
 https://www.twilio.com/docs/api/errors
 """
@@ -75,7 +75,7 @@ def success_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
 
 
 def words_of(code: str) -> str:
-    """Why a message did not arrive: a code of the house and words for agents."""
+    """Why a message did not arrive: a code of `PermanentFailure` and words for agents."""
     row = TABLE.get(int(code)) if code.isascii() and code.isdigit() and len(code) <= 6 else None  # noqa: PLR2004
     if row is None:
         return f"refused: Twilio could not deliver it ({code[:10]})" if code else "refused: Twilio could not deliver it"

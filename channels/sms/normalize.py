@@ -1,4 +1,4 @@
-"""A form that Twilio posts -> events. Pure. One call tells of one message, or of how one of ours fares.
+"""A form that Twilio posts -> events. Pure. One call holds one message, or the status of one of ours.
 
 `MessageSid` names a message for ever. https://www.twilio.com/docs/messaging/guides/webhook-request and
 https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
@@ -64,7 +64,7 @@ class _Call(Source):
 
 
 def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
-    """What this form tells. Raises `MalformedPayload` for what is no form, or names no message."""
+    """The events in this form. Raises `MalformedPayload` for what is no form, or names no message."""
     value = {name: strict_json.clean(text) for name, text in twilio.form(body)}
     call = _Call(channel=channel, received_at=received_at, value=value, raw=body)
     sid = call.sid

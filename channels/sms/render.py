@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from channels.public_files import Shared
 from channels.text_splitting import parts
-from conversation.model.choices import without_marks
+from conversation.model.choices import numbered_lines
 from conversation.model.outbound import OutboundMessage
 
 TEXT = 1600
@@ -29,9 +29,9 @@ def forms(
 
     With `mms`, files that a telephone shows go as such, one in a message; all others as a text with their address.
     """
-    told = {"To": message.to.address, **sender, **({"StatusCallback": callback} if callback else {})}
-    texts = [{"Body": part} for part in parts(without_marks(message.text), TEXT)]
-    return [urlencode({**told, **one}).encode() for one in (*texts, *(_file(file, mms=mms) for file in files))]
+    common = {"To": message.to.address, **sender, **({"StatusCallback": callback} if callback else {})}
+    texts = [{"Body": part} for part in parts(numbered_lines(message.text), TEXT)]
+    return [urlencode({**common, **one}).encode() for one in (*texts, *(_file(file, mms=mms) for file in files))]
 
 
 def _file(file: Shared, *, mms: bool) -> Mapping[str, str]:

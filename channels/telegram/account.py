@@ -10,7 +10,7 @@ from typing import Any
 from channels.account_files import bytes_of
 from channels.base_account import BaseAccount
 from channels.file_types import safe_name
-from channels.rate_limits import Pace, Paces
+from channels.rate_limits import RateLimit, RateLimits
 from channels.send_segments import recording, sendable
 from channels.signatures import must_match
 from channels.telegram import normalize, render
@@ -37,7 +37,7 @@ PATIENCE = 10.0  # seconds that Telegram holds a question for updates: well with
 HEADER = "x-telegram-bot-api-secret-token"
 
 _LONGEST_SENDING = (
-    10.0  # seconds after which no further part is begun: the house allows 45 for all, and one upload takes 28
+    10.0  # seconds after which no further part is begun: the sender allows 45 for all, and one upload takes 28
 )
 _WATCH = 60.0
 _BURST = 3
@@ -63,20 +63,20 @@ class TelegramAccount(BaseAccount):
         self._patience = patience
         self._owner = new_id()
         self.client = Client(settings.token.get_secret_value(), settings.api, tools.http, tools.clock)
-        self._pace = Pace(tools.clock, settings.pace, burst=_BURST)
-        self._paces = Paces(tools.clock, 1.0, burst=_BURST)
-        self._group_paces = Paces(tools.clock, _GROUP_PER_SECOND, burst=_BURST)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=_BURST)
+        self._chat_limits = RateLimits(tools.clock, 1.0, burst=_BURST)
+        self._group_limits = RateLimits(tools.clock, _GROUP_PER_SECOND, burst=_BURST)
         self._inbox: Inbox | None = None
         self._holds = False
         self._detail = ""
         self._nothing_waited: float | None = tools.clock.monotonic()
 
-    def told(self) -> str:
-        """How reading fares."""
+    def status_text(self) -> str:
+        """The progress of reading."""
         return self._detail
 
-    def tell(self, detail: str) -> None:
-        """What `told` says from now on."""
+    def set_status(self, detail: str) -> None:
+        """Set what `status_text` returns from now on."""
         self._detail = detail
 
     def lag(self) -> float | None:
@@ -91,7 +91,7 @@ class TelegramAccount(BaseAccount):
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Prove the token, and say how updates are to come."""
+        """Check the token, and choose how updates come."""
         await self.prove()
         try:
             if self._is_brought:
@@ -131,7 +131,7 @@ class TelegramAccount(BaseAccount):
             await self._watch()
             await asyncio.sleep(_WATCH)
         while not await self.holds():
-            self.tell("another node reads this bot's updates")
+            self.set_status("another node reads this bot's updates")
             self._nothing_waited = None
             await asyncio.sleep(LEASE.total_seconds() / 6)
         if self._nothing_waited is None:
@@ -139,13 +139,13 @@ class TelegramAccount(BaseAccount):
         await Polling(self, inbox, patience=self._patience).read()
 
     async def _watch(self) -> None:
-        """Whoever else has the token may have taken the webhook away: the next start sets it again."""
+        """Another holder of the token may have removed the webhook: the next start registers it."""
         info = await self.client.call("getWebhookInfo", {})
         if not isinstance(info, dict) or info.get("url") != self._hook()["url"]:
             raise TransientFailure("the webhook was taken away, or leads elsewhere")
         fault = info.get("last_error_message")
         words = f"; Telegram met last: {str(fault)[:200]}" if fault else ""
-        self.tell(f"{info.get('pending_update_count', 0)} updates wait at Telegram{words}")
+        self.set_status(f"{info.get('pending_update_count', 0)} updates wait at Telegram{words}")
 
     async def holds(self) -> bool:
         """Whether this node is the one that polls; renews the lease."""
@@ -181,7 +181,7 @@ class TelegramAccount(BaseAccount):
         return normalize.events(raw, channel=self._name, received_at=at, groups=settings.groups, key=settings.key())
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names it
-        """Always 200: what cannot be read is kept, and would come again otherwise. A pressed button stops spinning."""
+        """Always 200: what cannot be read is quarantined, and Telegram would repeat it otherwise. A pressed button stops spinning."""
         pressed = [one.external_id for one in accepted if one.external_id.startswith(normalize.PRESSED)]
         if not pressed:
             return Reply()
@@ -217,13 +217,13 @@ class TelegramAccount(BaseAccount):
         try:
             number = await self._one(call, chat)
         except Migrated as moved:
-            await self._tell_moved(to, moved.chat)
+            await self._report_new_address(to, moved.chat)
             chat = moved.chat
-            number = await self._again(call, chat)
+            number = await self._retry(call, chat)
         sent.append(f"{chat}:{number}")
         return chat
 
-    async def _again(self, call: render.BotApiCall, chat: str) -> int:
+    async def _retry(self, call: render.BotApiCall, chat: str) -> int:
         try:
             return await self._one(call, chat)
         except Migrated:
@@ -232,8 +232,8 @@ class TelegramAccount(BaseAccount):
     async def _one(self, call: render.BotApiCall, chat: str) -> int:
         given = {"chat_id": chat, **call.given}
         data = await bytes_of(self.tools, call.file, limit=render.UPLOAD) if call.file is not None else b""
-        await (self._group_paces if chat.startswith("-") else self._paces).turn(chat)
-        await self._pace.turn()
+        await (self._group_limits if chat.startswith("-") else self._chat_limits).turn(chat)
+        await self._rate_limit.turn()
         if call.file is None:
             return _number(await self.client.call(call.method, given))
         name = safe_name(call.file.name)
@@ -245,7 +245,7 @@ class TelegramAccount(BaseAccount):
         plain = call.as_document()  # a picture that Telegram cannot show is still a file
         return _number(await self.client.upload(plain.method, given, plain.field, name, data))
 
-    async def _tell_moved(self, sender: Identity, chat: str) -> None:
+    async def _report_new_address(self, sender: Identity, chat: str) -> None:
         """The next message goes there at once. Where the store cannot hear it, the next one meets the same answer."""
         if self._inbox is None:
             return

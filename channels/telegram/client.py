@@ -1,4 +1,4 @@
-"""The Bot API as this kind uses it: one method at a time, raw answers, errors of the house, and the token nowhere in them."""
+"""The Bot API as this kind uses it: one method at a time, raw answers, errors of `conversation.errors`, and the token nowhere in them."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ from telegram import Bot, InputFile
 from telegram.error import ChatMigrated, TelegramError
 
 from channels.telegram.errors import judged
-from channels.telegram.http_transport import USUAL_TIMEOUT, Door
+from channels.telegram.http_transport import USUAL_TIMEOUT, GuardedTransport
 from conversation.errors import ChannelError, PermanentFailure, TransientFailure, Unknown
 from conversation.ports.channel import Clock, Fetched, Http
 
@@ -33,15 +33,19 @@ class Migrated(ChannelError):
 
 
 class Client:
-    """One bot. Requests leave through the house's door."""
+    """One bot. Requests leave through the guarded HTTP client."""
 
     def __init__(self, token: str, api: str, http: Http, clock: Clock) -> None:
         self._token = token
         self._http = http
         self._files = f"{api}/file/bot{token}"
-        door = Door(http, clock)
+        transport = GuardedTransport(http, clock)
         self._bot = Bot(
-            token, base_url=f"{api}/bot", base_file_url=f"{api}/file/bot", request=door, get_updates_request=door
+            token,
+            base_url=f"{api}/bot",
+            base_file_url=f"{api}/file/bot",
+            request=transport,
+            get_updates_request=transport,
         )
 
     def __repr__(self) -> str:
@@ -66,8 +70,8 @@ class Client:
 
     async def fetch(self, file_id: str) -> Fetched:
         """The bytes of a file. The URL that Telegram gives holds the token: it is used here and nowhere else."""
-        told = await self.call("getFile", {"file_id": file_id})
-        path = told.get("file_path") if isinstance(told, dict) else None
+        file = await self.call("getFile", {"file_id": file_id})
+        path = file.get("file_path") if isinstance(file, dict) else None
         if not isinstance(path, str) or not path:
             raise PermanentFailure("Telegram has this file no longer", code="expired")
         try:
@@ -85,7 +89,7 @@ class Client:
             raise TransientFailure("Telegram did not hand out the file in time") from None
 
     def _hidden(self, error: ChannelError) -> ChannelError:
-        """Whatever somebody wrote into an error, the token is not in it. The library changes the case of what it is told."""
+        """Whatever somebody wrote into an error, the token is not in it. The library changes the case of method names."""
         error.detail = re.sub(re.escape(self._token), _HIDDEN, error.detail, flags=re.IGNORECASE)
         error.args = (error.detail,)
         return error

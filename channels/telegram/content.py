@@ -34,7 +34,7 @@ _ENDINGS: Mapping[str, str] = {
     "image/webp": ".webp",
     "application/octet-stream": "",
 }
-# a customer said this, and we cannot show it: agents are told its name
+# customers send these, and we cannot show them: agents see the kind's name
 _NOT_UNDERSTOOD = (
     "live_photo", "paid_media", "poll", "dice", "game", "story", "checklist", "invoice", "gift", "unique_gift", "giveaway",
     "giveaway_winners", "successful_payment", "refunded_payment", "passport_data", "web_app_data", "users_shared", "chat_shared",
@@ -51,7 +51,7 @@ class Content:
 
 
 def content(message: Mapping[str, Any], owner: str) -> Content | None:
-    """What was said; None for what Telegram itself reports in a chat (a pin, a new title). `owner` makes the files' ids."""
+    """The content of a message; None for what Telegram itself reports in a chat (a pin, a new title). `owner` makes the files' ids."""
     attachments = _attachments(message, owner)
     words = _words(message)
     if attachments or words:
@@ -61,7 +61,7 @@ def content(message: Mapping[str, Any], owner: str) -> Content | None:
 
 
 def own_words(message: Mapping[str, Any]) -> str:
-    """What was said without what it quotes, and without where it was forwarded from."""
+    """The text without its quotation, and without where it was forwarded from."""
     return _words(message)
 
 
@@ -69,14 +69,14 @@ def own_words(message: Mapping[str, Any]) -> str:
 
 
 def _words(message: Mapping[str, Any]) -> str:
-    for said, marked in (("text", "entities"), ("caption", "caption_entities")):
-        text = fields.text(message, said)
+    for words, marked in (("text", "entities"), ("caption", "caption_entities")):
+        text = fields.text(message, words)
         if text:
             return with_links(text, fields.rows(message, marked, most=_MOST_ENTITIES))
-    for kind, told in (("venue", _venue), ("location", _location), ("contact", _contact), ("sticker", _sticker)):
+    for kind, read in (("venue", _venue), ("location", _location), ("contact", _contact), ("sticker", _sticker)):
         inner = fields.table(message, kind)
         if inner is not None:
-            return told(inner)
+            return read(inner)
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What Telegram answers -> the house's errors. The table is data; the first row that fits counts.
+"""Telegram's responses -> errors of `conversation.errors`. The table is data; the first row that fits counts.
 
 Sources: https://core.telegram.org/bots/api#making-requests (status codes, `parameters`), the exceptions of python-telegram-bot, and the
 descriptions that the Bot API server writes, which are compared without case.
@@ -28,7 +28,7 @@ class Row:
     means: Meaning
 
 
-# `BadRequest` is a kind of `NetworkError` in python-telegram-bot: it stands before whatever may be tried again
+# `BadRequest` is a kind of `NetworkError` in python-telegram-bot: it comes before whatever may be retried
 TABLE: tuple[Row, ...] = (
     Row(error=InvalidToken, means=ChannelMisconfigured),
     Row(error=Conflict, means=TransientFailure),
@@ -52,9 +52,9 @@ _TOO_LARGE = "request entity too large"  # 413 comes as a `NetworkError`
 
 
 def judged(error: TelegramError, *, group: bool = False) -> ChannelError:
-    """The house's error. A group's pace (twenty messages a minute) holds up that group only."""
+    """The error to raise. A group's rate limit (twenty messages a minute) holds up that group only."""
     if isinstance(error, NotAnswered):
-        return _of_door(error.error, group=group)
+        return _unanswered(error.error, group=group)
     if type(error) is TelegramError:
         return Unknown("Telegram took it, but its answer cannot be read")
     words = error.message.lower()
@@ -63,7 +63,7 @@ def judged(error: TelegramError, *, group: bool = False) -> ChannelError:
     return error_from(means, f"Telegram: {error.message}")
 
 
-def _of_door(error: ChannelError, *, group: bool) -> ChannelError:
+def _unanswered(error: ChannelError, *, group: bool) -> ChannelError:
     if isinstance(error, RateLimited) and group:
         return RateLimited(error.detail, retry_after=error.retry_after, whole_account=False)
     return error

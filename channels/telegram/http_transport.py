@@ -1,6 +1,6 @@
-"""python-telegram-bot's requests, led through the house's one guarded door instead of its own HTTP client.
+"""python-telegram-bot's requests, sent through the guarded HTTP client instead of its own.
 
-So time limits are ours, what was sent is told from what was not, and nothing writes the URL, which holds the token, to a log.
+So time limits are ours, a request that left differs from one that did not, and nothing writes the URL, which holds the token, to a log.
 """
 
 import json
@@ -25,14 +25,14 @@ _BARE = str.maketrans(dict.fromkeys('"\r\n\\', "_"))
 
 
 class NotAnswered(TelegramError):
-    """What the door raised. `error` says whether the request had left, or for how long to wait."""
+    """What the HTTP client raised. `error` shows whether the request had left, or how long to wait."""
 
     def __init__(self, error: ChannelError) -> None:
         super().__init__(error.detail)
         self.error = error
 
 
-class Door(BaseRequest):
+class GuardedTransport(BaseRequest):
     """One request through the port `Http`. The time a caller gives for reading is for the whole request."""
 
     def __init__(self, http: Http, clock: Clock) -> None:
@@ -48,7 +48,7 @@ class Door(BaseRequest):
         """Nothing to acquire."""
 
     async def shutdown(self) -> None:
-        """Nothing to let go of: the door is the house's."""
+        """Nothing to close: the HTTP client belongs to the application."""
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> Any:

@@ -1,6 +1,6 @@
-"""One update of the Bot API -> events. Pure, and it never raises: Telegram would bring what was refused again and again.
+"""One update of the Bot API -> events. Pure, and it never raises: Telegram repeats what was refused.
 
-Ids are `CHAT:MESSAGE`, by which edits, reactions and answers name what they speak of. https://core.telegram.org/bots/api#update
+Ids are `CHAT:MESSAGE`, by which edits, reactions and answers name their message. https://core.telegram.org/bots/api#update
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,14 +50,14 @@ class _Reading(Source):
 def events(
     body: bytes, *, channel: str, received_at: datetime, groups: bool = False, key: bytes | None = None
 ) -> Sequence[InboundEvent]:
-    """What one update says: nothing where it is of a chat that is not ours. `key` proves links into a conversation."""
+    """The events of one update: none where it is of a chat that is not ours. `key` proves links into a conversation."""
     reading = _Reading(channel=channel, received_at=received_at, groups=groups, key=key, raw=body)
     update: Any = None
     try:
         update = strict_json.loads(body)
         return _events(update, reading)
     except MalformedPayload as fault:
-        return [_aside(update, reading, fault)]
+        return [_malformed(update, reading, fault)]
 
 
 def _events(update: Any, reading: _Reading) -> Sequence[InboundEvent]:
@@ -69,7 +69,7 @@ def _events(update: Any, reading: _Reading) -> Sequence[InboundEvent]:
     raise MalformedPayload("an update of a kind that was not asked for", code="unsupported")
 
 
-def _aside(update: Any, reading: _Reading, fault: MalformedPayload) -> Malformed:
+def _malformed(update: Any, reading: _Reading, fault: MalformedPayload) -> Malformed:
     number = update.get("update_id") if isinstance(update, dict) else None
     named = isinstance(number, int) and 0 <= number < 2**63
     name = number if named else sha256(reading.raw).hexdigest()[:32]
@@ -110,13 +110,13 @@ def _sender(value: Mapping[str, Any], reading: _Reading) -> Identity:
 def _attributes(value: Mapping[str, Any], payload: str | None) -> Mapping[str, object]:
     user = fields.table(value, "from") or {}
     known = {"telegram": fields.text(user, "username", longest=_LONGEST_ID), "start": payload}
-    return {name: told for name, told in known.items() if told}
+    return {name: given for name, given in known.items() if given}
 
 
 # -- one reader for each kind of update --------------------------------------------------------------------------------
 
 
-def _said(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
+def _message(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
     if fields.integer(value, "migrate_to_chat_id") is not None:
         return [_moved(value, reading)]
     found = content(value, f"{reading.channel}/{_id(value)}")
@@ -180,7 +180,7 @@ def _edited(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEven
 
 
 def _pressed(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
-    """A button below a question of ours: the customer says what stands on it."""
+    """A button below a question of ours: its label is the customer's text."""
     question = fields.table(value, "message")
     if question is None:
         raise MalformedPayload("a button of a message that is not ours", code="unsupported")
@@ -210,7 +210,7 @@ def _title(question: Mapping[str, Any], number: str) -> str | None:
 
 
 def _reacted(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
-    """Telegram tells all emojis that a person has put there: the newest stands last."""
+    """Telegram sends all reactions of a person: the newest is the last one."""
     now = fields.rows(value, "new_reaction", most=_MOST_REACTIONS)
     newest = now[-1] if now else None
     if newest is not None and not isinstance(newest, dict):
@@ -228,7 +228,7 @@ def _reacted(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEve
 
 
 def _let_in(value: Mapping[str, Any], reading: _Reading) -> Sequence[InboundEvent]:
-    """The bot was blocked or let in again, added to a group or removed."""
+    """The bot was blocked or unblocked, added to a group or removed."""
     member = fields.table(value, "new_chat_member") or {}
     status = fields.text(member, "status", longest=_LONGEST_ID) or ""
     if status not in _REACHABLE:
@@ -258,7 +258,7 @@ def _moved(value: Mapping[str, Any], reading: _Reading) -> InboundEvent:
 _Reader = Callable[[Mapping[str, Any], _Reading], Sequence[InboundEvent]]
 
 _READERS: Mapping[str, _Reader] = {
-    "message": _said,
+    "message": _message,
     "edited_message": _edited,
     "callback_query": _pressed,
     "message_reaction": _reacted,

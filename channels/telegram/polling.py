@@ -33,7 +33,7 @@ class Host(Protocol):
     tools: Tools
 
     def read(self, raw: bytes) -> Sequence[InboundEvent]:
-        """What one update says."""
+        """The events of one update."""
         ...
 
     async def holds(self) -> bool:
@@ -44,7 +44,7 @@ class Host(Protocol):
         """Nothing waits at Telegram now."""
         ...
 
-    def tell(self, detail: str) -> None:
+    def set_status(self, detail: str) -> None:
         """In words, for operators."""
         ...
 
@@ -118,7 +118,7 @@ class Polling:
             await self._inbox.accept(events, cursor=after.cursor())
             self._host.tools.count(ChannelEvent.RECEIVED, len(updates))
         self._count += len(updates)
-        self._host.tell(f"{self._count} updates read since the account was started")
+        self._host.set_status(f"{self._count} updates read since the account was started")
         await self._answer([one.external_id for one in events if one.external_id.startswith(PRESSED)])
         return after
 

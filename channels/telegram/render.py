@@ -49,7 +49,7 @@ def calls(message: OutboundMessage) -> list[BotApiCall]:
 
 
 def keyboard(choices: Sequence[str]) -> Mapping[str, Any]:
-    """Buttons below the question; each tells its number, and what stands on it comes back with it."""
+    """Buttons below the question. Each returns its number and its label."""
     buttons = [{"text": choice, "callback_data": str(number)} for number, choice in enumerate(choices, start=1)]
     if len(buttons) <= _ONE_ROW and all(len(choice) <= _SHORT for choice in choices):
         return {"inline_keyboard": [buttons]}

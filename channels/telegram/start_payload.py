@@ -22,7 +22,7 @@ _LONGEST_TAG = 35
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """What a payload said. `conversation` is proven, and its token told to nobody; the rest is a hint that anybody may have written."""
+    """The fields of a payload. `conversation` is proven, and shown to nobody; the rest is a hint that anybody may have written."""
 
     payload: str | None = None
     conversation: str | None = None
@@ -36,19 +36,19 @@ class Start:
 
 
 def read(text: str, key: bytes | None) -> Start | None:
-    """What a "/start ..." said; None for any other text."""
+    """The payload of a "/start ..."; None for any other text."""
     command, _, payload = text.strip().partition(" ")
     if command.partition("@")[0] != "/start":
         return None
     if len(payload) > LONGEST:
         return Start()
     parts = payload.split("--")
-    said = dict(part.split("-", 1) for part in parts if "-" in part)
+    fields = dict(part.split("-", 1) for part in parts if "-" in part)
     return Start(
         payload="--".join(part for part in parts if not part.startswith(_CONVERSATION)) or None,
-        conversation=_proven(said.get("c", ""), key),
-        language=_tag(said.get("language", "")),
-        issue=said.get("issue") or None,
+        conversation=_proven(fields.get("c", ""), key),
+        language=_tag(fields.get("language", "")),
+        issue=fields.get("issue") or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""One account of the `viber` kind: verifies and reads what Viber posts, tells Viber where to post it, sends answers."""
+"""One account of the `viber` kind: registers the webhook, verifies and reads what Viber posts, sends answers."""
 
 import hashlib
 import hmac
@@ -7,7 +7,7 @@ from typing import Any
 
 from channels.base_account import BaseAccount
 from channels.public_files import BYTES, can_share, shared
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.send_segments import in_turn
 from channels.signatures import must_match
 from channels.viber import normalize, render
@@ -37,7 +37,7 @@ class ViberAccount(BaseAccount):
         )
         super().__init__(name, tools, can)
         self._settings = settings
-        self._pace = Pace(tools.clock, settings.pace, burst=10)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=10)
         self._sender = {"name": settings.sender} | ({"avatar": settings.avatar} if settings.avatar else {})
 
     async def prove(self) -> str:
@@ -58,7 +58,7 @@ class ViberAccount(BaseAccount):
         must_match(request.headers.get(HEADER, "").lower(), wanted)
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
-        """What this call tells."""
+        """The events of this call."""
         return normalize.events(request.body, channel=self._name, received_at=request.received_at)
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names them
@@ -75,7 +75,7 @@ class ViberAccount(BaseAccount):
         return await in_turn(message, bodies, self._delivered)
 
     async def _delivered(self, body: bytes) -> str | None:
-        await self._pace.turn()
+        await self._rate_limit.turn()
         answer = await self._ask("send_message", body)
         return str(answer["message_token"]) if "message_token" in answer else None
 

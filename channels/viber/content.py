@@ -32,7 +32,7 @@ class Content:
 
 
 def content(message: Mapping[str, Any], owner: str) -> Content:
-    """What was said. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
+    """The content of a message. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
     kind = fields.text(message, "type", longest=64) or ""
     read = _READERS.get(kind)
     return read(message, owner) if read else Content(unsupported=kind or "message")
@@ -63,21 +63,21 @@ def _file(message: Mapping[str, Any], owner: str) -> Content:
 
 
 def _size(message: Mapping[str, Any]) -> int:
-    """Files say `file_size`, films `size`."""
-    told = fields.integer(message, "file_size") or fields.integer(message, "size") or 0
-    return max(told, 0)
+    """Files have `file_size`, videos `size`."""
+    size = fields.integer(message, "file_size") or fields.integer(message, "size") or 0
+    return max(size, 0)
 
 
 def _sticker(message: Mapping[str, Any], owner: str) -> Content:
-    """Its picture, where Viber says where that is."""
+    """Its picture, where Viber gives the address."""
     named = fields.text(message, "media")
     return _file(message, owner) if named else Content(unsupported="sticker")
 
 
 def _link(message: Mapping[str, Any], _: str) -> Content:
     """A web page: words, never fetched."""
-    said = [fields.text(message, "text"), fields.text(message, "media")]
-    return Content(text="\n".join(part for part in said if part))
+    words = [fields.text(message, "text"), fields.text(message, "media")]
+    return Content(text="\n".join(part for part in words if part))
 
 
 def _location(message: Mapping[str, Any], _: str) -> Content:
@@ -104,8 +104,8 @@ def _degrees(place: Mapping[str, Any], key: str) -> float:
 
 def _contact(message: Mapping[str, Any], _: str) -> Content:
     card = fields.table(message, "contact") or {}
-    told = [fields.text(card, key, longest=_LONGEST_NAME) for key in ("name", "phone_number")]
-    text = ", ".join(part for part in told if part)
+    words = [fields.text(card, key, longest=_LONGEST_NAME) for key in ("name", "phone_number")]
+    text = ", ".join(part for part in words if part)
     return Content(text=text) if text else Content(unsupported="contact")
 
 

@@ -1,6 +1,6 @@
-"""What Viber answers -> the house's errors. The table is data.
+"""Viber's responses -> errors of `conversation.errors`. The table is data.
 
-Viber answers 200 and tells in `status` what it means: https://developers.viber.com/docs/api/rest-bot-api/#error-codes
+Viber answers 200, and `status` is the result: https://developers.viber.com/docs/api/rest-bot-api/#error-codes
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ TABLE: Mapping[int, Meaning] = {
 def status_of(answer: Answer, clock: Clock) -> Mapping[str, Any]:
     """The body of a success. Raises what anything else means; a status that is not in the table may pass.
 
-    200 without a status tells nothing of what became of the call: tried again it could arrive twice.
+    200 without a status leaves the outcome of the call unknown: a retry could arrive twice.
     """
     refuse_for_now(answer, clock)
     body = json_of(answer)

@@ -1,6 +1,6 @@
-"""The body of a Viber callback -> events. Pure. One call tells of one thing; what cannot be read becomes `Malformed`.
+"""The body of a Viber callback -> events. Pure. One call holds one event; what cannot be read becomes `Malformed`.
 
-`message_token` names a message for ever: a customer's, and one of ours in what is told of its delivery.
+`message_token` names a message for ever: a customer's, and one of ours in its delivery report.
 https://developers.viber.com/docs/api/rest-bot-api/#callbacks
 """
 
@@ -42,7 +42,7 @@ class _Call(Source):
 
 
 def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
-    """What these bytes tell; nothing where nobody said anything yet. Raises `MalformedPayload` for what is no call at all."""
+    """The events in these bytes; none where nobody wrote anything yet. Raises `MalformedPayload` for what is no call at all."""
     value = fields.object_of(strict_json.loads(body))
     kind = fields.text(value, "event", longest=100)
     if not kind:
@@ -53,7 +53,7 @@ def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[Inbo
     try:
         return [_READERS.get(kind, _unsupported)(call)]
     except MalformedPayload as fault:
-        return [_aside(call, fault)]
+        return [_malformed(call, fault)]
 
 
 def opened(body: bytes) -> bool:
@@ -65,7 +65,7 @@ def opened(body: bytes) -> bool:
     return isinstance(value, dict) and value.get("event") == "conversation_started"
 
 
-def _aside(call: _Call, fault: MalformedPayload) -> Malformed:
+def _malformed(call: _Call, fault: MalformedPayload) -> Malformed:
     token = call.value.get("message_token")
     return call.malformed(fault, external_id=str(token) if isinstance(token, int) else "#0", raw=call.raw)
 
@@ -73,17 +73,17 @@ def _aside(call: _Call, fault: MalformedPayload) -> Malformed:
 def _message(call: _Call) -> InboundEvent:
     message = fields.needed_table(call.value, "message")
     token, sender = call.token, fields.needed_table(call.value, "sender")
-    said = content(message, f"{call.channel}/{token}")
+    found = content(message, f"{call.channel}/{token}")
     return MessageReceived(
         channel=call.channel,
         external_id=token,
         sender=_person(call, sender),
-        text=said.text,
+        text=found.text,
         received_at=call.received_at,
         sent_at=fields.epoch(call.value, "timestamp"),
-        attachments=said.attachments,
+        attachments=found.attachments,
         locale=_locale(sender),
-        unsupported=said.unsupported,
+        unsupported=found.unsupported,
         raw=call.raw,
     )
 
@@ -122,13 +122,13 @@ def _contact(call: _Call, who: Identity, *, reachable: bool) -> InboundEvent:
 
 def _reported(status: Status) -> Callable[[_Call], InboundEvent]:
     def read(call: _Call) -> InboundEvent:
-        told = fields.text(call.value, "desc") or "" if status is Status.FAILED else None
+        reason = fields.text(call.value, "desc") or "" if status is Status.FAILED else None
         return DeliveryReported(
             channel=call.channel,
             external_id=call.token,
             status=status,
             received_at=call.received_at,
-            error=None if told is None else f"refused: {told[:_LONGEST_REASON] or 'Viber could not show it'}",
+            error=None if reason is None else f"refused: {reason[:_LONGEST_REASON] or 'Viber could not show it'}",
         )
 
     return read

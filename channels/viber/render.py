@@ -10,7 +10,7 @@ from typing import Any
 from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
-from conversation.model.choices import choices_of, without_marks
+from conversation.model.choices import choices_of, numbered_lines
 from conversation.model.outbound import OutboundMessage
 
 TEXT = 7000
@@ -37,35 +37,35 @@ def messages(message: OutboundMessage, sender: Mapping[str, str], files: Sequenc
     """
     texts = [
         piece
-        for part in parts(without_marks(message.text), TEXT)
+        for part in parts(numbered_lines(message.text), TEXT)
         for piece in parts(part, _WHOLE_CALL - _AROUND, "bytes")
     ]
     choices = choices_of(message.text)[1] if message.automatic else ()
-    said: list[Mapping[str, Any]] = [{"type": "text", "text": text} for text in texts]
-    bodies = [_body(message, sender, one) for one in (*said, *(_file(file) for file in files))]
+    given: list[Mapping[str, Any]] = [{"type": "text", "text": text} for text in texts]
+    bodies = [_body(message, sender, one) for one in (*given, *(_file(file) for file in files))]
     if bodies and 0 < len(choices) <= CHOICES:
         bodies[-1]["keyboard"] = keyboard(choices)
     return [strict_json.compact(body) for body in bodies]
 
 
 def keyboard(choices: Sequence[str]) -> dict[str, Any]:
-    """One button a row; pressing it says the choice, as if it had been typed."""
+    """One button a row. Pressing it sends the choice, as if it had been typed."""
     return {"Type": "keyboard", "DefaultHeight": False, "Buttons": [_button(choice) for choice in choices]}
 
 
 def _button(choice: str) -> dict[str, Any]:
-    # its face is read as HTML, what it says is not
+    # its label is read as HTML, the text that it sends is not
     face = html.escape(choice[:_ACTION], quote=False)
     return {"Columns": 6, "Rows": 1, "ActionType": "reply", "ActionBody": choice[:_ACTION], "Text": face}
 
 
 def welcome(text: str, sender: Mapping[str, str]) -> bytes:
-    """What somebody is shown who opens the chat: said in the answer to that call, and nowhere else."""
+    """The greeting for whoever opens the chat: it is sent in the response to that call, and nowhere else."""
     return strict_json.compact({"sender": dict(sender), "type": "text", "text": text})
 
 
 def webhook(url: str) -> bytes:
-    """Which events are told to which address; names come along where people let them be told."""
+    """The registration of the webhook: which events go to which address, with customers' names where they allow it."""
     kinds = ("delivered", "seen", "failed", "subscribed", "unsubscribed", "conversation_started")
     return strict_json.compact({"url": url, "event_types": list(kinds), "send_name": True, "send_photo": False})
 
@@ -82,11 +82,11 @@ def _file(file: Shared) -> Mapping[str, Any]:
     return {"type": "file", "media": file.url, "size": size, "file_name": name[-_FILE_NAME:]}
 
 
-def _body(message: OutboundMessage, sender: Mapping[str, str], said: Mapping[str, Any]) -> dict[str, Any]:
+def _body(message: OutboundMessage, sender: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "receiver": message.to.address,
         "min_api_version": _MIN_VERSION,
         "sender": dict(sender),
         "tracking_data": message.id,
-        **said,
+        **given,
     }

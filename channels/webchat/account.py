@@ -1,4 +1,4 @@
-"""One account of the `webchat` kind. What agents say stands in the visitor's feed already: sending it is done at once."""
+"""One account of the `webchat` kind. What agents write is in the visitor's feed already, so sending does nothing."""
 
 from channels.base_account import BaseAccount
 from channels.webchat.settings import Settings
@@ -29,5 +29,5 @@ class Webchat(BaseAccount):
         self.settings = settings
 
     async def send(self, message: OutboundMessage) -> Receipt:
-        """The message stands in the visitor's feed since its commit; that it was read is told by the page's `seen`."""
+        """The message is in the visitor's feed since its commit; the page's frame `seen` reports that it was read."""
         return Receipt(external_ids=(message.id,))

@@ -1,4 +1,4 @@
-"""Who may knock at the chat's doors: the origin allow-list, and how fast a visitor or an address may be."""
+"""Who may use the chat's public routes: the allow-list of origins, and rate limits by visitor and by address."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "page"
 LOADER = "widget.js"
 TEMPLATE = "index.html"
 FOREVER = "public, max-age=31536000, immutable"
-ASK_AGAIN = "no-cache"
+REVALIDATE = "no-cache"
 
 _HOST_LETTERS = frozenset(string.ascii_letters + string.digits + ".-:[]")
 _TYPES = {
@@ -106,7 +106,7 @@ def page_headers(origins: Sequence[str], host: str) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-        "Cache-Control": ASK_AGAIN,
+        "Cache-Control": REVALIDATE,
     }
 
 
@@ -116,5 +116,5 @@ def _asset(body: bytes, suffix: str) -> Asset:
 
 def _greet(found: dict[str, Asset], name: str, words: str) -> None:
     if name in found:
-        said = json.loads(found[name].body) | {"welcome": words}
-        found[name] = _asset(json.dumps(said, ensure_ascii=False).encode(), ".json")
+        catalogue = json.loads(found[name].body) | {"welcome": words}
+        found[name] = _asset(json.dumps(catalogue, ensure_ascii=False).encode(), ".json")

@@ -37,10 +37,10 @@ POLICY_TOKEN, POLICY_ORIGIN, POLICY_OLD, POLICY_MANY = 4401, 4403, 4410, 4429
 class ChatSockets:
     """The sockets of all chat accounts of one process."""
 
-    def __init__(self, doors: CustomerPagePorts, guards: Guards) -> None:
-        self._doors = doors
+    def __init__(self, ports: CustomerPagePorts, guards: Guards) -> None:
+        self._ports = ports
         self._guards = guards
-        self._visitors = Visitors(doors)
+        self._visitors = Visitors(ports)
 
     async def handle(self, request: web.Request, place: ChatSite) -> web.WebSocketResponse:
         """From the upgrade to the close."""
@@ -58,7 +58,7 @@ class ChatSockets:
         self._visitors.join(seat)
         try:
             await self._visitors.bring(seat)
-            await self._visitors.tell_status(seat, always=True)
+            await self._visitors.send_status(seat, always=True)
             await self._converse(socket, seat, place)
         finally:
             self._visitors.leave(seat)
@@ -71,7 +71,7 @@ class ChatSockets:
         if hello is None:
             raise _Dismissed(POLICY_TOKEN, "hello with a token first")
         token, last = hello
-        visitor = await self._doors.sessions.find(place.channel, token)
+        visitor = await self._ports.sessions.find(place.channel, token)
         if visitor is None:
             raise _Dismissed(POLICY_TOKEN, "token")
         if self._visitors.count(visitor.identity.id) >= MOST_SOCKETS:
@@ -80,15 +80,15 @@ class ChatSockets:
         if cursor is None:
             raise _Dismissed(POLICY_OLD, "fetch again")
         transport = request.transport
-        writer = SocketWriter(socket, self._doors.background, abort=transport.abort if transport else _nothing)
+        writer = SocketWriter(socket, self._ports.background, abort=transport.abort if transport else _nothing)
         return Seat(visitor, writer, cursor, normalize.locale_of(request.headers.get(hdrs.ACCEPT_LANGUAGE)))
 
     async def _cursor(self, visitor: Visitor, last: int) -> int | None:
         """Where to begin; None where so much was missed that the page should fetch it by pages."""
         identity = visitor.identity.id
-        if await self._doors.feed.after(identity, last + MOST_MISSED, 1):
+        if await self._ports.feed.after(identity, last + MOST_MISSED, 1):
             return None
-        if last and not await self._doors.feed.after(identity, last - 1, 1):
+        if last and not await self._ports.feed.after(identity, last - 1, 1):
             return 0  # a cursor from another time: everything again
         return last
 
@@ -129,23 +129,25 @@ class ChatSockets:
             await self._send(what, seat, place)
         elif isinstance(seen := frame.get("seen"), dict):
             seat.read = max(seat.read, normalize.seq(seen, "seq"))
-            await self._doors.feed.seen(seat.identity, seat.read)
+            await self._ports.feed.seen(seat.identity, seat.read)
         elif "typing" in frame:
             if self._guards.typing_allowed(seat.visitor.session):
-                await self._doors.feed.typing(seat.identity)
+                await self._ports.feed.typing(seat.identity)
         else:
             raise MalformedPayload("a frame is send, typing or seen", code="unknown_frame")
 
     async def _send(self, what: Mapping[str, Any], seat: Seat, place: ChatSite) -> None:
-        said = normalize.said(what, text_limit=place.settings.text_limit)
-        if self._doors.draining():
+        message = normalize.chat_message(what, text_limit=place.settings.text_limit)
+        if self._ports.draining():
             raise Overloaded("restarting")
         if not self._guards.message_allowed(seat.visitor.session, place):
             raise _Dismissed(POLICY_MANY, "too many messages")
         raw = json.dumps(what, ensure_ascii=False).encode(errors="surrogatepass")
-        event = normalize.received(said, seat.visitor, received_at=self._doors.clock.now(), locale=seat.locale, raw=raw)
-        accepted = await repeats.store(self._doors, seat.visitor, said, event)
-        answer = {"id": said.client_id, "seq": accepted.feed_seq, "conversation": accepted.conversation}
+        event = normalize.received(
+            message, seat.visitor, received_at=self._ports.clock.now(), locale=seat.locale, raw=raw
+        )
+        accepted = await repeats.store(self._ports, seat.visitor, message, event)
+        answer = {"id": message.client_id, "seq": accepted.feed_seq, "conversation": accepted.conversation}
         seat.writer.offer(render.frame("sent", answer))
 
 

@@ -8,7 +8,7 @@ from aiohttp import hdrs, web
 from channels.quotas import QuotaExceeded, Reservation, reserved
 from channels.webchat.admission import ChatSite, Guards
 from channels.webchat.responses import Problem, answer, checked, file_part, too_large
-from channels.webchat.upload_pace import UploadPace
+from channels.webchat.upload_deadline import UploadDeadline
 from conversation.errors import Refused
 from conversation.ports.customer_pages import CustomerPagePorts, Visitor
 
@@ -19,8 +19,8 @@ INLINE = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 class ChatFiles:
     """The uploads and downloads of all chat accounts of one process."""
 
-    def __init__(self, doors: CustomerPagePorts, guards: Guards) -> None:
-        self._doors = doors
+    def __init__(self, ports: CustomerPagePorts, guards: Guards) -> None:
+        self._ports = ports
         self._guards = guards
 
     async def upload(self, request: web.Request, place: ChatSite, visitor: Visitor) -> web.Response:
@@ -34,8 +34,8 @@ class ChatFiles:
         if declared > limit + FORM_OVERHEAD:
             raise too_large()
         try:
-            with reserved(self._guards.quotas(request, place, visitor), min(declared, limit)) as room:
-                return answer(await self._store(request, place, visitor, room))
+            with reserved(self._guards.quotas(request, place, visitor), min(declared, limit)) as reservation:
+                return answer(await self._store(request, place, visitor, reservation))
         except QuotaExceeded as full:
             detail = "too many bytes of files: come back later, or go on without them"
             raise Problem(status=429, code="upload_quota", detail=detail, retry_after=full.wait) from None
@@ -43,28 +43,28 @@ class ChatFiles:
             raise Problem(status=415, code="file_refused", detail=str(error)) from None
 
     async def _store(
-        self, request: web.Request, place: ChatSite, visitor: Visitor, room: Reservation
+        self, request: web.Request, place: ChatSite, visitor: Visitor, reservation: Reservation
     ) -> Mapping[str, object]:
-        limit, pace = place.settings.attachment_bytes, UploadPace()
+        limit, deadline = place.settings.attachment_bytes, UploadDeadline()
 
         def use(size: int) -> None:
-            room.use(size)
-            pace.arrived(size)
+            reservation.use(size)
+            deadline.arrived(size)
 
-        part = await pace.wait(file_part(request))
-        stored = await self._doors.uploads.add(
-            checked(part, limit=limit, types=place.settings.attachment_types, use=use, wait=pace.wait),
+        part = await deadline.wait(file_part(request))
+        stored = await self._ports.uploads.add(
+            checked(part, limit=limit, types=place.settings.attachment_types, use=use, wait=deadline.wait),
             name=part.filename or "",
             declared=part.headers.get(hdrs.CONTENT_TYPE, ""),
             owner=visitor.identity.id,
             limit=limit,
         )
-        room.keep()
+        reservation.keep()
         return stored
 
     async def download(self, request: web.Request, visitor: Visitor) -> web.Response:
         """The bytes of one file."""
-        about, body = await self._doors.uploads.open(request.match_info["attachment"], identity=visitor.identity.id)
+        about, body = await self._ports.uploads.open(request.match_info["attachment"], identity=visitor.identity.id)
         kind, name = str(about.get("type", "")), str(about.get("name", ""))
         shown = "inline" if kind in INLINE else "attachment"
         headers = {

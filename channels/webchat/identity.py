@@ -31,7 +31,7 @@ def prove(token: str, *, secret: str, channel: str, now: datetime) -> Proven:
     if len(token) > LONGEST_TOKEN:
         raise SignatureRejected("the identity token is too long")
     try:
-        # the house's clock judges the times below, so that a test or a replay can bring its own
+        # the injected clock decides on the times below, so that a test or a replay can bring its own
         claims = jwt.decode(
             token,
             secret,

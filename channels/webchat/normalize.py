@@ -53,7 +53,7 @@ class SessionAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
-    """What a visitor says: by frame or by POST. `language` is a choice made on the page, None where nothing was chosen."""
+    """A message of a visitor, by frame or by POST. `language` is a choice made on the page, None where nothing was chosen."""
 
     client_id: str
     text: str
@@ -97,8 +97,8 @@ def address(data: Mapping[str, Any]) -> str:
     return email or ""
 
 
-def said(data: Mapping[str, Any], *, text_limit: int) -> ChatMessage:
-    """What was said. Raises `FieldsAtFault`."""
+def chat_message(data: Mapping[str, Any], *, text_limit: int) -> ChatMessage:
+    """The message in a frame or a body. Raises `FieldsAtFault`."""
     reading = _Reading()
     client_id = reading.take("id", lambda: _client_id(data))
     text = reading.take("text", lambda: fields.text(data, "text", longest=text_limit)) or ""
@@ -175,7 +175,7 @@ class _Reading:
 
 
 def _email(data: Mapping[str, Any]) -> str:
-    """Empty where there is none. Whether anybody reads mail there only mail can tell."""
+    """Empty where there is none. Whether anybody reads mail there is not checked."""
     value = (fields.text(data, "email", longest=LONGEST_ADDRESS) or "").strip()
     local, at, domain = value.partition("@")
     lawful = local and at and domain and "@" not in domain and value.isprintable() and not _NOT_IN_ADDRESS & set(value)

@@ -43,8 +43,8 @@ class Problem(HuntgroupError):
         self.retry_after = retry_after
 
 
-def told(error: Exception) -> Problem:
-    """What a customer's page is told of an error."""
+def problem_of(error: Exception) -> Problem:
+    """The problem document by which a customer's page learns of an error."""
     if isinstance(error, normalize.FieldsAtFault):
         return Problem(status=422, code="invalid", detail="some fields are at fault", faults=error.faults)
     if isinstance(error, MalformedPayload):

@@ -1,4 +1,4 @@
-"""The customers' door of web chat: the page, the widget, sessions, messages, files and the socket.
+"""The public routes of web chat: the page, the widget, sessions, messages, files and the socket.
 
 Every answer is made here, errors too: a customer's page is on other origins than the desk, and has no cookies.
 """
@@ -22,8 +22,8 @@ from channels.webchat.responses import (
     file_response,
     json_of,
     number_in,
+    problem_of,
     problem_response,
-    told,
 )
 from conversation.errors import MalformedPayload, Overloaded, SignatureRejected, StoreError
 from conversation.ports.customer_pages import CustomerPagePorts, Visitor
@@ -36,23 +36,23 @@ LARGEST_PAGE = 200
 Handler = Callable[[web.Request, ChatSite], Awaitable[web.StreamResponse]]
 
 
-def routes(accounts: Mapping[str, Webchat], doors: CustomerPagePorts) -> list[web.RouteDef]:
+def routes(accounts: Mapping[str, Webchat], ports: CustomerPagePorts) -> list[web.RouteDef]:
     """The addresses under `/chat/{channel}`."""
-    guards = Guards(doors.clock, doors.proxies)
+    guards = Guards(ports.clock, ports.proxies)
     places = {
         name: guards.place(name, account.settings, assets.load(account.settings)) for name, account in accounts.items()
     }
-    site = _Site(doors, guards, places)
+    site = _Site(ports, guards, places)
     return site.routes()
 
 
 class _Site:
-    def __init__(self, doors: CustomerPagePorts, guards: Guards, places: Mapping[str, ChatSite]) -> None:
-        self._doors = doors
+    def __init__(self, ports: CustomerPagePorts, guards: Guards, places: Mapping[str, ChatSite]) -> None:
+        self._ports = ports
         self._guards = guards
         self._places = places
-        self._sockets = ChatSockets(doors, guards)
-        self._files = ChatFiles(doors, guards)
+        self._sockets = ChatSockets(ports, guards)
+        self._files = ChatFiles(ports, guards)
 
     def routes(self) -> list[web.RouteDef]:
         """In the order in which they are tried."""
@@ -64,7 +64,7 @@ class _Site:
             (hdrs.METH_PUT, "/address", self._leave_address),
             (hdrs.METH_GET, "/call", self._call_link),
             (hdrs.METH_GET, "/messages", self._messages),
-            (hdrs.METH_POST, "/messages", self._say),
+            (hdrs.METH_POST, "/messages", self._post_message),
             (hdrs.METH_POST, "/attachments", self._upload),
             (hdrs.METH_GET, "/attachments/{attachment}", self._download),
         ]
@@ -105,9 +105,11 @@ class _Site:
         except Problem as problem:
             return problem_response(problem)
         except (web.RequestPayloadError, HttpProcessingError):
-            return problem_response(told(MalformedPayload("the body is not what its headers say", code="bad_body")))
+            return problem_response(
+                problem_of(MalformedPayload("the body is not what its headers say", code="bad_body"))
+            )
         except (MalformedPayload, normalize.FieldsAtFault, StoreError) as error:
-            return problem_response(told(error))
+            return problem_response(problem_of(error))
 
     def _place(self, request: web.Request) -> ChatSite:
         place = self._places.get(request.match_info["channel"])
@@ -137,25 +139,25 @@ class _Site:
 
     async def _page(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         language = self._language_of(request)
-        title = place.settings.title_in(language, self._doors.service_name)
+        title = place.settings.title_in(language, self._ports.service_name)
         text = assets.page(place.assets, channel=place.channel, title=title, language=language)
         headers = assets.page_headers(place.settings.origins, request.host)
         return web.Response(text=text, content_type="text/html", headers=headers)
 
     def _language_of(self, request: web.Request) -> str:
         asked = request.query.get("language", "").lower().partition("-")[0]
-        return asked if asked in self._doors.languages else self._doors.default_language
+        return asked if asked in self._ports.languages else self._ports.default_language
 
     async def _widget(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         # any page may load the loader; where the chat then opens is decided by frame-ancestors
-        loader = file_response(request, place.assets.files.get(assets.LOADER), assets.ASK_AGAIN)
+        loader = file_response(request, place.assets.files.get(assets.LOADER), assets.REVALIDATE)
         loader.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return loader
 
     async def _file(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         current = request.match_info["version"] == place.assets.version
         found = place.assets.files.get(request.match_info["file"])
-        return file_response(request, found, assets.FOREVER if current else assets.ASK_AGAIN)
+        return file_response(request, found, assets.FOREVER if current else assets.REVALIDATE)
 
     # -- sessions and messages -----------------------------------------------------------------------------------------
 
@@ -164,7 +166,7 @@ class _Site:
             raise Problem(status=429, code="too_many", detail="too many sessions", retry_after=10)
         asked = normalize.session(await json_of(request))
         proven = self._proven(asked.identity, place)
-        token, visitor = await self._doors.sessions.open(
+        token, visitor = await self._ports.sessions.open(
             place.channel,
             address=proven.address if proven else None,
             verified=proven is not None,
@@ -183,7 +185,7 @@ class _Site:
             raise Problem(status=422, code="no_identity", detail="this chat takes no identity tokens")
         try:
             return identity.prove(
-                token, secret=secret.get_secret_value(), channel=place.channel, now=self._doors.clock.now()
+                token, secret=secret.get_secret_value(), channel=place.channel, now=self._ports.clock.now()
             )
         except SignatureRejected as error:
             raise Problem(status=401, code="identity", detail=str(error)) from None
@@ -193,13 +195,13 @@ class _Site:
         if place.settings.follow_up is None:
             raise Problem(status=403, code="no_follow_up", detail="this chat sends no mail")
         email = normalize.address(await json_of(request))
-        await self._doors.sessions.leave_address(visitor.identity.id, email)
+        await self._ports.sessions.leave_address(visitor.identity.id, email)
         return answer({"email": email})
 
     async def _call_link(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         """The page at which a call is asked for, signed for what is being talked about here."""
         visitor = await self._visitor(request, place)
-        url = await self._doors.feed.call_link(visitor.identity.id) if place.settings.calls else None
+        url = await self._ports.feed.call_link(visitor.identity.id) if place.settings.calls else None
         if url is None:
             raise Problem(status=404, code="no_call", detail="there is nothing open to be called about")
         return answer({"url": url})
@@ -207,7 +209,7 @@ class _Site:
     async def _visitor(self, request: web.Request, place: ChatSite) -> Visitor:
         scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         known = scheme.lower() == "bearer" and token
-        visitor = await self._doors.sessions.find(place.channel, token.strip()) if known else None
+        visitor = await self._ports.sessions.find(place.channel, token.strip()) if known else None
         if visitor is None:
             raise Problem(status=401, code="token", detail="a session's token is needed")
         return visitor
@@ -216,32 +218,32 @@ class _Site:
         visitor = await self._visitor(request, place)
         after, limit = number_in(request, "after", 0), number_in(request, "limit", USUAL_PAGE)
         size = min(max(limit, 1), LARGEST_PAGE)
-        found = await self._doors.feed.after(visitor.identity.id, after, size)
+        found = await self._ports.feed.after(visitor.identity.id, after, size)
         items = [render.message(one, channel=place.channel, address=visitor.identity.address) for one in found]
         return answer({"items": items, "next": found[-1].feed_seq if len(found) == size else None})
 
-    async def _say(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
+    async def _post_message(self, request: web.Request, place: ChatSite) -> web.StreamResponse:
         visitor = await self._visitor(request, place)
-        if self._doors.draining():
+        if self._ports.draining():
             raise Overloaded("restarting")
         if not self._guards.message_allowed(visitor.session, place):
             wait = place.messages.wait(visitor.session)
             raise Problem(status=429, code="too_many", detail="too many messages", retry_after=wait)
         raw = await body_of(request)
         data = {"id": request.headers.get("Idempotency-Key"), **normalize.frame(raw)}
-        said = normalize.said(data, text_limit=place.settings.text_limit)
+        message = normalize.chat_message(data, text_limit=place.settings.text_limit)
         locale = normalize.locale_of(request.headers.get(hdrs.ACCEPT_LANGUAGE))
-        event = normalize.received(said, visitor, received_at=self._doors.clock.now(), locale=locale, raw=raw)
-        accepted = await repeats.store(self._doors, visitor, said, event)
-        return answer({"seq": accepted.feed_seq, "id": said.client_id, "conversation": accepted.conversation})
+        event = normalize.received(message, visitor, received_at=self._ports.clock.now(), locale=locale, raw=raw)
+        accepted = await repeats.store(self._ports, visitor, message, event)
+        return answer({"seq": accepted.feed_seq, "id": message.client_id, "conversation": accepted.conversation})
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         try:
             place = self._place(request)
         except Problem as problem:
             return problem_response(problem)
-        if self._doors.draining():
-            return problem_response(told(Overloaded("restarting")))
+        if self._ports.draining():
+            return problem_response(problem_of(Overloaded("restarting")))
         if not web.WebSocketResponse().can_prepare(request).ok:
             return problem_response(Problem(status=426, code="upgrade", detail="this address speaks WebSocket"))
         return await self._sockets.handle(request, place)

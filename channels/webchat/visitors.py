@@ -1,6 +1,6 @@
-"""Who sits at an open chat socket, and what they are told: one listener in each process serves all of them.
+"""Visitors with an open chat socket, and the frames that they are sent: one listener in each process serves all of them.
 
-A hint says that somebody's feed grew; what is sent is always read from the feed after the visitor's own cursor. A lost
+A hint means that somebody's feed grew; what is sent is always read from the feed after the visitor's own cursor. A lost
 hint is healed by a slow round over everybody.
 """
 
@@ -31,22 +31,22 @@ RESTARTING = 1012
 class Seat:
     """One open socket of one visitor.
 
-    `seq` is the last message offered to it, `told` the last of these that an agent said, `read` the last that the page says
-    was read; `locale` is what the browser asks for.
+    `seq` is the last message offered to it, `last_answer` the last of these that an agent wrote, `read` the last that the page
+    reported as read. `locale` is what the browser asks for.
     """
 
-    __slots__ = ("again", "busy", "locale", "read", "seq", "status", "told", "visitor", "writer")
+    __slots__ = ("busy", "last_answer", "locale", "read", "repeat", "seq", "status", "visitor", "writer")
 
     def __init__(self, visitor: Visitor, writer: SocketWriter, seq: int, locale: str | None = None) -> None:
         self.visitor = visitor
         self.writer = writer
         self.seq = seq
-        self.told = seq
+        self.last_answer = seq
         self.read = seq
         self.locale = locale
         self.status = ""
         self.busy = False
-        self.again = False
+        self.repeat = False
 
     @property
     def identity(self) -> str:
@@ -57,12 +57,12 @@ class Seat:
 class Visitors:
     """All seats of this process."""
 
-    def __init__(self, doors: CustomerPagePorts) -> None:
-        self._doors = doors
+    def __init__(self, ports: CustomerPagePorts) -> None:
+        self._ports = ports
         self._seats: dict[str, list[Seat]] = {}
         self._in_line: set[str] = set()
         self._stale: set[str] = set()
-        self._told_at = -TICK
+        self._statuses_sent_at = -TICK
         self._reading = asyncio.Semaphore(READERS)
         self._listening = False
         self._round: list[str] = []
@@ -77,7 +77,7 @@ class Visitors:
         self._seats.setdefault(seat.identity, []).append(seat)
         if not self._listening:
             self._listening = True
-            self._doors.background(self._listen())
+            self._ports.background(self._listen())
 
     def leave(self, seat: Seat) -> None:
         """Harmless twice."""
@@ -90,26 +90,26 @@ class Visitors:
             self._stale.discard(seat.identity)
 
     async def bring(self, seat: Seat) -> None:
-        """Offer everything after the seat's cursor, in order and once, at the pace at which it is read."""
+        """Offer everything after the seat's cursor, in order and once, as fast as it is read."""
         if seat.busy:
-            seat.again = True
+            seat.repeat = True
             return
         seat.busy = True
         try:
-            while await self._bring_page(seat) or seat.again:
-                seat.again = False
+            while await self._bring_page(seat) or seat.repeat:
+                seat.repeat = False
         except StoreError as error:
             # the next hint or the slow round comes back to this seat
             log.warning("chat_feed_unread", extra={"channel": seat.visitor.channel, "error": type(error).__name__})
         finally:
             seat.busy = False
 
-    async def tell_status(self, seat: Seat, *, always: bool = False) -> None:
-        """Offer the state of the house to this seat where it changed."""
+    async def send_status(self, seat: Seat, *, always: bool = False) -> None:
+        """Offer the availability of agents to this seat where it changed."""
         visitor = seat.visitor
         try:
             async with self._reading:
-                found = await self._doors.availability.of(
+                found = await self._ports.availability.of(
                     visitor.channel, identity=visitor.identity.id, language=visitor.language
                 )
         except StoreError as error:
@@ -125,14 +125,14 @@ class Visitors:
     async def _bring_page(self, seat: Seat) -> bool:
         visitor = seat.visitor
         async with self._reading:
-            found = await self._doors.feed.after(visitor.identity.id, seat.seq, PAGE)
+            found = await self._ports.feed.after(visitor.identity.id, seat.seq, PAGE)
         for one in found:
             body = render.message(one, channel=visitor.channel, address=visitor.identity.address)
             if not seat.writer.offer(render.frame("message", body)):
                 return False
             seat.seq = max(seat.seq, one.feed_seq or 0)
             if one.author.kind is AuthorKind.AGENT:
-                seat.told = seat.seq
+                seat.last_answer = seat.seq
         if len(found) < PAGE:
             return False
         await seat.writer.finish()
@@ -141,19 +141,19 @@ class Visitors:
     # -- the listener --------------------------------------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        """Until nobody sits here any more, or the house drains."""
+        """Until no seat is left, or the service drains."""
         try:
             while self._is_needed():  # asked again after leaving: somebody may have come meanwhile
                 await self._listen_once()
         finally:
             self._listening = False
-        if self._doors.draining():
+        if self._ports.draining():
             for seat in self._of(list(self._seats)):
                 seat.writer.close(RESTARTING, "restarting")
 
     async def _listen_once(self) -> None:
         topics = (Topic.VISITORS, Topic.WORK, Topic.RULES, Topic.TYPING)
-        async with self._doors.signals.subscribe(*topics) as listening:
+        async with self._ports.signals.subscribe(*topics) as listening:
             while self._is_needed():
                 heard = await listening.wait(TICK)
                 try:
@@ -163,19 +163,19 @@ class Visitors:
                     log.exception("chat_hint_failed")
 
     def _is_needed(self) -> bool:
-        return bool(self._seats) and not self._doors.draining()
+        return bool(self._seats) and not self._ports.draining()
 
     def _hear(self, heard: Mapping[Topic, Sequence[Hint]]) -> None:
         grown = dict.fromkeys(key for hint in heard.get(Topic.VISITORS, ()) for key in hint.keys)
         for seat in self._of(grown):
-            self._doors.background(self.bring(seat))
+            self._ports.background(self.bring(seat))
         for hint in heard.get(Topic.VISITORS, ()):
-            self._tell_read(hint)
+            self._send_read(hint)
         for hint in heard.get(Topic.TYPING, ()):
-            self._tell_typing(hint)
+            self._send_typing(hint)
         self._note_stale(grown, line_moved=Topic.WORK in heard, everybody=Topic.RULES in heard)
-        self._retell()
-        self._say_who_is_here()
+        self._send_statuses()
+        self._report_presence()
 
     def _note_stale(self, grown: Iterable[str], *, line_moved: bool, everybody: bool) -> None:
         self._stale.update(identity for identity in grown if identity in self._seats)
@@ -185,49 +185,49 @@ class Visitors:
         if everybody:
             self._stale.update(self._seats)
 
-    def _retell(self) -> None:
-        """States are costly to find out and may be a second old; a slow round finds what no hint told."""
+    def _send_statuses(self) -> None:
+        """Statuses are costly to find out and may be a second old. A slow round finds what no hint announced."""
         now = asyncio.get_running_loop().time()
-        if now - self._told_at < TICK:
+        if now - self._statuses_sent_at < TICK:
             return
-        self._told_at = now
+        self._statuses_sent_at = now
         several = list(islice(self._stale, MOST_STATUSES))
         self._stale.difference_update(several)
         for seat in self._of(several):
-            self._doors.background(self.tell_status(seat))
+            self._ports.background(self.send_status(seat))
         for seat in self._of(self._next_of_round()):
-            self._doors.background(self._attend(seat))
+            self._ports.background(self._attend(seat))
 
-    def _say_who_is_here(self) -> None:
+    def _report_presence(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._here_at < HERE:
             return
         self._here_at = now
-        behind = {s.identity: s.visitor.channel for s in self._of(list(self._seats)) if s.read < s.told}
+        behind = {s.identity: s.visitor.channel for s in self._of(list(self._seats)) if s.read < s.last_answer}
         if behind:
-            self._doors.background(self._here(behind))
+            self._ports.background(self._here(behind))
 
     async def _here(self, behind: Mapping[str, str]) -> None:
         """One after the other: there is no hurry, and the database has other things to do."""
         try:
             for identity, channel in behind.items():
-                await self._doors.feed.here(identity, channel)
+                await self._ports.feed.here(identity, channel)
         except StoreError as error:
             log.warning("chat_here_untold", extra={"error": type(error).__name__})
 
     async def _attend(self, seat: Seat) -> None:
         await self.bring(seat)
         if not seat.writer.done:
-            await self.tell_status(seat)
+            await self.send_status(seat)
 
-    def _tell_typing(self, hint: Hint) -> None:
+    def _send_typing(self, hint: Hint) -> None:
         if hint.data.get("from") != "agent":
             return
         frame = render.frame("typing", {"name": hint.data.get("public_name")})
         for seat in self._of(hint.keys):
             seat.writer.offer(frame)
 
-    def _tell_read(self, hint: Hint) -> None:
+    def _send_read(self, hint: Hint) -> None:
         read = hint.data.get("read")
         if isinstance(read, int):
             for seat in self._of(hint.keys):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from channels import standard_webhooks as signatures
 from channels.base_account import BaseAccount
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.webhook import normalize, render
 from channels.webhook.settings import Settings
 from conversation.errors import ChannelMisconfigured, PermanentFailure, RateLimited, TransientFailure
@@ -28,7 +28,7 @@ class WebhookAccount(BaseAccount):
         super().__init__(name, tools, can)
         self._settings = settings
         self._keys = settings.keys()
-        self._pace = Pace(tools.clock, settings.pace)
+        self._rate_limit = RateLimit(tools.clock, settings.pace)
 
     def verify(self, request: Request) -> None:
         """By Standard Webhooks, over the raw bytes."""
@@ -39,10 +39,10 @@ class WebhookAccount(BaseAccount):
         return normalize.events(request.body, channel=self._name, received_at=request.received_at)
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:
-        """200 once one item is stored; 422 when every item was put aside: sending those again is no use."""
-        aside = [one for one in accepted if one.quarantined is not None]
-        faults = render.faults_of(self.normalize(request)) if aside else {}
-        status = 422 if aside and len(aside) == len(accepted) else 200
+        """200 once one item is stored; 422 when every item was quarantined: repeating them is no use."""
+        quarantined = [one for one in accepted if one.quarantined is not None]
+        faults = render.faults_of(self.normalize(request)) if quarantined else {}
+        status = 422 if quarantined and len(quarantined) == len(accepted) else 200
         return Reply(status, render.answer(accepted, faults))
 
     async def send(self, message: OutboundMessage) -> Receipt:
@@ -50,7 +50,7 @@ class WebhookAccount(BaseAccount):
         url = self._settings.reply_url
         if url is None:
             raise PermanentFailure("this account has no reply_url", code="no_reply_url")
-        await self._pace.turn()
+        await self._rate_limit.turn()
         body = render.reply(message)
         signed = signatures.headers(self._keys[:1], message.id, self.tools.clock.now(), body)
         headers = {"content-type": "application/json", **signed}

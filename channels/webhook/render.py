@@ -30,7 +30,7 @@ def reply(message: OutboundMessage) -> bytes:
 
 
 def answer(accepted: Sequence[Accepted], faults: Mapping[str, Malformed]) -> bytes:
-    """What became of each item, in order; items put aside are named with the reason."""
+    """What became of each item, in order; quarantined items are named with the reason."""
     return strict_json.compact({"items": [_item(one, faults.get(one.external_id)) for one in accepted]})
 
 

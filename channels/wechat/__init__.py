@@ -1,4 +1,4 @@
-"""WeChat Official Accounts: XML in (plain or sealed), customer-service messages and passive replies out."""
+"""WeChat Official Accounts: XML in (plain or encrypted), customer-service messages and passive replies out."""
 
 from collections.abc import Mapping
 

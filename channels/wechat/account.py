@@ -6,12 +6,10 @@ from datetime import datetime, timedelta
 
 from channels.account_files import bytes_of, provider_name
 from channels.base_account import BaseAccount
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.reply_window import must_be_lawful
 from channels.send_segments import recording, sendable
-from channels.wechat import encryption as sealing
-from channels.wechat import normalize, render
-from channels.wechat import xml as papers
+from channels.wechat import encryption, normalize, render, xml
 from channels.wechat.client import Client
 from channels.wechat.settings import Settings
 from conversation.errors import (
@@ -51,9 +49,9 @@ class WechatAccount(BaseAccount):
         )
         super().__init__(name, tools, can)
         self._settings = settings
-        self._key = sealing.key_of(settings.aes_key.get_secret_value()) if settings.aes_key is not None else None
+        self._key = encryption.key_of(settings.aes_key.get_secret_value()) if settings.aes_key is not None else None
         self._client = Client(settings, tools)
-        self._pace = Pace(tools.clock, settings.pace, burst=5)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=5)
 
     async def start(self) -> None:
         """Prove the AppSecret."""
@@ -67,21 +65,21 @@ class WechatAccount(BaseAccount):
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def verify(self, request: Request) -> None:
-        """SHA-1 over token, time and nonce; with an AES key over the sealed message as well, and nothing else is taken."""
+        """SHA-1 over token, time and nonce; with an AES key over the encrypted message as well, and nothing else is taken."""
         asked = request.query
         timestamp, nonce = asked.get("timestamp", ""), asked.get("nonce", "")
         if not _is_recent(timestamp, request.received_at):
             raise SignatureRejected("the timestamp is missing, or too far from now")
-        sealed = () if self._key is None or request.method == "GET" else (_sealed_in(request.body),)
-        given = asked.get("msg_signature" if sealed else "signature", "")
-        if not sealing.signed(given, self._settings.token.get_secret_value(), timestamp, nonce, *sealed):
+        encrypted = () if self._key is None or request.method == "GET" else (_encrypted_in(request.body),)
+        given = asked.get("msg_signature" if encrypted else "signature", "")
+        if not encryption.signed(given, self._settings.token.get_secret_value(), timestamp, nonce, *encrypted):
             raise SignatureRejected("the signature is missing or wrong")
 
     def normalize(self, request: Request) -> Sequence[InboundEvent]:
         """The events of the call; none in the one by which WeChat tries the address."""
         if request.method == "GET":
             return []
-        return normalize.events(self._opened(request.body), channel=self._name, received_at=request.received_at)
+        return normalize.events(self._decrypted(request.body), channel=self._name, received_at=request.received_at)
 
     def answer(self, request: Request, accepted: Sequence[Accepted]) -> Reply:  # noqa: ARG002 the port names it
         """The word that WeChat wants within five seconds, after the commit; whoever subscribes may be greeted in it."""
@@ -92,24 +90,26 @@ class WechatAccount(BaseAccount):
             return Reply(body=b"success", type="text/plain")
         return Reply(body=greeting, type="text/xml")
 
-    def _opened(self, body: bytes) -> bytes:
-        """Calls come sealed where there is a key, or were refused; what was put aside before is read again as it was kept."""
-        sealed = papers.fields(body).get("Encrypt", "").strip() if self._key is not None else ""
-        if self._key is None or not sealed:
+    def _decrypted(self, body: bytes) -> bytes:
+        """Calls are encrypted where there is a key, else `verify` refuses them. A replay from quarantine reads what was kept."""
+        encrypted = xml.fields(body).get("Encrypt", "").strip() if self._key is not None else ""
+        if self._key is None or not encrypted:
             return body
-        return sealing.unseal(self._key, self._settings.app_id, sealed)
+        return encryption.decrypt(self._key, self._settings.app_id, encrypted)
 
     def _greeting(self, request: Request) -> bytes | None:
-        """A passive reply to a subscription, sealed where messages are."""
-        fields = papers.fields(self._opened(request.body))
+        """A passive reply to a subscription, encrypted where messages are."""
+        fields = xml.fields(self._decrypted(request.body))
         if fields.get("Event", "").strip() != "subscribe":
             return None
         at, text = int(request.received_at.timestamp()), self._settings.greeting or ""
         plain = render.passive(text, to=fields["FromUserName"], sender=fields.get("ToUserName", ""), at=at)
         if self._key is None:
             return plain
-        sealed = sealing.seal(self._key, self._settings.app_id, plain, random=secrets.token_bytes(sealing.RANDOM))
-        return render.sealed(sealed, self._settings.token.get_secret_value(), at=at, nonce=secrets.token_hex(8))
+        encrypted = encryption.encrypt(
+            self._key, self._settings.app_id, plain, random=secrets.token_bytes(encryption.RANDOM)
+        )
+        return render.encrypted(encrypted, self._settings.token.get_secret_value(), at=at, nonce=secrets.token_hex(8))
 
     async def fetch(self, attachment: Attachment) -> Fetched:
         """The bytes of a file that a customer sent: WeChat keeps them for three days."""
@@ -123,7 +123,7 @@ class WechatAccount(BaseAccount):
         sent = list(message.sent)
         with recording(sent):
             for call in sendable(self._calls(message))[len(sent) :]:
-                await self._pace.turn()
+                await self._rate_limit.turn()
                 answer = await self._delivered(call)
                 own_id = f"{message.id}/{len(sent)}" if sent else message.id
                 sent.append(str(answer.get("msgid") or own_id))  # WeChat gives ids to templates only
@@ -148,12 +148,12 @@ class WechatAccount(BaseAccount):
         body = render.upload(attachment.name, attachment.type, data, boundary=boundary)
         headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
         try:
-            told = await self._client.post(
+            answer = await self._client.post(
                 "cgi-bin/media/upload", body, headers, query=f"&type={kind}", timeout=UPLOAD_TIMEOUT
             )
         except Unknown as error:  # an upload reaches nobody: it may be made again
             raise TransientFailure(f"the file did not get through: {error.detail}") from None
-        return str(told.get("media_id", ""))
+        return str(answer.get("media_id", ""))
 
 
 def _must_be_taken(attachment: Attachment) -> None:
@@ -170,12 +170,12 @@ def _is_recent(timestamp: str, now: datetime) -> bool:
     return abs(now.timestamp() - int(timestamp)) <= TOLERANCE.total_seconds()
 
 
-def _sealed_in(body: bytes) -> str:
-    """What is sealed; without anything the signature would be that of the call alone, which stands in its address."""
+def _encrypted_in(body: bytes) -> str:
+    """The encrypted part. Without it the signature would cover the query alone."""
     try:
-        sealed = papers.fields(body).get("Encrypt", "").strip()
+        encrypted = xml.fields(body).get("Encrypt", "").strip()
     except MalformedPayload:
-        sealed = ""
-    if not sealed:
-        raise SignatureRejected("there is nothing sealed in it")
-    return sealed
+        encrypted = ""
+    if not encrypted:
+        raise SignatureRejected("there is nothing encrypted in it")
+    return encrypted

@@ -1,4 +1,4 @@
-"""Calls of WeChat's API. The access token stands in their addresses: no address is ever told, logged or raised."""
+"""Calls of WeChat's API. The access token is part of their addresses: no address is ever shown, logged or raised."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ class Client:
     async def post(
         self, path: str, body: bytes, headers: Mapping[str, str] = _JSON, *, query: str = "", timeout: float = TIMEOUT
     ) -> Mapping[str, Any]:
-        """What was answered. A token that WeChat takes no more is fetched again once. Raises a `ChannelError`."""
+        """What was answered. A token that WeChat takes no more is renewed once. Raises a `ChannelError`."""
         token = await self.access.get()
         answer = await self._post(path, token, body, headers, query=query, timeout=timeout)
         if answer.get("errcode") in STALE:
@@ -52,7 +52,7 @@ class Client:
         return json_of(answer.body)
 
     async def fetch(self, media_id: str) -> Fetched:
-        """A file that a customer sent. Films are told by an address of their own."""
+        """A file that a customer sent. For videos WeChat returns an address."""
         query = f"&media_id={quote(media_id, safe='')}"
         token = await self.access.get()
         file = await self._file(token, query)

@@ -42,24 +42,24 @@ def key_of(text: str) -> bytes:
     return key
 
 
-def seal(key: bytes, app_id: str, message: bytes, *, random: bytes) -> str:
+def encrypt(key: bytes, app_id: str, message: bytes, *, random: bytes) -> str:
     """The message as it stands in `Encrypt`. `random` are 16 bytes that nobody can guess."""
     plain = random + struct.pack("!I", len(message)) + message + app_id.encode()
     padding = _BLOCK - len(plain) % _BLOCK
-    sealing = _cipher(key).encryptor()
-    return base64.b64encode(sealing.update(plain + bytes([padding]) * padding) + sealing.finalize()).decode()
+    encryptor = _cipher(key).encryptor()
+    return base64.b64encode(encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()).decode()
 
 
-def unseal(key: bytes, app_id: str, text: str) -> bytes:
-    """The message in `Encrypt`. Raises `MalformedPayload`: also for one that was sealed for another account."""
+def decrypt(key: bytes, app_id: str, text: str) -> bytes:
+    """The message in `Encrypt`. Raises `MalformedPayload`: also for one that was encrypted for another account."""
     try:
-        sealed = base64.b64decode(text, validate=True)
+        encrypted = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise MalformedPayload("'Encrypt' is not base64", code="sealed") from None
-    if not sealed or len(sealed) % _BLOCK:
+    if not encrypted or len(encrypted) % _BLOCK:
         raise MalformedPayload("'Encrypt' is not a whole number of blocks", code="sealed")
     opening = _cipher(key).decryptor()
-    return _taken_apart(opening.update(sealed) + opening.finalize(), app_id)
+    return _taken_apart(opening.update(encrypted) + opening.finalize(), app_id)
 
 
 def _taken_apart(plain: bytes, app_id: str) -> bytes:

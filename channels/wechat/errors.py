@@ -1,4 +1,4 @@
-"""What WeChat answers -> the house's errors. The table is data, by `errcode`.
+"""WeChat's responses -> errors of `conversation.errors`. The table is data, by `errcode`.
 
 Source: https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html (全局返回码).
 """

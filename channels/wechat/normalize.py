@@ -1,4 +1,4 @@
-"""One message or event of WeChat, unsealed -> events. Pure.
+"""One message or event of WeChat, decrypted -> events. Pure.
 
 `external_id` is the MsgId; events have none and are known by sender, time and name. What they open: 48 hours for what a customer writes, a minute for
 a pressed menu or a scanned code. https://developers.weixin.qq.com/doc/service/guide/product/message/Receiving_standard_messages.html
@@ -13,7 +13,7 @@ from channels import json_fields as fields
 from channels.deep_links import Scene, chosen
 from channels.file_types import file_id, safe_name
 from channels.payload_source import Source
-from channels.wechat import xml as papers
+from channels.wechat import xml
 from conversation.errors import MalformedPayload
 from conversation.model.message import (
     PROVIDER,
@@ -42,7 +42,7 @@ _TEMPLATE_STATUS: Mapping[str, Status] = {"success": Status.DELIVERED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Paper(Source):
+class _Document(Source):
     """One document, and what every part of its reading needs to know."""
 
     fields: Mapping[str, str]
@@ -71,78 +71,80 @@ class _Paper(Source):
 
 
 def events(body: bytes, *, channel: str, received_at: datetime) -> Sequence[InboundEvent]:
-    """The events in this document, mostly one; none for what says nothing. Raises `MalformedPayload`."""
-    paper = _Paper(channel=channel, received_at=received_at, fields=papers.fields(body), raw=body)
-    if paper.get("Encrypt") and not paper.get("MsgType"):
+    """The events in this document, mostly one; none for what is only noise. Raises `MalformedPayload`."""
+    document = _Document(channel=channel, received_at=received_at, fields=xml.fields(body), raw=body)
+    if document.get("Encrypt") and not document.get("MsgType"):
         raise MalformedPayload("sealed: it can be read with its account's key only", code="sealed")
     try:
-        return _read(paper)
-    except MalformedPayload as fault:  # refused, it would come again, and WeChat would tell the customer of a failure
-        return [_aside(paper, fault)]
+        return _read(document)
+    except MalformedPayload as fault:  # refused, it would be repeated, and WeChat would show the customer a failure
+        return [_malformed(document, fault)]
 
 
-def _read(paper: _Paper) -> Sequence[InboundEvent]:
-    kind = paper.get("MsgType")[:_LONGEST_ID]
+def _read(document: _Document) -> Sequence[InboundEvent]:
+    kind = document.get("MsgType")[:_LONGEST_ID]
     if not kind:
         raise MalformedPayload("no message: there is no 'MsgType'", code="unsupported")
     if kind == "event":
-        return _EVENTS.get(paper.get("Event").lower(), _unsupported)(paper)
+        return _EVENTS.get(document.get("Event").lower(), _unsupported)(document)
     read = _MESSAGES.get(kind)
-    return [read(paper) if read else replace(_received(paper), unsupported=kind)]
+    return [read(document) if read else replace(_received(document), unsupported=kind)]
 
 
-def _received(paper: _Paper, text: str = "", *, window: timedelta = WINDOW) -> MessageReceived:
+def _received(document: _Document, text: str = "", *, window: timedelta = WINDOW) -> MessageReceived:
     return MessageReceived(
-        channel=paper.channel,
-        external_id=paper.own_id,
-        sender=paper.sender,
+        channel=document.channel,
+        external_id=document.own_id,
+        sender=document.sender,
         text=text,
-        received_at=paper.received_at,
-        sent_at=paper.at,
-        reply_until=paper.at + window,
-        raw=paper.raw,
+        received_at=document.received_at,
+        sent_at=document.at,
+        reply_until=document.at + window,
+        raw=document.raw,
     )
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
-def _text(paper: _Paper) -> MessageReceived:
+def _text(document: _Document) -> MessageReceived:
     """A tapped menu comes as a text as well, but opens a minute only."""
-    if "Content" not in paper.fields:
+    if "Content" not in document.fields:
         raise MalformedPayload("a text message without 'Content'", code="missing")
-    window = SHORT_WINDOW if paper.get("bizmsgmenuid") else WINDOW
-    return _received(paper, paper.fields["Content"], window=window)
+    window = SHORT_WINDOW if document.get("bizmsgmenuid") else WINDOW
+    return _received(document, document.fields["Content"], window=window)
 
 
-def _file(paper: _Paper) -> MessageReceived:
-    """WeChat hears what is said, where the account has switched that on."""
-    name, kind = _FILES[paper.get("MsgType")]
-    found = _received(paper, paper.get("Recognition"))
+def _file(document: _Document) -> MessageReceived:
+    """A file. WeChat transcribes recordings, where the account has switched that on."""
+    name, kind = _FILES[document.get("MsgType")]
+    found = _received(document, document.get("Recognition"))
     attachment = Attachment(
-        id=file_id(f"{paper.channel}/{found.external_id}"),
-        name=safe_name(_of_format(name, paper.get("Format"))),
-        type=_spoken(kind, paper.get("Format")),
-        url=PROVIDER + paper.needed("MediaId"),
+        id=file_id(f"{document.channel}/{found.external_id}"),
+        name=safe_name(_of_format(name, document.get("Format"))),
+        type=_audio_type(kind, document.get("Format")),
+        url=PROVIDER + document.needed("MediaId"),
     )
     return replace(found, attachments=(attachment,))
 
 
-def _of_format(name: str, spoken: str) -> str:
-    return f"voice.{spoken.lower()[:10]}" if spoken.isalnum() else name
+def _of_format(name: str, encoding: str) -> str:
+    return f"voice.{encoding.lower()[:10]}" if encoding.isalnum() else name
 
 
-def _spoken(kind: str, spoken: str) -> str:
-    return "audio/speex" if spoken.lower() == "speex" else kind
+def _audio_type(kind: str, encoding: str) -> str:
+    return "audio/speex" if encoding.lower() == "speex" else kind
 
 
-def _location(paper: _Paper) -> MessageReceived:
-    place = f"{_number(paper, 'Location_X')}, {_number(paper, 'Location_Y')}"
-    return _received(paper, "\n".join(part for part in (f"\N{ROUND PUSHPIN} {place}", paper.get("Label")) if part))
+def _location(document: _Document) -> MessageReceived:
+    place = f"{_number(document, 'Location_X')}, {_number(document, 'Location_Y')}"
+    return _received(
+        document, "\n".join(part for part in (f"\N{ROUND PUSHPIN} {place}", document.get("Label")) if part)
+    )
 
 
-def _number(paper: _Paper, name: str) -> str:
-    text = paper.needed(name)
+def _number(document: _Document, name: str) -> str:
+    text = document.needed(name)
     try:
         float(text)
     except ValueError:
@@ -150,12 +152,12 @@ def _number(paper: _Paper, name: str) -> str:
     return text
 
 
-def _link(paper: _Paper) -> MessageReceived:
-    value = (paper.get(name) for name in ("Title", "Description", "Url"))
-    return _received(paper, "\n".join(dict.fromkeys(part for part in value if part)))
+def _link(document: _Document) -> MessageReceived:
+    value = (document.get(name) for name in ("Title", "Description", "Url"))
+    return _received(document, "\n".join(dict.fromkeys(part for part in value if part)))
 
 
-_MESSAGES: Mapping[str, Callable[[_Paper], MessageReceived]] = {
+_MESSAGES: Mapping[str, Callable[[_Document], MessageReceived]] = {
     "text": _text,
     "location": _location,
     "link": _link,
@@ -165,84 +167,84 @@ _MESSAGES: Mapping[str, Callable[[_Paper], MessageReceived]] = {
 # -- events ------------------------------------------------------------------------------------------------------------
 
 
-def _unsupported(paper: _Paper) -> Sequence[InboundEvent]:
-    raise MalformedPayload(f"an event {paper.get('Event')[:50]!r}", code="unsupported")
+def _unsupported(document: _Document) -> Sequence[InboundEvent]:
+    raise MalformedPayload(f"an event {document.get('Event')[:50]!r}", code="unsupported")
 
 
-def _aside(paper: _Paper, fault: MalformedPayload) -> Malformed:
+def _malformed(document: _Document, fault: MalformedPayload) -> Malformed:
     try:
-        own_id = paper.own_id
+        own_id = document.own_id
     except MalformedPayload:
-        own_id = sha256(paper.raw).hexdigest()[:32]
-    return paper.malformed(fault, external_id=own_id, raw=paper.raw)
+        own_id = sha256(document.raw).hexdigest()[:32]
+    return document.malformed(fault, external_id=own_id, raw=document.raw)
 
 
-def _subscribed(paper: _Paper) -> Sequence[InboundEvent]:
-    """Whoever came by a code of ours that says what it is about has told us so."""
-    key = paper.get("EventKey")
+def _subscribed(document: _Document) -> Sequence[InboundEvent]:
+    """A new follower. One who came by a QR code of ours that names an issue or a language wrote a message by it."""
+    key = document.get("EventKey")
     scene = chosen(key.removeprefix(_SCENE)) if key.startswith(_SCENE) else Scene(text="")
-    contact = _contact(paper, reachable=True)
-    return [contact, _scanned(paper, scene)] if scene.issue or scene.language else [contact]
+    contact = _contact(document, reachable=True)
+    return [contact, _scanned(document, scene)] if scene.issue or scene.language else [contact]
 
 
-def _unsubscribed(paper: _Paper) -> Sequence[InboundEvent]:
-    return [_contact(paper, reachable=False)]
+def _unsubscribed(document: _Document) -> Sequence[InboundEvent]:
+    return [_contact(document, reachable=False)]
 
 
-def _contact(paper: _Paper, *, reachable: bool) -> ContactChanged:
+def _contact(document: _Document, *, reachable: bool) -> ContactChanged:
     return ContactChanged(
-        channel=paper.channel,
-        external_id=paper.own_id,
-        sender=paper.sender,
-        received_at=paper.received_at,
+        channel=document.channel,
+        external_id=document.own_id,
+        sender=document.sender,
+        received_at=document.received_at,
         reachable=reachable,
     )
 
 
-def _scanned(paper: _Paper, scene: Scene) -> MessageReceived:
-    said = _received(paper, scene.text, window=SHORT_WINDOW)
-    return replace(said, issue=scene.issue, language=scene.language)
+def _scanned(document: _Document, scene: Scene) -> MessageReceived:
+    found = _received(document, scene.text, window=SHORT_WINDOW)
+    return replace(found, issue=scene.issue, language=scene.language)
 
 
-def _scan(paper: _Paper) -> Sequence[InboundEvent]:
-    scene = chosen(paper.get("EventKey"))
+def _scan(document: _Document) -> Sequence[InboundEvent]:
+    scene = chosen(document.get("EventKey"))
     if scene.issue or scene.language:
-        return [_scanned(paper, scene)]
+        return [_scanned(document, scene)]
     raise MalformedPayload("a scanned code that says nothing", code="unsupported")
 
 
-def _click(paper: _Paper) -> Sequence[InboundEvent]:
+def _click(document: _Document) -> Sequence[InboundEvent]:
     """A button of the account's menu: its key are the words."""
-    return [_scanned(paper, chosen(paper.needed("EventKey")))]
+    return [_scanned(document, chosen(document.needed("EventKey")))]
 
 
-def _scan_by_menu(paper: _Paper) -> Sequence[InboundEvent]:
-    found = paper.get("ScanCodeInfo/ScanResult")
+def _scan_by_menu(document: _Document) -> Sequence[InboundEvent]:
+    found = document.get("ScanCodeInfo/ScanResult")
     if not found:
         raise MalformedPayload("a scan without a result", code="unsupported")
-    return [_received(paper, found, window=SHORT_WINDOW)]
+    return [_received(document, found, window=SHORT_WINDOW)]
 
 
-def _template(paper: _Paper) -> Sequence[InboundEvent]:
-    value = paper.get("Status")
+def _template(document: _Document) -> Sequence[InboundEvent]:
+    value = document.get("Status")
     status = _TEMPLATE_STATUS.get(value, Status.FAILED)
     return [
         DeliveryReported(
-            channel=paper.channel,
-            external_id=fields.identifier({"MsgID": paper.get("MsgID")}, "MsgID"),
+            channel=document.channel,
+            external_id=fields.identifier({"MsgID": document.get("MsgID")}, "MsgID"),
             status=status,
-            received_at=paper.received_at,
+            received_at=document.received_at,
             error=value[:_LONGEST_ID] if status is Status.FAILED else None,
         )
     ]
 
 
-def _nothing(_: _Paper) -> Sequence[InboundEvent]:
-    """Pages looked at and places passed: nobody said anything, and where people are is none of our business."""
+def _nothing(_: _Document) -> Sequence[InboundEvent]:
+    """Viewed pages and shared positions: no message, and where people are is none of our business."""
     return []
 
 
-_EVENTS: Mapping[str, Callable[[_Paper], Sequence[InboundEvent]]] = {
+_EVENTS: Mapping[str, Callable[[_Document], Sequence[InboundEvent]]] = {
     "subscribe": _subscribed,
     "unsubscribe": _unsubscribed,
     "scan": _scan,

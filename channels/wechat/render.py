@@ -9,9 +9,8 @@ from typing import Any
 
 from channels import strict_json
 from channels.text_splitting import length, parts
-from channels.wechat import encryption as sealing
-from channels.wechat import xml as papers
-from conversation.model.choices import choices_of, without_marks
+from channels.wechat import encryption, xml
+from conversation.model.choices import choices_of, numbered_lines
 from conversation.model.message import Attachment
 from conversation.model.outbound import OutboundMessage
 
@@ -49,13 +48,13 @@ def calls(message: OutboundMessage, *, menus: bool = False) -> list[ApiCall]:
     question, choices = choices_of(message.text) if message.automatic else (message.text, ())
     if menus and 0 < len(choices) <= CHOICES and length(question, UNIT) <= TEXT:
         return [_menu(to, question, choices)]
-    texts = parts(without_marks(message.text), TEXT, UNIT)
-    said = [ApiCall(kind="text", body={**to, "msgtype": "text", "text": {"content": text}}) for text in texts]
-    return [*said, *(_file(to, attachment) for attachment in message.attachments)]
+    texts = parts(numbered_lines(message.text), TEXT, UNIT)
+    calls = [ApiCall(kind="text", body={**to, "msgtype": "text", "text": {"content": text}}) for text in texts]
+    return [*calls, *(_file(to, attachment) for attachment in message.attachments)]
 
 
 def _menu(to: Mapping[str, str], question: str, choices: Sequence[str]) -> ApiCall:
-    """What is tapped comes back as a text that says the choice."""
+    """A tapped item comes back as a text, which is the choice."""
     items = [{"id": str(number), "content": choice} for number, choice in enumerate(choices, start=1)]
     menu = {"head_content": question, "list": items, "tail_content": ""}
     return ApiCall(kind="msgmenu", body={**to, "msgtype": "msgmenu", "msgmenu": menu})
@@ -86,13 +85,13 @@ def upload(name: str, kind: str, data: bytes, *, boundary: str) -> bytes:
 
 
 def passive(text: str, *, to: str, sender: str, at: int) -> bytes:
-    """A passive reply, which is said in the answer to WeChat's own call."""
-    return papers.document(
+    """A passive reply, which is the response to WeChat's own call."""
+    return xml.document(
         {"ToUserName": to, "FromUserName": sender, "CreateTime": str(at), "MsgType": "text", "Content": text}
     )
 
 
-def sealed(text: str, token: str, *, at: int, nonce: str) -> bytes:
-    """A sealed passive reply in its envelope."""
-    signed = sealing.signature(token, str(at), nonce, text)
-    return papers.document({"Encrypt": text, "MsgSignature": signed, "TimeStamp": str(at), "Nonce": nonce})
+def encrypted(text: str, token: str, *, at: int, nonce: str) -> bytes:
+    """An encrypted passive reply in its envelope."""
+    signed = encryption.signature(token, str(at), nonce, text)
+    return xml.document({"Encrypt": text, "MsgSignature": signed, "TimeStamp": str(at), "Nonce": nonce})

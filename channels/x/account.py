@@ -12,7 +12,7 @@ from typing import Any
 from channels.account_files import provider_name
 from channels.base_account import BaseAccount
 from channels.public_files import BYTES, can_share, shared
-from channels.rate_limits import Pace
+from channels.rate_limits import RateLimit
 from channels.send_segments import in_turn
 from channels.signatures import must_match
 from channels.x import normalize, oauth, render
@@ -48,12 +48,12 @@ class XAccount(BaseAccount):
         )
         super().__init__(name, tools, can)
         self._settings = settings
-        self._pace = Pace(tools.clock, settings.pace, burst=10)
+        self._rate_limit = RateLimit(tools.clock, settings.pace, burst=10)
 
     async def prove(self) -> str:
         """Whose keys they are."""
-        told = await self._ask("GET", "/2/users/me")
-        mine = told.get("data")
+        answer = await self._ask("GET", "/2/users/me")
+        mine = answer.get("data")
         if isinstance(mine, dict) and mine.get("id") not in (None, self._settings.id):
             raise ChannelMisconfigured("the access token is that of another account than 'id' names")
         return f"X takes the keys of account {self._settings.id}"
@@ -110,7 +110,7 @@ class XAccount(BaseAccount):
         return await in_turn(message, bodies, lambda body: self._delivered(path, body))
 
     async def _delivered(self, path: str, body: bytes) -> str | None:
-        await self._pace.turn()
+        await self._rate_limit.turn()
         return _id(await self._ask("POST", path, body))
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> Mapping[str, Any]:
@@ -125,7 +125,7 @@ class XAccount(BaseAccount):
         return oauth.authorization(method, url, self._settings.credentials(), nonce=nonce, timestamp=now)
 
 
-def _id(told: Mapping[str, Any]) -> str | None:
-    data = told.get("data")
+def _id(answer: Mapping[str, Any]) -> str | None:
+    data = answer.get("data")
     found = data.get("dm_event_id") if isinstance(data, dict) else None
     return found if isinstance(found, str) else None

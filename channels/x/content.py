@@ -32,7 +32,7 @@ class Content:
 
 
 def of_direct_message(data: Mapping[str, Any], owner: str) -> Content:
-    """What was said in private. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
+    """The content of a direct message. `owner` makes the file's id: the same bytes make the same event, whenever they are read."""
     text = _words(data, "text", _links(data))
     attachment = fields.table(data, "attachment")
     if attachment is None:
@@ -47,7 +47,7 @@ def of_direct_message(data: Mapping[str, Any], owner: str) -> Content:
 
 
 def of_post(post: Mapping[str, Any], owner: str) -> Content:
-    """What was said in public. Long posts say it whole in `extended_tweet`."""
+    """The content of a post. Long posts have their whole text in `extended_tweet`."""
     whole = fields.table(post, "extended_tweet")
     data = post if whole is None else whole
     text = _words(data, "text" if whole is None else "full_text", _links(data))

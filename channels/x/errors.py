@@ -1,4 +1,4 @@
-"""What X answers -> the house's errors. The tables are data.
+"""X's responses -> errors of `conversation.errors`. The tables are data.
 
 A refusal names its kind in `type`, older ones a `code`: https://docs.x.com/x-api/fundamentals/response-codes-and-errors
 """
@@ -83,7 +83,7 @@ def _first(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _wait(answer: Answer, clock: Clock) -> timedelta | None:
-    """Until the last of the limits that are used up begins anew; X tells the instant, in seconds since 1970."""
+    """Until the last of the limits that are used up begins anew; X gives the instant, in seconds since 1970."""
     waits = [
         datetime.fromtimestamp(int(text[:11]), UTC) - clock.now()
         for remaining, reset in _LIMITS

@@ -19,8 +19,10 @@ from conversation.model.people import Identity
 POST = "post:"  # posts and direct messages are numbered apart
 
 _LONGEST_NAME = 200
-_ABOUT = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})  # beside the lists, no lists
-_SILENT = frozenset(  # what our own account does, and what nobody says
+_ABOUT = frozenset(
+    {"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"}
+)  # keys that hold no list of events
+_SILENT = frozenset(  # what our own account does, and what is no message
     {
         "favorite_events", "follow_events", "unfollow_events", "block_events", "unblock_events", "mute_events", "unmute_events",
         "direct_message_indicate_typing_events", "tweet_delete_events",
@@ -38,8 +40,8 @@ class _Call(Source):
 
     def person(self, number: str, user: Mapping[str, Any] | None = None) -> Identity:
         users = self.value.get("users")
-        told = user or (users.get(number) if isinstance(users, dict) else None)
-        name = told.get("name") if isinstance(told, dict) else None
+        known = user or (users.get(number) if isinstance(users, dict) else None)
+        name = known.get("name") if isinstance(known, dict) else None
         shown = name[:_LONGEST_NAME] if isinstance(name, str) else None
         return Identity(channel=self.channel, address=number, name=shown or None)
 
@@ -47,14 +49,14 @@ class _Call(Source):
 def events(
     body: bytes, *, channel: str, received_at: datetime, account: str | None = None, mentions: bool = True
 ) -> Sequence[InboundEvent]:
-    """What these bytes tell. `account` is our own user id. Raises `MalformedPayload` for what is no call at all."""
+    """The events in these bytes. `account` is our own user id. Raises `MalformedPayload` for what is no call at all."""
     value = fields.object_of(strict_json.loads(body))
     ours = fields.text(value, "for_user_id", longest=_LONGEST_NAME)
     if not ours:
         raise MalformedPayload("'for_user_id' is missing", code="missing")
     call = _Call(channel=channel, received_at=received_at, value=value, account=account or ours, mentions=mentions)
     if ours != call.account:
-        return [_aside(call, "#0", value, MalformedPayload("told of another account", code="unsupported"))]
+        return [_malformed(call, "#0", value, MalformedPayload("told of another account", code="unsupported"))]
     return [event for key in value if key not in _ABOUT | _SILENT for event in _of_list(call, key)]
 
 
@@ -65,11 +67,11 @@ def _of_list(call: _Call, key: str) -> list[InboundEvent]:
         try:
             found += read(call, fields.object_of(item))
         except MalformedPayload as fault:
-            found.append(_aside(call, f"{key[:50]}#{place}", item, fault))
+            found.append(_malformed(call, f"{key[:50]}#{place}", item, fault))
     return found
 
 
-def _aside(call: _Call, place: str, item: Any, fault: MalformedPayload) -> Malformed:
+def _malformed(call: _Call, place: str, item: Any, fault: MalformedPayload) -> Malformed:
     number = (item.get("id") or item.get("id_str")) if isinstance(item, dict) else None
     named = isinstance(number, str) and 0 < len(number) <= _LONGEST_NAME
     return call.malformed(fault, external_id=str(number) if named else place, raw=strict_json.compact(item))
@@ -82,58 +84,58 @@ def _direct_message(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
     made = fields.needed_table(item, "message_create")
     number, sender = fields.identifier(item, "id"), fields.identifier(made, "sender_id")
     target = fields.identifier(fields.needed_table(made, "target"), "recipient_id")
-    said = of_direct_message(fields.needed_table(made, "message_data"), f"{call.channel}/{number}")
+    content = of_direct_message(fields.needed_table(made, "message_data"), f"{call.channel}/{number}")
     at = fields.epoch(item, "created_timestamp")
     if sender == call.account:
-        return [_echo(call, number, target, said, at)]
+        return [_echo(call, number, target, content, at)]
     return [
         MessageReceived(
             channel=call.channel,
             external_id=number,
             sender=call.person(sender),
-            text=said.text,
+            text=content.text,
             received_at=call.received_at,
             sent_at=at,
-            attachments=said.attachments,
-            unsupported=said.unsupported,
+            attachments=content.attachments,
+            unsupported=content.unsupported,
             raw=strict_json.compact(item),
         )
     ]
 
 
-def _echo(call: _Call, number: str, to: str, said: Content, at: datetime | None) -> InboundEvent:
-    """Said by our own account: by this house, or by somebody in X's own app."""
+def _echo(call: _Call, number: str, to: str, content: Content, at: datetime | None) -> InboundEvent:
+    """Written by our own account: by this service, or by somebody in X's own app."""
     return MessageEchoed(
         channel=call.channel,
         external_id=number,
         to=call.person(to),
-        text=said.text,
+        text=content.text,
         received_at=call.received_at,
         sent_at=at,
-        attachments=said.attachments,
+        attachments=content.attachments,
     )
 
 
 def _post(call: _Call, item: Mapping[str, Any]) -> list[InboundEvent]:
-    """Only what names us is said to us. It is answered in a direct message: the address is the person, not the post."""
+    """A post is for us only where it names us. It is answered in a direct message: the address is the person, not the post."""
     number, user = fields.identifier(item, "id_str"), fields.needed_table(item, "user")
     author = fields.identifier(user, "id_str")
     to_us = call.account in mentioned(item) or fields.text(item, "in_reply_to_user_id_str") == call.account
     passed_on = item.get("retweeted_status") is not None
     if not call.mentions or author == call.account or passed_on or not to_us:
         return []
-    said = of_post(item, f"{call.channel}/{POST}{number}")
+    content = of_post(item, f"{call.channel}/{POST}{number}")
     return [
         MessageReceived(
             channel=call.channel,
             external_id=POST + number,
             sender=call.person(author, user),
-            text=said.text,
+            text=content.text,
             received_at=call.received_at,
             sent_at=fields.epoch(item, "timestamp_ms"),
-            attachments=said.attachments,
+            attachments=content.attachments,
             subject=f"mention: https://x.com/i/status/{number}",
-            unsupported=said.unsupported,
+            unsupported=content.unsupported,
             attributes={"origin": "mention"},
             raw=strict_json.compact(item),
         )

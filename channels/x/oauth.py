@@ -36,7 +36,7 @@ def authorization(method: str, url: str, credentials: Credentials, *, nonce: str
 
 
 def signature(method: str, url: str, credentials: Credentials, stated: Iterable[tuple[str, str]]) -> str:
-    """Over the method, the URL with its query, and what is stated beside them: the `oauth_` fields, and those of a form."""
+    """Over the method, the URL with its query, and the further parameters: the `oauth_` fields, and those of a form."""
     parts = urlsplit(url)
     fields = [*parse_qsl(parts.query, keep_blank_values=True), *stated]
     joined = "&".join(f"{name}={value}" for name, value in sorted((_quoted(n), _quoted(v)) for n, v in fields))

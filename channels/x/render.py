@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from channels import strict_json
 from channels.public_files import Shared
 from channels.text_splitting import parts
-from conversation.model.choices import without_marks
+from conversation.model.choices import numbered_lines
 from conversation.model.outbound import OutboundMessage
 
 TEXT = 10_000
@@ -16,5 +16,5 @@ TEXT = 10_000
 
 def messages(message: OutboundMessage, files: Sequence[Shared] = ()) -> list[bytes]:
     """One call for each part of the text, in order; then the address of each file, which X shows as a link."""
-    texts = (*parts(without_marks(message.text), TEXT), *(file.line for file in files))
+    texts = (*parts(numbered_lines(message.text), TEXT), *(file.line for file in files))
     return [strict_json.compact({"text": text}) for text in texts]

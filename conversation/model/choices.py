@@ -25,6 +25,6 @@ def choices_of(text: str) -> tuple[str, tuple[str, ...]]:
     return question, choices
 
 
-def without_marks(text: str) -> str:
+def numbered_lines(text: str) -> str:
     """The same numbered lines for a medium that has no buttons, and counts or shows even what has no width."""
     return text.replace(f"\n{_MARK}", "\n")

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from channels.client_address import is_unnamed_proxy, told_apart
+from channels.client_address import is_unnamed_proxy, remote_of_one_client
 from conversation.model.people import Agent
 from conversation.ports.metrics import CountedEvent
 from desk.http.authentication import Who, cookie_name, secure
@@ -79,7 +79,7 @@ def _network(call: ApiRequest[Login, None]) -> str | None:
     request, proxies = call.request, call.services.proxies
     if is_unnamed_proxy(request, proxies) and call.request.app[FAILED_LOGINS].first_unnamed_proxy():
         log.warning("proxy_not_named", extra={"address": request.remote})
-    return told_apart(request, proxies)
+    return remote_of_one_client(request, proxies)
 
 
 def _attempt(call: ApiRequest[Login, None], guesser: Guesser) -> Attempt:

@@ -211,9 +211,9 @@ def _reader(args: argparse.Namespace) -> Reader:
 
 
 def _bare(kind: str) -> Reader:
-    """The kind's `parse_output.told` or `normalize.events`, which are pure: no account is needed."""
+    """The kind's `parse_output.to_dict` or `normalize.events`, which are pure: no account is needed."""
     room = kinds.create_of(kind).__module__
-    tell = _found(f"{room}.parse_output", "told")
+    tell = _found(f"{room}.parse_output", "to_dict")
     if tell is not None:
         return Reader(channel=kind, normalize=lambda _: (), tell=tell)
     read = _found(f"{room}.normalize", "events")

@@ -8,7 +8,7 @@ import re2
 
 from channels.http_client import OutgoingHttp
 from channels.public_files import can_share
-from channels.supervisor import Reading
+from channels.supervisor import ReportsLag
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited
 from conversation.ports.channel import Channel, Proves
 from ops.diagnostics.check_result import Finding, bad, ok, skipped, warn
@@ -98,7 +98,7 @@ def public_address(public_url: str | None, accounts: Mapping[str, Channel]) -> F
 
 def _is_called(channel: Channel) -> bool:
     """By its provider's webhook, or by customers over links that we make. A poller that has something to fetch is not."""
-    hooked = hasattr(channel, "verify") and not (isinstance(channel, Reading) and channel.lag() is not None)
+    hooked = hasattr(channel, "verify") and not (isinstance(channel, ReportsLag) and channel.lag() is not None)
     return hooked or channel.can.calls is not None
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from channels.webchat import render as webchat
 from channels.webhook import render as webhook
-from conversation.model.choices import choices_of, with_choices, without_marks
+from conversation.model.choices import choices_of, numbered_lines, with_choices
 from conversation.model.message import Author, AuthorKind, Direction, Message
 from conversation.model.outbound import OutboundMessage
 from conversation.model.people import Identity
@@ -50,6 +50,6 @@ def test_an_application_is_given_the_choices_beside_the_text() -> None:
 
 
 def test_a_medium_without_buttons_is_given_numbered_lines_and_nothing_that_cannot_be_seen() -> None:
-    assert without_marks(ASKED) == "What is it about?\n1. Top-up\n2. Card"
-    assert choices_of(without_marks(ASKED))[1] == ()
-    assert without_marks("a\u2060b") == "a\u2060b"
+    assert numbered_lines(ASKED) == "What is it about?\n1. Top-up\n2. Card"
+    assert choices_of(numbered_lines(ASKED))[1] == ()
+    assert numbered_lines("a\u2060b") == "a\u2060b"

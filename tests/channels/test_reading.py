@@ -7,7 +7,7 @@ import pytest
 from channels import json_fields as fields
 from channels import strict_json
 from channels.file_types import safe_name, type_of
-from channels.rate_limits import Buckets, Pace, Paces
+from channels.rate_limits import Buckets, RateLimit, RateLimits
 from conversation.errors import MalformedPayload, RateLimited
 from tests.fakes import FakeClock
 
@@ -103,8 +103,8 @@ def test_buckets_refill_and_forget_the_longest_unused() -> None:
 async def test_a_pace_without_limit_never_waits_and_a_long_queue_is_sent_away() -> None:
     clock = FakeClock()
     for _ in range(100):
-        await Pace(clock, None).turn()
-    slow = Pace(clock, 0.1)
+        await RateLimit(clock, None).turn()
+    slow = RateLimit(clock, 0.1)
     await slow.turn()
     with pytest.raises(RateLimited) as caught:
         await slow.turn()
@@ -112,7 +112,7 @@ async def test_a_pace_without_limit_never_waits_and_a_long_queue_is_sent_away() 
 
 
 async def test_each_chat_has_a_pace_of_its_own_and_the_longest_unused_is_forgotten() -> None:
-    paces = Paces(FakeClock(), 0.1, most=2)
+    paces = RateLimits(FakeClock(), 0.1, most=2)
     await paces.turn("a")
     await paces.turn("b")
     with pytest.raises(RateLimited) as caught:

@@ -128,9 +128,9 @@ async def test_the_log_names_a_reason_once_and_a_new_reason_again(caplog: pytest
 
 
 async def test_an_account_that_is_up_may_tell_of_its_work() -> None:
-    telling = Scripted("mail", [])
-    telling.told = lambda: "7 mails wait"  # type: ignore[attr-defined]
-    running = Running(telling)
+    reporting = Scripted("mail", [])
+    reporting.status_text = lambda: "7 mails wait"  # type: ignore[attr-defined]
+    running = Running(reporting)
     assert running.state("mail") == (Health.STARTING, "")
     await running.for_a_while()
     assert running.state("mail") == (Health.UP, "7 mails wait")

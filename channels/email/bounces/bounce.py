@@ -1,4 +1,4 @@
-"""Messages that came back, told by a report or by a notice. Pure."""
+"""Messages that came back, recognised by a report or by a notice. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,9 +28,9 @@ def rows(root: Part, sender: Mailbox | None, subject: str) -> tuple[Bounce, ...]
     if not reports and not _looks_like(root, sender, subject):
         return None
     original = bounce_report.original_id(root)
-    told = [row for part in reports or _wrapped(root) for row in bounce_report.rows(part, original)]
-    if told or (reports and _all_delivered(reports)):
-        return _once(told)
+    found = [row for part in reports or _wrapped(root) for row in bounce_report.rows(part, original)]
+    if found or (reports and _all_delivered(reports)):
+        return _once(found)
     return _once(list(bounce_notice.rows(root, original)))
 
 
@@ -71,11 +71,11 @@ def _looks_like(root: Part, sender: Mailbox | None, subject: str) -> bool:
         return True
     copied = any(part.type in COPY_TYPES for part in root.children)
     answers = "in-reply-to" in fields and not daemon
-    sure = named or copied or (daemon and bounce_notice.says_so(root))
+    sure = named or copied or (daemon and bounce_notice.is_failure_notice(root))
     if (daemon or nowhere) and sure:
         return True
     # from anybody's address: only where it also names who did not get it
-    plainly = named and not answers and bounce_notice.says_plainly(root, subject)
+    plainly = named and not answers and bounce_notice.is_set_phrase(root, subject)
     return plainly and any(True for _ in bounce_notice.rows(root, None))
 
 

@@ -1,4 +1,4 @@
-"""Notices that a message came back, as mail systems wrote them before and beside RFC 3464. Pure."""
+"""Notices that a message came back, in the forms that are not RFC 3464 reports. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -98,13 +98,13 @@ def _named(lines: Sequence[str], own: set[str]) -> list[str]:
     found = [one for one in alone if one.lower() not in own]
     if found:
         return found[:MOST]
-    told = [one for at, line in enumerate(lines) if not _OTHER.search(line) for one in _in_sentence(lines, at)]
-    told = [one for one in told if one.lower() not in own] or [one for line in lines for one in _addressed(line)]
-    return [one for one in told if one.lower() not in own][:MOST] or alone[:1]
+    named = [one for at, line in enumerate(lines) if not _OTHER.search(line) for one in _in_sentence(lines, at)]
+    named = [one for one in named if one.lower() not in own] or [one for line in lines for one in _addressed(line)]
+    return [one for one in named if one.lower() not in own][:MOST] or alone[:1]
 
 
 def _addressed(line: str) -> Iterator[str]:
-    """`... from <us> ... was rejected for <them>`: whom a line speaks of beside others."""
+    """`... from <us> ... was rejected for <them>`: the recipient in a line that names other addresses too."""
     if "@" in line and len(line) < _LONG_LINE and _FAILING.search(line) is not None:
         yield from (found[1].rstrip(".") for found in _FOR.finditer(line) if valid(found[1].rstrip(".")))
 
@@ -147,12 +147,12 @@ def _words_about(lines: Sequence[str], address: str) -> str:
     return ""
 
 
-def says_so(root: Part) -> bool:
+def is_failure_notice(root: Part) -> bool:
     """Whether the first words are a notice of failure: what went wrong and whom it would have reached."""
     notice = words_of(root)[:4000]
     return _UNDELIVERED.search(notice) is not None and ADDRESS.search(notice) is not None
 
 
-def says_plainly(root: Part, subject: str) -> bool:
+def is_set_phrase(root: Part, subject: str) -> bool:
     """No mail system by its name: only the set words of a notice count, and never those that somebody passes on."""
     return _PASSED_ON.match(subject) is None and _PLAINLY.search(words_of(root)[:800]) is not None

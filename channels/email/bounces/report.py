@@ -67,7 +67,7 @@ def _blocks(part: Part) -> Iterator[Headers]:
 
 
 def _recipient(fields: Headers) -> str | None:
-    """The address that we wrote to where the report says it, else where it ended."""
+    """The address that we wrote to where the report names it, else the final recipient."""
     for name in ("original-recipient", "final-recipient", "x-actual-recipient"):
         written = fields.raw(name).strip()
         kind, semicolon, rest = written.partition(";")

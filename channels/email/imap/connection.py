@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from aioimaplib.aioimaplib import AioImapException, Command
 
 from channels.email.credentials import Credentials, without
-from channels.email.imap.fetch_response import Answer, literals, said, said_whole, sizes
+from channels.email.imap.fetch_response import Answer, full_response_text, literals, response_text, sizes
 from channels.email.imap.folder_names import quoted
 from channels.email.imap.protocol import Client
 from channels.email.patterns import pattern
@@ -32,7 +32,7 @@ _UIDNEXT = pattern(rb"UIDNEXT (\d+)")
 
 
 class Refused(TransientFailure):
-    """The server said no to one command; the connection goes on."""
+    """The server answered NO to one command; the connection goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Connection:
         await self.close()
 
     def able(self, capability: str) -> bool:
-        """Whether the server says so; whole words only, brackets and all are dropped."""
+        """Whether the server has this capability; only whole words count."""
         return capability in {word.strip("[]()") for word in self._client.protocol.capabilities}
 
     async def select(self, folder: str) -> Selected:
@@ -94,7 +94,9 @@ class Connection:
         text = b"\n".join(bytes(line) for line in answer.lines)
         found, upcoming = _UIDVALIDITY.search(text), _UIDNEXT.search(text)
         if answer.result != "OK":
-            raise ChannelMisconfigured(f"the folder '{folder}' cannot be opened: {said(answer)}", credentials=False)
+            raise ChannelMisconfigured(
+                f"the folder '{folder}' cannot be opened: {response_text(answer)}", credentials=False
+            )
         if found is None:
             raise TransientFailure("SELECT: the server told no UIDVALIDITY")
         return Selected(uidvalidity=int(found[1]), uidnext=int(upcoming[1]) if upcoming else None)
@@ -119,7 +121,7 @@ class Connection:
     async def mails(self, uids: Sequence[int], size: int) -> dict[int, bytes]:
         """The raw bytes of those that are given out; `size` is what they amount to. Nothing is marked as read.
 
-        Raises `Refused` where the server says no to all of them for the sake of one.
+        Raises `Refused` where the server answers NO to all of them because of one.
         """
         return literals(await self._fetch(uids, "(UID BODY.PEEK[])", size + _LITTLE))
 
@@ -196,11 +198,11 @@ class Connection:
         answer: Answer = await self._within(self._client.uid("fetch", _set(uids), items), FETCH, "FETCH")
         self._client.protocol.allowance = _LITTLE
         if answer.result != "OK":
-            raise Refused(f"FETCH: {answer.result} {said(answer)}")
+            raise Refused(f"FETCH: {answer.result} {response_text(answer)}")
         return answer
 
     async def _pushed(self, seconds: float) -> bool:
-        """Anything but a goodbye. What is pushed is not read: a search tells what is there."""
+        """Anything but a BYE. What is pushed is not read: a search finds what is there."""
         self._client.protocol.allowance = _LITTLE
         waiting = asyncio.ensure_future(self._client.protocol.idle_queue.get())
         lost = self._client.protocol.lost
@@ -247,7 +249,7 @@ class Connection:
 
     def _check(self, answer: Answer, what: str) -> None:
         if answer.result != "OK":
-            raise TransientFailure(f"{what}: {answer.result} {said(answer)}")
+            raise TransientFailure(f"{what}: {answer.result} {response_text(answer)}")
 
 
 async def _answer(ended: "asyncio.Future[Any]") -> object:
@@ -263,7 +265,7 @@ _LATER = ("UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "try again", "too many",
 
 def _not_let_in(answer: Answer, secret: str) -> Exception:
     """A wrong password is a refusal; a server that is busy is none. Some servers repeat the command that they refuse."""
-    words = without(secret, said_whole(answer))[:200]
+    words = without(secret, full_response_text(answer))[:200]
     if answer.result != "NO" or any(word.lower() in words.lower() for word in _LATER):
         return TransientFailure(f"the login: {answer.result} {words}")
     return ChannelMisconfigured(f"the mail server refused the login: {words}")

@@ -50,12 +50,12 @@ def _short(line: bytes) -> dict[int, bytes]:
     return {int(uid[1]): (written[1] or b"").replace(b'\\"', b'"').replace(b"\\\\", b"\\")}
 
 
-def said(answer: Answer) -> str:
+def response_text(answer: Answer) -> str:
     """Its last line, printable: the server's own words."""
-    return said_whole(answer)[:200]
+    return full_response_text(answer)[:200]
 
 
-def said_whole(answer: Answer) -> str:
+def full_response_text(answer: Answer) -> str:
     """The same, however long."""
     last = bytes(answer.lines[-1]).decode("utf-8", "replace") if answer.lines else ""
     return "".join(c if c.isprintable() else " " for c in last)

@@ -19,7 +19,7 @@ class Fetched:
 
 
 async def sizes(connection: Connection, uids: Sequence[int]) -> tuple[dict[int, int], dict[int, str]]:
-    """In bytes; and of those that are there all the same, why their size is not told."""
+    """Sizes in bytes, and for mails that exist without one, why it is missing."""
     try:
         found = await connection.sizes(uids)
         left = [uid for uid in uids if uid not in found]

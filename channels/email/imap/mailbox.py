@@ -23,7 +23,9 @@ WINDOW = 100
 BATCH = 100
 BATCH_BYTES = 8 * MEBIBYTE
 MOST_PASSED = 100  # more than these, and it is the mailbox that is sick
-PASSED_AGAIN = 3600.0  # seconds after which mails that were passed are asked for again, beside each new connection
+RETRY_PASSED_AFTER = (
+    3600.0  # seconds after which mails that were passed over are requested once more, as with each new connection
+)
 LARGE = 256 * 1024
 LONGEST_READING = 1.0  # seconds after which what has been read of a batch is committed
 LEASE = timedelta(seconds=90)
@@ -36,11 +38,11 @@ class MailboxCursor:
         self.folder = folder
         self.uidvalidity = uidvalidity
         self.uid = uid
-        self.passed = set(passed)  # what the server did not give out: asked for again, for ever
+        self.passed = set(passed)  # what the server did not give out: it is requested until it comes, or is gone
 
     @classmethod
     def of(cls, cursor: Mapping[str, object] | None, folder: str, uidvalidity: int) -> "MailboxCursor":
-        """From the cursor; another folder, or numbers given anew by the server, begin again: repeats are recognised."""
+        """From the cursor. Another folder, or a new UIDVALIDITY, starts from the beginning: repeats are recognised."""
         cursor = cursor or {}
         uid, passed = cursor.get("uid"), cursor.get("passed")
         if cursor.get("folder") != folder or cursor.get("uidvalidity") != uidvalidity or not isinstance(uid, int):
@@ -49,8 +51,8 @@ class MailboxCursor:
 
     def cursor(self, uid: int) -> Mapping[str, object]:
         """To be committed with the mail of this number."""
-        told: dict[str, object] = {"folder": self.folder, "uidvalidity": self.uidvalidity, "uid": uid}
-        return told | ({"passed": sorted(self.passed)} if self.passed else {})
+        kept: dict[str, object] = {"folder": self.folder, "uidvalidity": self.uidvalidity, "uid": uid}
+        return kept | ({"passed": sorted(self.passed)} if self.passed else {})
 
 
 class Host(Protocol):
@@ -65,7 +67,7 @@ class Host(Protocol):
         """Whether this node is still the one that reads; renews the lease."""
         ...
 
-    def tell(self, detail: str) -> None:
+    def set_status(self, detail: str) -> None:
         """In words, for operators."""
         ...
 
@@ -85,7 +87,7 @@ class Mailbox:
         self._read = 0
 
     async def read(self) -> None:
-        """Until cancelled; however long something takes, the lease is renewed beside it."""
+        """Until cancelled. The lease is renewed meanwhile, however long reading takes."""
         tasks = [asyncio.ensure_future(self._reading()), asyncio.ensure_future(self._keep())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -106,15 +108,15 @@ class Mailbox:
         settings, clock = self._host.settings, self._host.tools.clock
         selected = await self._connection.select(settings.folder)
         place = MailboxCursor.of(await self._host.tools.state.cursor(), settings.folder, selected.uidvalidity)
-        asked = -PASSED_AGAIN
+        asked = -RETRY_PASSED_AFTER
         while True:
-            if clock.monotonic() - asked >= PASSED_AGAIN:
+            if clock.monotonic() - asked >= RETRY_PASSED_AFTER:
                 asked = clock.monotonic()
-                await self._passed_again(place)
+                await self._retry_passed(place)
             while await self._catch_up(place):
                 pass  # what came meanwhile would be pushed to nobody
             self._host.caught_up()
-            self._tell(0, place)
+            self._report_progress(0, place)
             await self._connection.idle(self._idle)
 
     async def _catch_up(self, place: MailboxCursor) -> bool:
@@ -125,7 +127,7 @@ class Mailbox:
             window = waiting[start : start + WINDOW]
             sizes, unsized = await fetching.sizes(self._connection, window)
             for batch in _batches(window, sizes, self._host.settings.message_bytes):
-                self._tell(len(waiting) - start, place)
+                self._report_progress(len(waiting) - start, place)
                 await self._still_mine()
                 await self._take(batch, sizes, unsized, place)
         return bool(waiting)
@@ -152,7 +154,7 @@ class Mailbox:
                 read, uids, began = [], [], clock.monotonic()
 
     def _pass(self, uid: int, why: str, place: MailboxCursor) -> Arrival:
-        """For now: people are told, the mails behind it flow, and it is asked for again."""
+        """Leave this mail out for now: people are notified, the mails after it flow, and it is requested once more later."""
         if len(place.passed) >= MOST_PASSED:
             raise TransientFailure(f"the server gives out no mail: {why}")
         place.passed.add(uid)
@@ -160,9 +162,9 @@ class Mailbox:
         log.warning("mail_passed", extra={"channel": self._host.account.channel, "uid": uid, "detail": why})
         note = f"{place.folder}, UIDVALIDITY {place.uidvalidity}, UID {uid}\r\n{why}\r\n".encode()
         words = f"the mail server holds this mail and does not give it out ({why}); it is asked for again"
-        return Arrival(events=(self._aside(uid, note, MalformedPayload(words, code="not_given"), self._now()),))
+        return Arrival(events=(self._malformed(uid, note, MalformedPayload(words, code="not_given"), self._now()),))
 
-    async def _passed_again(self, place: MailboxCursor) -> None:
+    async def _retry_passed(self, place: MailboxCursor) -> None:
         """What the server gives out now is stored like any mail; what is gone is forgotten."""
         for uid in sorted(place.passed):
             sizes, refused = await fetching.sizes(self._connection, [uid])
@@ -195,22 +197,22 @@ class Mailbox:
         return size <= self._host.settings.message_bytes
 
     async def _arrival(self, uid: int, raw: bytes, *, whole: bool) -> Arrival:
-        """What cannot be read is put aside with its bytes, and the next mail is not kept waiting."""
+        """What cannot be read is quarantined with its bytes, and the next mail is not kept waiting."""
         now = self._now()
         try:
             letter = await self._host.reader.letter(raw)
-            tell = partial(arrival, letter, raw, self._host.account, received_at=now)
-            found = await asyncio.to_thread(tell) if len(raw) > LARGE else tell()  # megabytes are hashed
+            read = partial(arrival, letter, raw, self._host.account, received_at=now)
+            found = await asyncio.to_thread(read) if len(raw) > LARGE else read()  # megabytes are hashed
         except MalformedPayload as fault:
             log.warning("mail_put_aside", extra={"channel": self._host.account.channel, "code": fault.code})
-            return Arrival(events=(self._aside(uid, raw, fault, now),))
+            return Arrival(events=(self._malformed(uid, raw, fault, now),))
         return (
             found
             if whole
-            else Arrival(events=(*found.events, self._aside(uid, raw, _TOO_LARGE, now)), files=found.files)
+            else Arrival(events=(*found.events, self._malformed(uid, raw, _TOO_LARGE, now)), files=found.files)
         )
 
-    def _aside(self, uid: int, raw: bytes, fault: MalformedPayload, now: datetime) -> InboundEvent:
+    def _malformed(self, uid: int, raw: bytes, fault: MalformedPayload, now: datetime) -> InboundEvent:
         return Malformed(
             channel=self._host.account.channel,
             external_id=f"uid-{uid}",
@@ -232,9 +234,9 @@ class Mailbox:
         if not await self._host.holds():
             raise TransientFailure("another node reads this mailbox now")
 
-    def _tell(self, waiting: int, place: MailboxCursor) -> None:
+    def _report_progress(self, waiting: int, place: MailboxCursor) -> None:
         words = f"{waiting} mails wait to be read; " if waiting else ""
-        self._host.tell(f"{words}read up to number {place.uid}, {self._read} since {place.folder} was opened")
+        self._host.set_status(f"{words}read up to number {place.uid}, {self._read} since {place.folder} was opened")
 
 
 _TOO_LARGE = MalformedPayload("the mail is larger than this account reads: only its beginning was", code="too_large")

@@ -55,7 +55,7 @@ class Protocol(IMAP4ClientProtocol):  # type: ignore[misc]  # the library is not
             self.abort(f"the server greeted with: {self.greeting}")
 
     def _continuation(self, line: bytes) -> None:
-        """A refused token comes as a challenge: an empty answer makes the server say no."""
+        """A refused token comes as a challenge: an empty answer makes the server answer NO."""
         waiting = self.pending_sync_command
         if waiting is not None and waiting.name == "AUTHENTICATE":
             self.send("")

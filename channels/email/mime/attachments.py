@@ -39,7 +39,7 @@ _NAMES = {
     "video/mp4": "video.mp4",
     "application/zip": "archive.zip",
 }
-# what the bytes alone do not tell, and no browser would run
+# types that the bytes alone do not show, and that no browser would run
 _BELIEVED = {
     "text/calendar", "application/ics", "text/csv", "text/vcard", "text/x-vcard", "message/rfc822", "application/ms-tnef",
     "application/pkcs7-signature", "application/x-pkcs7-signature", "application/pkcs7-mime", "application/x-pkcs7-mime",
@@ -83,10 +83,10 @@ def _name(part: Part, data: bytes) -> str:
 
 
 def _type(declared: str, data: bytes) -> str:
-    """What the bytes say; the sender is believed only for kinds that nothing runs, and that the bytes do not contradict."""
+    """The type that the bytes show. The sender is believed only for types that nothing runs and the bytes do not contradict."""
     if declared in _BELIEVED:
         return declared
-    told = media.type_of(data[:_HEAD])
-    if told == "application/zip" and declared.startswith(_PACKED):
+    detected = media.type_of(data[:_HEAD])
+    if detected == "application/zip" and declared.startswith(_PACKED):
         return declared
-    return told
+    return detected

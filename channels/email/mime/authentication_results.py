@@ -1,4 +1,4 @@
-"""Authentication-Results (RFC 8601), read as written: whose word counts is for the account to say. Pure."""
+"""Authentication-Results (RFC 8601), read as written: the account decides which servers are trusted. Pure."""
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
@@ -18,7 +18,7 @@ _FAILING = frozenset({"fail", "softfail", "permerror"})
 
 
 class Verdict(StrEnum):
-    """What our own servers say of a sender's address."""
+    """The result of our own servers' checks of a sender's address."""
 
     PROVEN = "proven"
     UNPROVEN = "unproven"
@@ -59,12 +59,12 @@ def _one(written: str) -> Authentication:
     return Authentication(
         server=words[0].lower()[:253] if words else "",
         results=tuple((method, result) for method, result, _ in found),
-        passed=tuple((method, _spoken_for(method, part)) for method, result, part in found if result == "pass"),
+        passed=tuple((method, _domain_of(method, part)) for method, result, part in found if result == "pass"),
     )
 
 
-def _spoken_for(method: str, part: str) -> str:
-    """The domain that a result speaks of."""
+def _domain_of(method: str, part: str) -> str:
+    """The domain that a result is about."""
     result = {one[1].lower(): ascii_domain(one[2]) for one in _DOMAIN.finditer(part)}
     wanted = {"spf": ("smtp.mailfrom", "smtp.mail"), "dkim": ("header.d", "header.i"), "dmarc": ("header.from",)}
     return next((result[name] for name in wanted.get(method, ()) if name in result), "")

@@ -9,7 +9,7 @@ from channels.email.mime import part_tree as mime
 from channels.email.mime.parsed_mail import File
 from channels.email.mime.part_tree import Part
 from channels.email.patterns import pattern
-from channels.email.replies.visible_text import without_marks
+from channels.email.replies.visible_text import without_quote_markers
 from channels.email.word_lists import any_of, read_word_lists
 
 LONGEST = 1_000_000
@@ -38,7 +38,7 @@ class Body:
     cut: str | None = None
 
     def marked(self) -> str:
-        """The whole text, with the HTML reader's marks at quotations."""
+        """The whole text, with the HTML reader's markers at quotations."""
         return "\n\n".join(text for text in map(_visible, self.segments) if text)
 
     def html(self) -> str | None:
@@ -169,14 +169,14 @@ def _unflowed(text: str, *, joined: bool) -> str:
 
 
 def _visible(segment: Segment) -> str:
-    """The words of a piece: its plain form, unless that only says that there is another one."""
+    """The text of a piece: its plain form, unless that only points to another one."""
     plain = segment.plain
     if segment.html is None:
         return (plain or "").strip("\n")
     if plain is not None and plain.strip() and not _is_stub(plain):
         return plain.strip("\n")
     found = html_text.text_of(segment.html)
-    better = plain is None or len(without_marks(found).strip()) > len(plain.strip())
+    better = plain is None or len(without_quote_markers(found).strip()) > len(plain.strip())
     return found if better else (plain or "").strip("\n")
 
 

@@ -74,13 +74,13 @@ _WEAK = {
 }
 _WEAK |= {"xunknown", "unknown8bit", "xuserdefined", "none", "us", "iso885915", "ansix341968", ""}
 _UNPRINTABLE = pattern(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-_MARKS = (
+_BYTE_ORDER = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_FOREIGN_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF16_BYTE_ORDER = (b"\xff\xfe", b"\xfe\xff")
 _HIGH = pattern(rb"[\x80-\xff]+")
 _SECOND_CONTROLS = pattern(r"[\x80-\x84\x86-\x9f]")
 _JAPANESE = pattern(rb"\x1b(?:\$[@B]|\([BJI])")
@@ -90,7 +90,7 @@ def decode(data: bytes, declared: str | None) -> str:
     """The text: by what was declared where that fits, else by what the bytes are. Only bytes that fit nothing become U+FFFD."""
     if data.isascii() and _plain(declared) and b"\x1b" not in data:
         return data.decode("ascii")
-    if _is_utf8(declared) and not data.startswith(_FOREIGN_MARKS):
+    if _is_utf8(declared) and not data.startswith(_UTF16_BYTE_ORDER):
         text = _strictly(data, "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8")
         if text is not None and "\x1b" not in text:
             return text
@@ -142,7 +142,7 @@ def _key(name: str) -> str:
 
 def _candidates(data: bytes, declared: str) -> Iterator[str]:
     """Codecs to be tried strictly, the likeliest first."""
-    for mark, name in _MARKS:
+    for mark, name in _BYTE_ORDER:
         if data.startswith(mark):
             yield name
     if _JAPANESE.search(data):
@@ -176,7 +176,7 @@ def _strictly(data: bytes, name: str) -> str | None:
 
 
 def _sane(text: str) -> bool:
-    """Whether a strict decoding makes sense: control characters of the second block tell of a wrong guess."""
+    """Whether a strict decoding makes sense: control characters of the second block reveal a wrong guess."""
     return _SECOND_CONTROLS.search(text, 0, _SAMPLE) is None
 
 

@@ -85,7 +85,7 @@ _SOURCE = pattern(r'src="cid:([^"]{1,400})"')
 
 
 def _filtered(tag: str, name: str, value: str) -> str | None:
-    """Pictures from elsewhere would tell the sender that and where the mail is read: the address is kept, but leads nowhere."""
+    """A remote picture would reveal to the sender when and where the mail is read: its address is kept, but not as a link."""
     if tag != "img" or name != "src":
         return value
     if value.lower().startswith(("http://", "https://")):

@@ -239,7 +239,7 @@ def _closed(node: LexborNode, out: _Out) -> None:
 
 
 def _link(node: LexborNode, out: _Out) -> None:
-    """Where a link leads, unless its words say so."""
+    """Where a link leads, unless its text shows it."""
     target = (node.attributes.get("href") or "").strip()
     if not target.lower().startswith(("http://", "https://")) or len(target) > 2000:  # noqa: PLR2004
         return

@@ -28,7 +28,7 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """An attachment: `type` is what its bytes say where they say it; `declared` what the sender wrote."""
+    """An attachment: `type` is what its bytes show where they show one; `declared` is what the sender wrote."""
 
     name: str
     type: str
@@ -58,9 +58,9 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """One Authentication-Results field as it was read, the topmost first. Whether it is trusted is for the account to say.
+    """One Authentication-Results field as it was read, the topmost first. The account decides whether it is trusted.
 
-    `results` are (method, verdict); `passed` are (method, domain) of what passed: for which domain that speaks, empty where it is not told.
+    `results` are (method, verdict). `passed` are (method, domain) of the checks that passed; the domain is empty where none is named.
     """
 
     server: str
@@ -72,7 +72,7 @@ class Authentication:
 class Letter:
     """One mail. `sender` is None where the From field does not name exactly one address.
 
-    `text` is the whole visible text, `reply` the same without quotes and signature. `cut` says why a mail was not read in full
+    `text` is the whole visible text, `reply` the same without quotes and signature. `cut` is why a mail was not read in full
     (too many parts, too deep, ...): its raw bytes are then among the files. `markers` are the fields by which our own
     mail is recognised, as (lower-case name, value). `daemon`: a mail system's own words, which nobody can answer.
     """

@@ -105,7 +105,7 @@ def is_attribution(text: str) -> bool:
 
 
 def is_weak_attribution(text: str) -> bool:
-    """`Mei wrote:` says nothing of itself; right above quoted lines it is an attribution."""
+    """`Mei wrote:` alone proves nothing; right above quoted lines it is an attribution."""
     if not 0 < len(text) < _WEAK or not text.endswith((":", "：")):
         return False
     words_of = text.lower().rstrip(" :：")

@@ -1,4 +1,4 @@
-"""The words of this mail alone: without quotations, copied headers and signature. Pure; nothing is lost, the full text is kept beside it.
+"""The words of this mail alone: without quotations, copied headers and signature. Pure; nothing is lost, the full text is kept with it.
 
 How it works: each line is quoted, blank or text. Attributions ("On ... wrote:"), copied headers and separators are found by
 their features, not by one template. With quoted lines behind it an attribution takes those away; without, all that follows.
@@ -36,16 +36,16 @@ def reply(text: str) -> str:
     """What is new in this mail. Where nothing would be left, everything is."""
     marked = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(marked) > _LONGEST or marked.count("\n") > _MOST_LINES:
-        return without_marks(marked)  # a file pasted into a mail, no answer
+        return without_quote_markers(marked)  # a file pasted into a mail, no answer
     work = _Work(lines=marked.split("\n"))
     _walk(work)
     found = "\n".join(_without_signature(work.kept)).strip("\n").rstrip()
-    found = without_marks(found)
-    return found if found.strip() else without_marks(text).strip("\n").rstrip()
+    found = without_quote_markers(found)
+    return found if found.strip() else without_quote_markers(text).strip("\n").rstrip()
 
 
-def without_marks(text: str) -> str:
-    """The text as people see it: the marks that the HTML reader left at quotations are taken out."""
+def without_quote_markers(text: str) -> str:
+    """The text as people see it, without the markers that the HTML reader left at quotations."""
     if HARD not in text and SOFT not in text:
         return text
     return "\n".join(line for line in text.split("\n") if line.lstrip("> ").rstrip() not in (HARD, SOFT))

@@ -19,7 +19,7 @@ from channels.callback.settings import Asterisk, Twilio
 from channels.callback.site import routes
 from channels.callback.time_text import when
 from channels.http_client import OutgoingHttp
-from channels.supervisor import Telling
+from channels.supervisor import ReportsStatus
 from channels.twilio_signature import signature
 from conversation.errors import (
     ChannelError,
@@ -159,12 +159,12 @@ async def test_an_exchange_that_refuses_shows_in_the_health_of_the_account_until
     async with exchange(handle, "/2010-04-01/Accounts/{sid}/Calls.json") as url, OutgoingHttp(FakeClock()) as http:
         settings = {"dialer": "twilio", "twilio": LINE | {"api": url}}
         account = create("phone", settings, Bench(clock=FakeClock(), http=http).tools())
-        assert isinstance(account, Telling)
-        assert account.told() == ""
+        assert isinstance(account, ReportsStatus)
+        assert account.status_text() == ""
         for _ in range(5):
             with suppress(ChannelError):
                 await account.dial(CALL)
-            told.append(account.told())
+            told.append(account.status_text())
 
     refused = "the exchange refused our credentials"
     uncertain = "the exchange answered 500 without a call"

@@ -15,7 +15,7 @@ from channels import registry as kinds
 from channels.email import create
 from channels.email.account import EmailAccount
 from channels.email.arrivals import Account, arrival, external_id
-from channels.email.auto_reply_limit import Rounds
+from channels.email.auto_reply_limit import AutoReplyLimit
 from channels.email.normalize import letter
 from channels.email.settings import Settings
 from channels.email.thread_ids import Threads
@@ -408,7 +408,7 @@ async def test_an_automatic_answer_that_is_kept_back_is_no_failure() -> None:
 
 def test_a_domain_is_answered_by_machine_so_often_an_hour() -> None:
     clock = FakeClock(NOW)
-    rounds = Rounds(clock, most=3)
+    rounds = AutoReplyLimit(clock, most=3)
     assert [rounds.takes("x.example", str(number)) for number in range(5)] == [True] * 3 + [False] * 2
     assert rounds.takes("x.example", "0")  # another try
     assert rounds.takes("y.example", "9")

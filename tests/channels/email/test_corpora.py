@@ -6,8 +6,7 @@ from functools import partial
 
 import pytest
 
-from channels.email import normalize
-from channels.email import parse_output as telling
+from channels.email import normalize, parse_output
 from channels.email.bounces import report as bounce_report
 from channels.email.mime import html_text
 from channels.email.mime import part_tree as mime
@@ -29,7 +28,7 @@ def said(name: str, good: int, of: int) -> None:
 def test_every_mail_is_read_without_an_exception_and_soon() -> None:
     refused = set()
     for path in corpora.mails():
-        told = cheaply(2, partial(telling.told, path.read_bytes()))
+        told = cheaply(2, partial(parse_output.to_dict, path.read_bytes()))
         if told["malformed"]:
             refused.add(path.name)
     assert refused <= NO_MAIL
@@ -38,7 +37,7 @@ def test_every_mail_is_read_without_an_exception_and_soon() -> None:
 def test_no_character_set_goes_unhandled() -> None:
     damaged = []
     for path in corpora.mails():
-        told = telling.told(path.read_bytes())
+        told = parse_output.to_dict(path.read_bytes())
         if "\ufffd" in (told["text"] or "") + (told["subject"] or ""):
             damaged.append(path.name)
     said("mails with a character that nothing could decode", len(damaged), sum(1 for _ in corpora.mails()))
@@ -102,7 +101,7 @@ def test_reports_of_the_other_collection_are_bounces() -> None:
 def test_no_ordinary_mail_is_taken_for_a_bounce() -> None:
     taken = []
     for path in sorted(corpora.folder("email").rglob("*")):
-        told = telling.told(path.read_bytes()) if path.is_file() and path.suffix != ".jsonl" else {}
+        told = parse_output.to_dict(path.read_bytes()) if path.is_file() and path.suffix != ".jsonl" else {}
         if told.get("machine") == "bounce":
             taken.append(path.name)
     said("bounces among ordinary mail", len(taken), 0)

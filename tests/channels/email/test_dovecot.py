@@ -72,7 +72,7 @@ async def test_mail_is_pushed_stored_marked_and_moved(running: Dovecot) -> None:
     listening = asyncio.ensure_future(account.listen(store))
     await store.holds(1, seconds=30)
     async with asyncio.timeout(60):
-        while "read up to number 1" not in account.told():
+        while "read up to number 1" not in account.status_text():
             await asyncio.sleep(0.05)
     running.deliver(raw(2), "2.a.b")
     await store.holds(2, seconds=10)  # pushed: the account would look by itself after 45 s only

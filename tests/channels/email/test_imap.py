@@ -340,7 +340,7 @@ async def test_a_mail_that_the_server_will_not_give_out_is_passed_and_asked_for_
     async with reading(server, store) as account:
         account.tools = replace(account.tools, count=lambda event, amount=1, /: counted.update({event: amount}))
         await store.holds(4)
-        await until(lambda: "read up to number 5" in account.told())
+        await until(lambda: "read up to number 5" in account.status_text())
     assert counted == {"received": 4, "passed_over": 1}
     (noted,) = [event for event in store.events if isinstance(event, Malformed)]
     assert (noted.code, b"UID 3" in noted.raw, words.partition(" ")[2] in noted.reason) == ("not_given", True, True)
@@ -479,7 +479,7 @@ async def test_a_node_without_the_lease_does_not_read(server: ScriptedImap) -> N
     state.free = False
     listening = asyncio.ensure_future(account.listen(store))
     async with asyncio.timeout(60):
-        while account.told() != "another node reads this mailbox":
+        while account.status_text() != "another node reads this mailbox":
             await asyncio.sleep(0.01)
     assert server.sessions == 0
     listening.cancel()
@@ -534,7 +534,7 @@ async def test_how_far_it_is_read_is_told(server: ScriptedImap) -> None:
     async with reading(server, store) as account:
         await store.holds(1)
         async with asyncio.timeout(60):
-            while "read up to number 1" not in account.told():
+            while "read up to number 1" not in account.status_text():
                 await asyncio.sleep(0.01)
 
 

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from channels.email import normalize
-from channels.email import parse_output as telling
+from channels.email import normalize, parse_output
 from conversation.errors import MalformedPayload
 from tests.channels.email.letters import letter, multipart, raw, read
 
@@ -71,7 +70,7 @@ def test_one_plain_address_is_the_sender(written: str, address: str, name: str |
 )
 def test_a_sender_that_can_be_read_in_two_ways_is_nobody(written: str) -> None:
     assert letter(sender=written).sender is None
-    assert telling.told(raw(sender=written))["from"] == "unparsable"
+    assert parse_output.to_dict(raw(sender=written))["from"] == "unparsable"
 
 
 def test_two_from_fields_are_nobody() -> None:
@@ -397,13 +396,13 @@ def test_a_mail_not_read_in_full_brings_itself_along() -> None:
 def test_bytes_that_are_no_mail_are_refused_in_words(body: bytes) -> None:
     with pytest.raises(MalformedPayload):
         normalize.letter(body)
-    told = telling.told(body)
+    told = parse_output.to_dict(body)
     assert told["malformed"]
-    assert set(told) == set(telling.told(raw()))
+    assert set(told) == set(parse_output.to_dict(raw()))
 
 
 def test_parse_tells_every_promised_key() -> None:
-    told = telling.told(raw("Subject: x", "In-Reply-To: <a@x>"))
+    told = parse_output.to_dict(raw("Subject: x", "In-Reply-To: <a@x>"))
     assert (told["from"], told["to"], told["in_reply_to"], told["malformed"]) == (
         "lena@example.org",
         ["help@example.com"],

@@ -327,5 +327,5 @@ CONTAINERS = (
 def test_containers_of_mail_programs_are_known_in_html(container: str) -> None:
     marked = html_text.text_of(f"<html><body><div>It works now.</div><br>{container}</body></html>")
     assert reply_text.reply(marked) == "It works now."
-    assert "Old" in reply_text.without_marks(marked)
-    assert "\ue0f0" not in reply_text.without_marks(marked)
+    assert "Old" in reply_text.without_quote_markers(marked)
+    assert "\ue0f0" not in reply_text.without_quote_markers(marked)

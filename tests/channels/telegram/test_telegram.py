@@ -369,7 +369,7 @@ async def test_of_two_nodes_one_reads_and_the_other_waits() -> None:
         assert w.inbox.events == []
         assert not [method for method, _ in w.playing.called if method == "getupdates"]
         assert w.account.lag() is None
-        assert "another node" in w.account.told()
+        assert "another node" in w.account.status_text()
 
 
 async def test_a_node_that_lost_its_lease_stops_reading() -> None:
@@ -454,8 +454,11 @@ async def test_the_webhook_is_set_with_its_secret_and_all_that_is_asked_for() ->
 async def test_a_webhook_is_watched_and_set_again_where_somebody_took_it_away() -> None:
     async with world(mode="webhook", secret=SECRET, hook_url="https://hooks.example/hooks/account") as w:
         await w.playing.write("waits")
-        await w.listens(lambda: bool(w.account.told()))
-        assert w.account.told() == "1 updates wait at Telegram; Telegram met last: Wrong response from the webhook: 503"
+        await w.listens(lambda: bool(w.account.status_text()))
+        assert (
+            w.account.status_text()
+            == "1 updates wait at Telegram; Telegram met last: Wrong response from the webhook: 503"
+        )
         w.playing.webhook = {"url": "https://elsewhere.example"}
         with pytest.raises(TransientFailure):
             await w.account.listen(w.inbox)

@@ -15,7 +15,7 @@ from aiohttp import ClientResponse, FormData, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.registry import settings_faults
-from channels.webchat import create, upload_pace
+from channels.webchat import create, upload_deadline
 from channels.webchat.settings import Settings
 from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
@@ -388,7 +388,7 @@ async def test_a_body_without_a_length_is_stopped_at_the_quota_and_nothing_of_it
 async def test_an_upload_that_stalls_is_ended_and_gives_its_room_back(
     cards: Cards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_pace, "PATIENCE", 0.05)
+    monkeypatch.setattr(upload_deadline, "PATIENCE", 0.05)
     never = asyncio.Event()
 
     async def stalls() -> AsyncIterator[bytes]:
@@ -407,12 +407,12 @@ async def test_an_upload_that_stalls_is_ended_and_gives_its_room_back(
 
 
 async def test_only_waiting_for_bytes_counts_and_each_byte_gives_time() -> None:
-    pace = upload_pace.UploadPace()
-    before = pace.left
-    pace.arrived(10 * upload_pace.SLOWEST)
-    assert pace.left == before + 10
-    assert await pace.wait(asyncio.sleep(0, "bytes")) == "bytes"
-    assert before < pace.left < before + 10
+    deadline = upload_deadline.UploadDeadline()
+    before = deadline.left
+    deadline.arrived(10 * upload_deadline.SLOWEST)
+    assert deadline.left == before + 10
+    assert await deadline.wait(asyncio.sleep(0, "bytes")) == "bytes"
+    assert before < deadline.left < before + 10
 
 
 async def test_where_the_disk_is_nearly_full_files_are_refused_and_words_are_taken(cards: Cards) -> None:

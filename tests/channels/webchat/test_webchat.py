@@ -29,7 +29,7 @@ class TestWebchat(ChannelContract):
 
     def read(self, raw: bytes) -> Sequence[InboundEvent]:
         try:
-            said = normalize.said(normalize.frame(raw), text_limit=self.longest_text)
+            said = normalize.chat_message(normalize.frame(raw), text_limit=self.longest_text)
         except normalize.FieldsAtFault as error:
             raise MalformedPayload(str(error), code=" ".join(f"{f.field}:{f.code}" for f in error.faults)) from error
         return [normalize.received(said, VISITOR, received_at=NOW)]

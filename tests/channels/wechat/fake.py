@@ -1,4 +1,4 @@
-"""WeChat over loopback: its API checks what the real one checks, and its calls are signed, sealed where asked for, and made three times at most.
+"""WeChat over loopback: its API checks what the real one checks, and its calls are signed, encrypted where asked for, and made three times at most.
 
 Checked: AppID and AppSecret, access tokens (one lives, forced ones replace it), OpenIDs, what a customer's message allows (5 in 48 hours), 2,048
 bytes a text, escapes in the JSON, uploads. What is wrong is answered 200 with an errcode. https://developers.weixin.qq.com/doc/service/
@@ -15,8 +15,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from channels.wechat import encryption as sealing
-from channels.wechat import xml as papers
+from channels.wechat import encryption, xml
 from tests.contracts.fakes import answering, serving, told_until_heard
 
 APP_ID = "wx5a1b2c3d4e5f6071"
@@ -30,12 +29,12 @@ ALLOWED = 5
 
 def signed(raw: bytes, *, at: int, aes: bool = False, nonce: str = "n0nce4711") -> tuple[dict[str, str], bytes]:
     """The query and the body of a call, as WeChat makes them of a message."""
-    query = {"timestamp": str(at), "nonce": nonce, "signature": sealing.signature(TOKEN, str(at), nonce)}
+    query = {"timestamp": str(at), "nonce": nonce, "signature": encryption.signature(TOKEN, str(at), nonce)}
     if not aes:
         return query, raw
-    sealed = sealing.seal(sealing.key_of(AES_KEY), APP_ID, raw, random=secrets.token_bytes(16))
-    more = {"encrypt_type": "aes", "msg_signature": sealing.signature(TOKEN, str(at), nonce, sealed)}
-    return query | more, papers.document({"ToUserName": ACCOUNT, "Encrypt": sealed})
+    encrypted = encryption.encrypt(encryption.key_of(AES_KEY), APP_ID, raw, random=secrets.token_bytes(16))
+    more = {"encrypt_type": "aes", "msg_signature": encryption.signature(TOKEN, str(at), nonce, encrypted)}
+    return query | more, xml.document({"ToUserName": ACCOUNT, "Encrypt": encrypted})
 
 
 class _Errcode(Exception):
@@ -95,7 +94,7 @@ class FakeWechat:
     async def tell(self, fields: Mapping[str, str]) -> None:
         """A message or an event of the customer."""
         whose = {"ToUserName": ACCOUNT, "FromUserName": USER, "CreateTime": str(int(time.time()))}
-        self._last = papers.document({**whose, **fields})
+        self._last = xml.document({**whose, **fields})
         await self._post(self._last)
 
     async def _post(self, raw: bytes) -> None:

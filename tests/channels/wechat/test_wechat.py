@@ -15,9 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from channels import registry as kinds
 from channels.http_client import OutgoingHttp
-from channels.wechat import create, normalize, render
-from channels.wechat import encryption as sealing
-from channels.wechat import xml as papers
+from channels.wechat import create, encryption, normalize, render, xml
 from channels.wechat.account import WechatAccount
 from channels.wechat.errors import TABLE, error_of
 from conversation.errors import (
@@ -80,7 +78,7 @@ class TestPlain(WebhookContract, HttpSendContract):
 
     def saying(self, text: str, number: int = 1) -> bytes:
         fields = {"ToUserName": "gh_1", "FromUserName": USER, "CreateTime": "1795399200", "MsgType": "text"}
-        head = papers.document({**fields, "MsgId": str(number)}).removesuffix(b"</xml>")
+        head = xml.document({**fields, "MsgId": str(number)}).removesuffix(b"</xml>")
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         return head + b"<Content>" + escaped.encode("utf-8", "surrogatepass") + b"</Content></xml>"
 
@@ -88,12 +86,12 @@ class TestPlain(WebhookContract, HttpSendContract):
         return calling(raw, at=at, aes=self.aes)
 
     def test_a_changed_body_is_rejected(self) -> None:
-        """WeChat signs what is sealed, and in plain mode nothing of the body: the README says so."""
+        """WeChat signs what is encrypted, and in plain mode nothing of the body: the README says so."""
         request = self.request(self.saying("hello"))
-        sealed = papers.fields(request.body).get("Encrypt", "")
-        for changed in (sealed[:-4] + "AAA=", sealed[32:], "") if self.aes else ():
+        encrypted = xml.fields(request.body).get("Encrypt", "")
+        for changed in (encrypted[:-4] + "AAA=", encrypted[32:], "") if self.aes else ():
             with pytest.raises(SignatureRejected):
-                self.webhook().verify(replace(request, body=papers.document({"Encrypt": changed})))
+                self.webhook().verify(replace(request, body=xml.document({"Encrypt": changed})))
 
     @pytest.mark.parametrize("name", ["signature", "timestamp", "nonce"])
     def test_a_changed_query_is_rejected(self, name: str) -> None:
@@ -133,53 +131,53 @@ class TestPlain(WebhookContract, HttpSendContract):
 class TestSealed(TestPlain):
     aes = True
 
-    def test_a_call_that_is_not_sealed_is_rejected_where_there_is_a_key(self) -> None:
+    def test_a_call_that_is_not_encrypted_is_rejected_where_there_is_a_key(self) -> None:
         plain = calling(self.saying("hello"))
         for query in (plain.query, {**plain.query, "msg_signature": plain.query["signature"]}):
             with pytest.raises(SignatureRejected):
                 self.webhook().verify(replace(plain, query=query))
 
-    def test_a_sealed_call_says_what_was_sealed(self) -> None:
+    def test_a_encrypted_call_says_what_was_encrypted(self) -> None:
         (event,) = self.webhook().normalize(self.request(self.saying("充值")))
         assert isinstance(event, MessageReceived)
         assert event.text == "充值"
 
 
-# -- sealing -----------------------------------------------------------------------------------------------------------
+# -- encryption ---------------------------------------------------------------------------------------------------------
 
 
 def test_wechats_own_vector_is_met() -> None:
-    sealed = "4ByGGj+sVCYcvGeQYhaKIk1o0pQRNbRjxybjTGblXrBaXlTXeOo1+bXFXDQQb1o6co6Yh9Bv41n7hOchLF6p+Q=="
-    key = sealing.key_of("kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR")
-    assert sealing.signed("dd6b9c95b495b3f7e2901bfbc76c664930ffdb96", "123456", "1411443780", "437374425", sealed)
-    assert sealing.unseal(key, "wx49f0ab532d5d035a", sealed) == b"5927782489442352469"
+    encrypted = "4ByGGj+sVCYcvGeQYhaKIk1o0pQRNbRjxybjTGblXrBaXlTXeOo1+bXFXDQQb1o6co6Yh9Bv41n7hOchLF6p+Q=="
+    key = encryption.key_of("kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR")
+    assert encryption.signed("dd6b9c95b495b3f7e2901bfbc76c664930ffdb96", "123456", "1411443780", "437374425", encrypted)
+    assert encryption.decrypt(key, "wx49f0ab532d5d035a", encrypted) == b"5927782489442352469"
 
 
 @pytest.mark.parametrize("size", [0, 1, 11, 12, 31, 32, 33, 2048])
-def test_what_was_sealed_is_unsealed_for_its_own_account_only(size: int) -> None:
-    key = sealing.key_of(AES_KEY)
-    sealed = sealing.seal(key, APP_ID, b"x" * size, random=b"r" * 16)
-    assert sealing.unseal(key, APP_ID, sealed) == b"x" * size
+def test_what_was_encrypted_is_decrypted_for_its_own_account_only(size: int) -> None:
+    key = encryption.key_of(AES_KEY)
+    encrypted = encryption.encrypt(key, APP_ID, b"x" * size, random=b"r" * 16)
+    assert encryption.decrypt(key, APP_ID, encrypted) == b"x" * size
     with pytest.raises(MalformedPayload):
-        sealing.unseal(key, "wx0000000000000000", sealed)
+        encryption.decrypt(key, "wx0000000000000000", encrypted)
     with pytest.raises(MalformedPayload):
-        sealing.unseal(sealing.key_of("A" * 42 + "E"), APP_ID, sealed)
+        encryption.decrypt(encryption.key_of("A" * 42 + "E"), APP_ID, encrypted)
 
 
 def test_a_padding_that_only_ends_rightly_is_refused() -> None:
-    key = sealing.key_of(AES_KEY)
+    key = encryption.key_of(AES_KEY)
     plain = b"r" * 16 + (5).to_bytes(4, "big") + b"hello" + APP_ID.encode()
     short = 32 - len(plain) % 32
     made = Cipher(algorithms.AES(key), modes.CBC(key[:16])).encryptor()
-    sealed = made.update(plain + b"\0" * (short - 1) + bytes([short])) + made.finalize()
+    encrypted = made.update(plain + b"\0" * (short - 1) + bytes([short])) + made.finalize()
     with pytest.raises(MalformedPayload):
-        sealing.unseal(key, APP_ID, base64.b64encode(sealed).decode())
+        encryption.decrypt(key, APP_ID, base64.b64encode(encrypted).decode())
 
 
-@pytest.mark.parametrize("sealed", ["", "AAAA", "not base64!", "A" * 43 + "=", "é" * 44])
-def test_what_is_not_sealed_is_refused(sealed: str) -> None:
+@pytest.mark.parametrize("encrypted", ["", "AAAA", "not base64!", "A" * 43 + "=", "é" * 44])
+def test_what_is_not_encrypted_is_refused(encrypted: str) -> None:
     with pytest.raises(MalformedPayload):
-        sealing.unseal(sealing.key_of(AES_KEY), APP_ID, sealed)
+        encryption.decrypt(encryption.key_of(AES_KEY), APP_ID, encrypted)
 
 
 # -- in ----------------------------------------------------------------------------------------------------------------
@@ -221,7 +219,7 @@ def test_three_hundred_hostile_payloads_never_break_the_reading() -> None:
         TestPlain().told(raw)
 
 
-async def test_hostile_calls_that_are_sealed_well_are_put_aside_and_the_next_message_is_there_at_once() -> None:
+async def test_hostile_calls_that_are_encrypted_well_are_put_aside_and_the_next_message_is_there_at_once() -> None:
     hostile = [
         bad
         for name in ("text", "click", "voice")
@@ -244,7 +242,7 @@ async def test_hostile_calls_that_are_sealed_well_are_put_aside_and_the_next_mes
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpora are not here")
 def test_every_payload_of_wechatpy_is_read(subtests: pytest.Subtests) -> None:
-    """The sealed ones with the key of its own tests; what is of WeChat Pay is understood to be none of ours."""
+    """The encrypted ones with the key of its own tests; what is of WeChat Pay is understood to be none of ours."""
     known = {"app_id": "wx49f0ab532d5d035a", "aes_key": "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"}
     channel = create("account", settings(**known), Bench(clock=FakeClock(NOW)).tools())
     paths = sorted(CORPUS.glob("*.xml"))
@@ -255,18 +253,18 @@ def test_every_payload_of_wechatpy_is_read(subtests: pytest.Subtests) -> None:
             assert {getattr(event, "code", "unsupported") for event in found} <= {"unsupported"}
 
 
-def test_whoever_subscribes_is_greeted_in_the_answer_sealed_where_messages_are() -> None:
+def test_whoever_subscribes_is_greeted_in_the_answer_encrypted_where_messages_are() -> None:
     raw = (PAYLOADS / "subscribe.xml").read_bytes()
     greeting = {"greeting": "您好 <wallet>"}
     plain = create("account", settings(**greeting), Bench(clock=FakeClock(NOW)).tools())
-    told = papers.fields(plain.answer(calling(raw), []).body)
+    told = xml.fields(plain.answer(calling(raw), []).body)
     assert (told["ToUserName"], told["Content"], told["MsgType"]) == (USER, "您好 <wallet>", "text")
-    sealing_account = create("account", settings(**greeting, aes_key=AES_KEY), Bench(clock=FakeClock(NOW)).tools())
-    envelope = papers.fields(sealing_account.answer(calling(raw, aes=True), []).body)
-    assert sealing.signed(
+    encrypting_account = create("account", settings(**greeting, aes_key=AES_KEY), Bench(clock=FakeClock(NOW)).tools())
+    envelope = xml.fields(encrypting_account.answer(calling(raw, aes=True), []).body)
+    assert encryption.signed(
         envelope["MsgSignature"], TOKEN, envelope["TimeStamp"], envelope["Nonce"], envelope["Encrypt"]
     )
-    opened = papers.fields(sealing.unseal(sealing.key_of(AES_KEY), APP_ID, envelope["Encrypt"]))
+    opened = xml.fields(encryption.decrypt(encryption.key_of(AES_KEY), APP_ID, envelope["Encrypt"]))
     assert opened["Content"] == "您好 <wallet>"
     assert plain.answer(calling((PAYLOADS / "text.xml").read_bytes()), []).body == b"success"
 

@@ -12,7 +12,7 @@ SLOWEST = 4096  # bytes a second over the whole file
 T = TypeVar("T")
 
 
-class UploadPace:
+class UploadDeadline:
     """The seconds that are still waited for one body. Only waiting counts, not the time that storing takes."""
 
     def __init__(self) -> None:
