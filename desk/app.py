@@ -139,7 +139,7 @@ async def _console(_request: web.Request) -> web.StreamResponse:
 
 async def _live(app: web.Application) -> AsyncIterator[None]:
     live = app[LIVE]
-    app[SERVICES].background(live.run())
+    app[SERVICES].tasks.start(live.run())
     yield
     await live.close()
 

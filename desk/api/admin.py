@@ -31,7 +31,7 @@ _FAILED_SINCE = timedelta(days=7)
 @routes.add("GET", "/channels", who=Who.LEAD)
 async def list_channels(call: ApiRequest[None, None]) -> Page[ChannelOut]:
     """The health of each account."""
-    accounts = call.services.channels()
+    accounts = call.services.channels
     items = [
         ChannelOut(
             name=account.name,
@@ -42,7 +42,7 @@ async def list_channels(call: ApiRequest[None, None]) -> Page[ChannelOut]:
             send=accounts[account.name].can.send if account.name in accounts else False,
             attachments=accounts[account.name].can.attachments if account.name in accounts else False,
         )
-        for account in call.services.health()
+        for account in call.services.supervisor.health()
     ]
     return Page(items=items, next=None)
 
@@ -84,14 +84,14 @@ async def get_rules(call: ApiRequest[None, None]) -> RulesOut:
         queues=list(rulebook.queues),
         rules=[rule.name for rule in rulebook.rules],
         source=stored.source if stored and call.agent.role.value == "admin" else None,
-        shadow=ShadowOut.model_validate(shadow()) if (shadow := call.services.shadow) is not None else None,
+        shadow=ShadowOut.model_validate(shadow.counts()) if (shadow := call.services.shadow) is not None else None,
     )
 
 
 @routes.add("POST", "/rules/reload", who=Who.ADMIN, faults=(422,))
 async def reload_rules(call: ApiRequest[None, None]) -> ReloadOut:
     """Read the configuration again; a fault keeps the rules that are in force, and lists every fault."""
-    said = await call.services.reload_rules(call.agent.email)
+    said = await call.services.reloader.reload_for_api(call.agent.email)
     if said.get("applied") is False:
         raise Problem(422, "rules_refused", "nothing was applied", errors=_faults(said.get("faults")))
     return ReloadOut.model_validate(said)
@@ -142,7 +142,7 @@ class MessageIn(Input):
 async def explain_message(call: ApiRequest[MessageIn, None]) -> ExplainOut:
     """What would happen to this message under the rules in force and why; nothing is stored."""
     try:
-        told = await call.services.explain_message(call.body.model_dump(by_alias=True, exclude_none=True))
+        told = await call.services.explainer.message(call.body.model_dump(by_alias=True, exclude_none=True))
     except ValueError as error:
         raise Problem(422, "invalid", str(error)) from error
     return ExplainOut.model_validate(told)

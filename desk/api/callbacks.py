@@ -104,7 +104,7 @@ async def get_link(call: ApiRequest[None, None]) -> LinkOut:
     async with call.services.storage.read("desk.call") as work:
         conversation = await visible(call.services, work, call.agent, call.path("id"))
         known = await work.customers.identities(conversation.customer)
-    cans = {name: one.can for name, one in call.services.channels().items()}
+    cans = {name: one.can for name, one in call.services.channels.items()}
     plan = offered_plan(cans, conversation.queue)
     url = plan.arrange(conversation.id) if plan is not None else None
     if url is None:
@@ -204,7 +204,7 @@ def _representation(
 ) -> CallOut:
     offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
     now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
-    account = call.services.channels().get(one.channel)
+    account = call.services.channels.get(one.channel)
     plan = account.can.calls if account is not None else None
     return CallOut(
         id=one.id,

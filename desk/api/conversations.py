@@ -92,7 +92,7 @@ async def explain_conversation(call: ApiRequest[None, None]) -> ExplainOut:
             messages = await work.messages.find([stored.message])
             text = messages[stored.message].text if stored.message in messages else ""
             stored = replace(stored, facts=replace(stored.facts, text=text))
-    return ExplainOut.model_validate(await call.services.explain(stored))
+    return ExplainOut.model_validate(await call.services.explainer.stored(stored))
 
 
 class Read(Input):

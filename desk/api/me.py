@@ -72,7 +72,7 @@ async def vocabulary(call: ApiRequest[None, None]) -> VocabularyOut:
     """The languages and issues of the rules in force, and the accounts that call back."""
     rulebook = call.services.rules.rulebook
     issues = [IssueOut(id=name, title=dict(issue.title)) for name, issue in rulebook.issues.items()]
-    calls = [name for name, account in call.services.channels().items() if account.can.calls is not None]
+    calls = [name for name, account in call.services.channels.items() if account.can.calls is not None]
     return VocabularyOut(
         languages=list(rulebook.languages), default_language=rulebook.default_language, issues=issues, calls=calls
     )

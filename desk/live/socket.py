@@ -272,7 +272,7 @@ async def events(call: ApiRequest[None, EventsQuery]) -> web.StreamResponse:
     """WebSocket: everything the caller may see, from a cursor or from now."""
     services, request = call.services, call.request
     check_origin(services, request)
-    if services.draining():
+    if services.draining.is_set():
         raise busy("draining", "going down; come back", seconds=2)
     socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=64 * 1024, compress=False)
     if not socket.can_prepare(request):
@@ -290,7 +290,7 @@ def _writer(services: Services, request: web.Request, socket: web.WebSocketRespo
         if request.transport is not None:
             request.transport.abort()
 
-    return SocketWriter(socket, services.background, abort=abort)
+    return SocketWriter(socket, services.tasks.start, abort=abort)
 
 
 async def _attend(services: Services, live: Live, client: Client, cursor: int) -> None:

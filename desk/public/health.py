@@ -21,8 +21,8 @@ async def healthz(_request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """200 while this node can serve, 503 naming what it lacks; accounts stand in the body and decide nothing."""
     services = request.app[SERVICES]
-    ready = await services.ready()
-    if services.draining():
+    ready = await services.readiness.check()
+    if services.draining.is_set():
         ready = replace(ready, parts={**ready.parts, "draining": "going down"})
     body = {"status": ready.status, "parts": dict(ready.parts), "channels": dict(ready.channels)}
     headers = {} if ready.serves else {"Retry-After": "5"}
@@ -53,7 +53,7 @@ async def metrics(request: web.Request) -> web.Response:
     if not (_tokened(services, request) or _local(request)):
         raise Problem(403, "forbidden", "metrics are for this host, or for the configured token")
     headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8", hdrs.VARY: hdrs.ACCEPT_ENCODING}
-    answer = web.Response(body=services.metrics(), headers=headers)
+    answer = web.Response(body=services.metrics.text(), headers=headers)
     if _takes_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, "")):
         answer.enable_compression(web.ContentCoding.gzip)
     return answer

@@ -26,7 +26,7 @@ class Hooked(Channel, Webhook, Protocol):
 
 
 def _hooked(services: Services, name: str) -> Hooked:
-    channel = services.channels().get(name)
+    channel = services.channels.get(name)
     if channel is None or not hasattr(channel, "normalize"):
         services.count(CountedEvent.HOOKS_UNKNOWN_CHANNEL)
         raise Problem(404, "unknown_channel", "no channel of this name takes webhooks")
@@ -37,7 +37,7 @@ async def hook(request: web.Request) -> web.Response:
     """One call of a provider."""
     services = request.app[SERVICES]
     channel = _hooked(services, request.match_info["channel"])
-    if services.draining():
+    if services.draining.is_set():
         raise busy("draining", "going down; come back", seconds=5)
     received = await _received(services, channel, request)
     _verify(services, channel, received)

@@ -66,16 +66,15 @@ def build_services(
     pages: Sequence[web.RouteDef],
 ) -> Services:
     """Everything that handlers work with."""
-    service, explainer = infrastructure.settings.service, Explainer(infrastructure)
+    service = infrastructure.settings.service
     return Services(
-        storage=infrastructure.store, rules=infrastructure.rules, inbox=inbox, channels=accounts.channels, health=supervisor.health,
-        signals=infrastructure.signals, clock=infrastructure.clock, uploads=files, shared_file=infrastructure.shared_files.open,
+        storage=infrastructure.store, rules=infrastructure.rules, inbox=inbox, channels=accounts.channels(), supervisor=supervisor,
+        signals=infrastructure.signals, clock=infrastructure.clock, uploads=files, shared_files=infrastructure.shared_files,
         replies=ReplyService(infrastructure.store, infrastructure.rules, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
         actions=ConversationActions(infrastructure.store, infrastructure.rules, infrastructure.clock),
-        callbacks=callbacks.service, metrics=infrastructure.meters.text, ready=readiness.look, reload_rules=reloader.reload_for_api,
-        explain=explainer.stored, explain_message=explainer.message,
-        shadow=shadow.counts if shadow else None,
-        background=infrastructure.keeper.start, draining=infrastructure.draining.is_set, public_url=infrastructure.public_url,
+        callbacks=callbacks.service, metrics=infrastructure.meters, readiness=readiness, reloader=reloader,
+        explainer=Explainer(infrastructure), shadow=shadow,
+        tasks=infrastructure.keeper, draining=infrastructure.draining, public_url=infrastructure.public_url,
         service_name=service.name, proxies=service.trusted, site_routes=pages, body_limit=service.body_limit,
         metrics_token=service.metrics_token.get_secret_value() if service.metrics_token else None,
         count=infrastructure.meters.count,

@@ -8,7 +8,7 @@ from typing import Any
 from channels.supervisor import AccountHealth
 from conversation.errors import StoreUnavailable
 from conversation.ports.channel import Clock
-from desk.http.services import OK, Ready
+from desk.http.readiness import OK, Ready
 from router.flows.active_rules import RulesInForce
 from storage.migration import head_revision
 from storage.schema_window import fault_of
@@ -44,7 +44,7 @@ class Readiness:
         self._began = self._ended = 0.0
         self._logged: Parts = {}
 
-    async def look(self) -> Ready:
+    async def check(self) -> Ready:
         """Accounts are named with their state, but a mailbox that is away keeps nobody else from being served."""
         parts = {**await self.database(), "rules": OK if self._rules.rulebook.queues else "not loaded"}
         return Ready(parts=parts, channels={one.name: one.state.value for one in self._health()})

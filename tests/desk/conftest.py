@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,9 @@ from conversation.model.people import Agent, Identity, WorkKind
 from conversation.ports.channel import Channel, Inbox, Reply, Request
 from conversation.ports.metrics import CountedEvent
 from desk.app import make_app
+from desk.http.readiness import Ready
 from desk.http.routing import Route
-from desk.http.services import Ready, Services
+from desk.http.services import Services
 from desk.http.tokens import new_token
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.signed_files import SharedFiles
@@ -158,22 +159,39 @@ class House:
         return made
 
 
-async def explain(stored: StoredDecision) -> Mapping[str, object]:
-    return {"queue": stored.decision.queue, "rules": list(stored.decision.rules), "text": stored.facts.text}
+class FakeExplainer:
+    async def stored(self, stored: StoredDecision) -> Mapping[str, object]:
+        return {"queue": stored.decision.queue, "rules": list(stored.decision.rules), "text": stored.facts.text}
+
+    async def message(self, message: Mapping[str, object]) -> Mapping[str, object]:
+        if message["channel"] == "nowhere":
+            raise ValueError("there is no channel 'nowhere'")
+        return {"queue": "general", "said": dict(message)}
 
 
-async def explain_message(said: Mapping[str, object]) -> Mapping[str, object]:
-    if said["channel"] == "nowhere":
-        raise ValueError("there is no channel 'nowhere'")
-    return {"queue": "general", "said": dict(said)}
+class FakeReadiness:
+    async def check(self) -> Ready:
+        return Ready(parts={"database": "ok"})
 
 
-async def ready() -> Ready:
-    return Ready(parts={"database": "ok"})
+class FakeReloader:
+    async def reload_for_api(self, actor: str) -> Mapping[str, object]:
+        return {"revision": "r2", "applied": True, "by": actor}
 
 
-async def reload_rules(actor: str) -> Mapping[str, object]:
-    return {"revision": "r2", "applied": True, "by": actor}
+class FakeMetrics:
+    def text(self) -> bytes:
+        return b"up 1\n"
+
+
+@dataclass
+class FakeSupervisor:
+    names: Collection[str]
+    clock: FakeClock
+
+    def health(self) -> list[AccountHealth]:
+        since = self.clock.now()
+        return [AccountHealth(name=n, kind=n, state=Health.UP, detail="", since=since) for n in self.names]
 
 
 @pytest.fixture
@@ -207,13 +225,11 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
             actions=ConversationActions(store, rules, clock),
             callbacks=CallbackService(store, rules, clock, ends=ends, customers=customers),
             inbox=inbox,
-            channels=lambda: accounts,
-            health=lambda: [
-                AccountHealth(name=n, kind=n, state=Health.UP, detail="", since=clock.now()) for n in accounts
-            ],
+            channels=accounts,
+            supervisor=FakeSupervisor(accounts, clock),
             signals=signals,
             clock=clock,
-            shared_file=SharedFiles(store, blobs, clock, "https://wallet.example").open,
+            shared_files=SharedFiles(store, blobs, clock, "https://wallet.example"),
             uploads=Files(
                 store,
                 blobs,
@@ -221,13 +237,12 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
                 type_of=lambda head: "image/png" if head.startswith(b"\x89PNG") else "text/html",
                 safe_name=str,
             ),
-            metrics=lambda: b"up 1\n",
-            ready=ready,
-            reload_rules=reload_rules,
-            explain=explain,
-            explain_message=explain_message,
-            background=keeper.start,
-            draining=lambda: False,
+            metrics=FakeMetrics(),
+            readiness=FakeReadiness(),
+            reloader=FakeReloader(),
+            explainer=FakeExplainer(),
+            tasks=keeper,
+            draining=asyncio.Event(),
             public_url="http://desk.example",
             service_name="Example",
             metrics_token="for-the-scraper",

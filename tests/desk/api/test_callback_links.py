@@ -12,7 +12,7 @@ def calling(house: House) -> None:
     account = Account("phone")
     plan = Plan(arrange=lambda conversation: f"https://wallet.example/callback/phone?t={conversation}.SIGNED")
     account.can = replace(account.can, calls=plan)
-    accounts = house.services.channels()
+    accounts = house.services.channels
     assert isinstance(accounts, dict)
     accounts["phone"] = account
 

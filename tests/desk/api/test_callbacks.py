@@ -27,7 +27,7 @@ def phone(house: House) -> None:
     """The account that calls back, at any hour."""
     account = Account("phone")
     account.can = replace(account.can, work=WorkKind.CALLBACK, calls=Plan(lawful=ALWAYS))
-    accounts = house.services.channels()
+    accounts = house.services.channels
     assert isinstance(accounts, dict)
     accounts["phone"] = account
 

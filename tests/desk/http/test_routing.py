@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from conversation.model.people import Role
+from desk.http.readiness import Ready
 from desk.http.routing import Routes
-from desk.http.services import Ready
 from tests.desk.conftest import House
 
 
@@ -63,13 +63,15 @@ async def test_unknown_paths_and_methods_are_problems_too(house: House) -> None:
         assert answer.content_type == "application/problem+json"
 
 
-async def test_a_bug_tells_nothing_and_is_logged_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_tells_nothing_and_is_logged_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     agent = await house.hire("Agent")
 
     def broken() -> Any:
         raise RuntimeError("secret inside")
 
-    object.__setattr__(house.services, "health", broken)
+    monkeypatch.setattr(house.services.supervisor, "health", broken)
     lead = await house.hire("Lead", role=Role.LEAD)
     status, problem = await house.ask(lead, "GET", "/api/v1/channels")
     assert (status, problem["code"]) == (500, "internal")
@@ -132,14 +134,14 @@ async def test_a_token_for_metrics_that_is_no_text_is_a_wrong_token(house: House
     await writer.wait_closed()
 
 
-async def test_readiness_names_what_is_not_well(house: House) -> None:
+async def test_readiness_names_what_is_not_well(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await house.ask(None, "GET", "/healthz") == (200, {"status": "ok"})
     assert (await house.ask(None, "GET", "/readyz"))[0] == 200
 
     async def unready() -> Ready:
         return Ready(parts={"database": "read-only"}, channels={"site": "up"})
 
-    object.__setattr__(house.services, "ready", unready)
+    monkeypatch.setattr(house.services.readiness, "check", unready)
     async with house.client.get("/readyz") as answer:
         body = await answer.json()
         assert (answer.status, body["status"], body["parts"]["database"]) == (503, "unready", "read-only")
@@ -150,18 +152,18 @@ async def test_readiness_names_what_is_not_well(house: House) -> None:
     ("state", "status"), [("up", "ok"), ("starting", "ok"), ("degraded", "degraded"), ("down", "degraded")]
 )
 async def test_an_account_that_does_not_work_is_named_and_the_node_stays_ready(
-    house: House, state: str, status: str
+    house: House, monkeypatch: pytest.MonkeyPatch, state: str, status: str
 ) -> None:
     async def ready() -> Ready:
         return Ready(parts={"database": "ok"}, channels={"mail": state, "site": "up"})
 
-    object.__setattr__(house.services, "ready", ready)
+    monkeypatch.setattr(house.services.readiness, "check", ready)
     code, body = await house.ask(None, "GET", "/readyz")
     assert (code, body["status"], body["channels"]) == (200, status, {"mail": state, "site": "up"})
 
 
-async def test_a_node_that_drains_is_not_ready(house: House) -> None:
-    object.__setattr__(house.services, "draining", lambda: True)
+async def test_a_node_that_drains_is_not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.services.draining, "is_set", lambda: True)
     status, body = await house.ask(None, "GET", "/readyz")
     assert (status, body["parts"]) == (503, {"database": "ok", "draining": "going down"})
 
@@ -232,13 +234,15 @@ async def test_the_rules_are_told_and_reloaded_in_the_admins_name(house: House) 
     assert (status, body["revision"], body["by"]) == (200, "r2", admin.email.lower())
 
 
-async def test_faulty_rules_are_told_line_by_line_and_nothing_is_applied(house: House) -> None:
+async def test_faulty_rules_are_told_line_by_line_and_nothing_is_applied(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     admin = await house.hire("Admin", role=Role.ADMIN)
 
     async def refused(_actor: str) -> dict[str, object]:
         return {"revision": "r1", "applied": False, "faults": ["config.toml:7: there is no queue 'vipp'"]}
 
-    object.__setattr__(house.services, "reload_rules", refused)
+    monkeypatch.setattr(house.services.reloader, "reload_for_api", refused)
     status, problem = await house.ask(admin, "POST", "/api/v1/rules/reload")
     assert (status, problem["code"]) == (422, "rules_refused")
     assert problem["errors"] == [{"field": "config.toml:7", "message": "there is no queue 'vipp'"}]

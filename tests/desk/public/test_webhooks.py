@@ -68,7 +68,7 @@ async def test_a_channel_without_a_webhook_is_not_there(house: House, name: str)
         assert answer.status == 404
 
 
-async def test_a_house_that_goes_down_asks_to_come_back(house: House) -> None:
-    object.__setattr__(house.services, "draining", lambda: True)
+async def test_a_house_that_goes_down_asks_to_come_back(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.services.draining, "is_set", lambda: True)
     status, _, headers = await call(house, b'{"id": "1", "text": "hi"}')
     assert (status, headers["Retry-After"]) == (503, "5")

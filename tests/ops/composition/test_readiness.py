@@ -75,13 +75,13 @@ async def storage_at(url: str, clock: FakeClock) -> AsyncIterator[Store]:
 async def parts(readiness: Readiness, clock: FakeClock) -> dict[str, str]:
     """As they are now, not as they were within this second."""
     clock.advance(timedelta(seconds=2))
-    return dict((await readiness.look()).parts)
+    return dict((await readiness.check()).parts)
 
 
 async def test_a_database_that_can_be_written_is_ready_whatever_a_mailbox_does(
     store: Store, clock: FakeClock, keeper: TaskKeeper
 ) -> None:
-    ready = await on(store, clock, keeper).look()
+    ready = await on(store, clock, keeper).check()
     assert (ready.parts, ready.channels) == (WELL, {"mail": "degraded"})
     assert (ready.serves, ready.status) == (True, "degraded")
 
@@ -163,11 +163,11 @@ async def test_a_hundred_strangers_in_one_second_cost_one_write(clock: FakeClock
     database = Database()
     readiness = on(database, clock, keeper)
     database.free.clear()
-    asked = [asyncio.ensure_future(readiness.look()) for _ in range(100)]
+    asked = [asyncio.ensure_future(readiness.check()) for _ in range(100)]
     await asyncio.sleep(0)
     database.free.set()
     assert all(ready.serves for ready in await asyncio.gather(*asked))
-    await readiness.look()
+    await readiness.check()
     assert database.writes == 1
     await parts(readiness, clock)
     assert database.writes == 2

@@ -1,0 +1,27 @@
+"""Whether this node can serve, as `/readyz` answers it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from channels.supervisor import Health
+
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """Whether this node can serve: a word for each part that it needs, and the state of each account, which decides nothing."""
+
+    parts: Mapping[str, str]
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def serves(self) -> bool:
+        """Every part is well."""
+        return all(word == OK for word in self.parts.values())
+
+    @property
+    def status(self) -> str:
+        """`degraded` serves too: some account does not work."""
+        working = all(state in (Health.UP, Health.STARTING) for state in self.channels.values())
+        return "unready" if not self.serves else OK if working else "degraded"
