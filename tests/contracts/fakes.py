@@ -1,4 +1,4 @@
-"""What fake providers have in common: each is served over loopback, and tells its news until the house has heard them."""
+"""What fake providers have in common: each is served over loopback, and posts its events until the service has accepted them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-_PATIENCE = 120.0  # seconds: a test's house may have been killed, and starts anew
+_PATIENCE = 120.0  # seconds: a test's service may have been killed, and starts anew
 _PAUSE = 0.1
 
 
@@ -30,12 +30,12 @@ async def serving(app: web.Application, *, shutdown_timeout: float = 60.0) -> As
         await server.close()
 
 
-async def told_until_heard(
+async def post_until_accepted(
     post: Callable[[aiohttp.ClientSession], AbstractAsyncContextManager[aiohttp.ClientResponse]],
     *,
     heard: Collection[int] = range(200, 300),
 ) -> bytes:
-    """What the house said to this call, which is made again until it answers with a status of `heard`.
+    """The response of the service to this call, which is repeated until the status is one of `heard`.
 
     It may be down meanwhile, or answer 5xx; any other status is a failure of the test.
     """
@@ -43,10 +43,10 @@ async def told_until_heard(
         while True:
             try:
                 async with post(session) as answer:
-                    told = await answer.read()
+                    body = await answer.read()
                     if answer.status in heard:
-                        return told
-                    assert answer.status >= 500, told
+                        return body
+                    assert answer.status >= 500, body
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(_PAUSE)

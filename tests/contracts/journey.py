@@ -1,17 +1,17 @@
-"""The whole house over loopback with one channel account that talks to a fake provider: the journey that every kind inherits.
+"""The whole service over loopback with one channel account that talks to a fake provider: the journey that every kind inherits.
 
     class TestJourney(JourneyContract):
         receipt = Status.READ                     # the furthest that `receipt()` of the fake tells; None: the medium has none
 
         @asynccontextmanager
-        async def provider(self, house: str) -> AsyncIterator[Provider]:
-            async with telegram(hook=f"{house}/hooks/account") as playing:
+        async def provider(self, service_url: str) -> AsyncIterator[Provider]:
+            async with telegram(hook=f"{service_url}/hooks/account") as playing:
                 yield playing
 
         def account(self, provider: Provider) -> str:
             return f'kind = "telegram"\ntoken = "1:x"\napi = "{provider.url}"\n'
 
-`Provider` below says what the fake must be able to do. The house is a process of its own (`tests.faults.house`, with short leases), reached
+`Provider` below is what the fake must be able to do. The service is a process of its own (`tests.faults.house`, with short leases), reached
 at an address that stays the same when it is killed and started again, so that signatures over the public URL hold.
 """
 
@@ -54,7 +54,7 @@ class Provider(Protocol):
     """What is sent reaches the customer, but the request is never answered."""
 
     async def write(self, text: str) -> None:
-        """The customer says this: told to the house until that answers 2xx, as the medium does, or kept until it is fetched."""
+        """The customer writes this: it is posted to the service until that answers 2xx, as the medium does, or kept until it is fetched."""
         ...
 
     async def picture(self, data: bytes) -> None:
@@ -71,7 +71,7 @@ class Provider(Protocol):
 
 
 @dataclass(slots=True)
-class House:
+class RunningService:
     """A serving process, and its API as an admin sees it."""
 
     config: Path
@@ -144,13 +144,13 @@ async def eventually(
 
 
 @asynccontextmanager
-async def house(folder: Path, database: str, listen: str, account: str) -> AsyncIterator[House]:
+async def running_service(folder: Path, database: str, listen: str, account: str) -> AsyncIterator[RunningService]:
     """A serving process with one account called "account"."""
     config = write_config(folder, database, more=f"\n[channels.account]\n{account}", listen=listen)
     token, log = await furnished(database), folder / "house.log"
     serving = await start(config, "--impatient", log=log)
     async with aiohttp.ClientSession() as session:
-        built = House(config, log, Api(session, serving.url, token), serving)
+        built = RunningService(config, log, Api(session, serving.url, token), serving)
         try:
             yield built
         finally:
@@ -168,8 +168,8 @@ class JourneyContract:
     pictures: ClassVar[bool] = True
     secrets: ClassVar[tuple[str, ...]] = ()  # words that no log may hold
 
-    def provider(self, house: str) -> AbstractAsyncContextManager[Provider]:
-        """A fake that tells its events to this house; `house` is its public URL."""
+    def provider(self, service_url: str) -> AbstractAsyncContextManager[Provider]:
+        """A fake that posts its events to the service at this public URL."""
         raise NotImplementedError
 
     def account(self, provider: Provider) -> str:
@@ -177,12 +177,12 @@ class JourneyContract:
         raise NotImplementedError
 
     @asynccontextmanager
-    async def world(self, folder: Path, database: str) -> AsyncIterator[tuple[Provider, House]]:
+    async def world(self, folder: Path, database: str) -> AsyncIterator[tuple[Provider, RunningService]]:
         """Both, running."""
         listen = f"127.0.0.1:{free_port()}"
         async with (
             self.provider(f"http://{listen}") as playing,
-            house(folder, database, listen, self.account(playing)) as built,
+            running_service(folder, database, listen, self.account(playing)) as built,
         ):
             yield playing, built
             log = built.log.read_text("utf-8", "replace")
@@ -205,7 +205,7 @@ class JourneyContract:
                 await built.becomes(conversation["id"], "您好，我来查一下", self.receipt.value)
             await self._outlived(playing, built, conversation["id"])
 
-    async def _pictured(self, playing: Provider, built: House, conversation: str) -> None:
+    async def _pictured(self, playing: Provider, built: RunningService, conversation: str) -> None:
         await playing.picture(PICTURE)
         assert (await built.conversation(2))["id"] == conversation
 
@@ -219,7 +219,7 @@ class JourneyContract:
         assert (attachment["type"], attachment["size"]) == ("image/png", len(PICTURE))
         assert await built.file(attachment["id"]) == PICTURE
 
-    async def _outlived(self, playing: Provider, built: House, conversation: str) -> None:
+    async def _outlived(self, playing: Provider, built: RunningService, conversation: str) -> None:
         """The provider goes away for a while: what is said meanwhile arrives once, in order."""
         playing.down = True
         await built.answer(conversation, "第一")
@@ -255,7 +255,7 @@ class JourneyContract:
             said = [one["text"] for one in await built.said(conversation) if one["direction"] == "in"]
             assert said == [ASKED, "还在吗"]
 
-    async def _settled(self, playing: Provider, built: House, conversation: str) -> None:
+    async def _settled(self, playing: Provider, built: RunningService, conversation: str) -> None:
         """The answer whose sender died is repeated only where that has no second effect; else a person is asked to look."""
         if self.idempotent:
             await built.becomes(conversation, "在查", "sent", "delivered", "read")

@@ -4,7 +4,7 @@ The README holds two lines, `<!-- understands -->` and `<!-- /understands -->`; 
 
     python -m tests.contracts.understands telegram        # writes channels/telegram/README.md
 
-and a test of the kind asks `assert_told("telegram")`.
+and a test of the kind asks `assert_readme_lists("telegram")`.
 """
 
 import json
@@ -29,7 +29,7 @@ _WORDS = {
     "CallbackRequested": "callback",
     "Malformed": "put aside",
 }
-_TOLD = {
+_LISTED = {
     "html": "formatted",
     "reply_to": "names what it answers",
     "album": "one of an album",
@@ -54,7 +54,7 @@ def listing(folder: Path) -> str:
     return "\n".join(rows) + "\n"
 
 
-def told_in(readme: str, folder: Path) -> str:
+def listed_in(readme: str, folder: Path) -> str:
     """The README with its list made anew."""
     before, begin, rest = readme.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -63,11 +63,11 @@ def told_in(readme: str, folder: Path) -> str:
     return f"{before}{BEGIN}{listing(folder)}{END}{after}"
 
 
-def assert_told(kind: str) -> None:
+def assert_readme_lists(kind: str) -> None:
     """Its README's list is what its payloads' twins say."""
     readme, folder = _places(kind)
     told = readme.read_text("utf-8")
-    assert told == told_in(told, folder), f"run: python -m tests.contracts.understands {kind}"
+    assert told == listed_in(told, folder), f"run: python -m tests.contracts.understands {kind}"
 
 
 def _places(kind: str) -> tuple[Path, Path]:
@@ -89,7 +89,7 @@ def _event(event: Mapping[str, Any]) -> str:
 def _details(event: Mapping[str, Any]) -> Sequence[str]:
     found = ["text"] if event.get("text") else []
     found += [f"file `{one['type']}`" for one in event.get("attachments", ())]
-    found += [words for key, words in _TOLD.items() if event.get(key)]
+    found += [words for key, words in _LISTED.items() if event.get(key)]
     if unsupported := event.get("unsupported"):
         found.append(f"unsupported: `{unsupported}`, its bytes kept")
     found += [f"`{event[key]}`" for key in ("status", "code") if event.get(key)]
@@ -108,4 +108,4 @@ def _of_contact(event: Mapping[str, Any]) -> Sequence[str]:
 if __name__ == "__main__":
     for named in sys.argv[1:]:
         page, payloads = _places(named)
-        page.write_text(told_in(page.read_text("utf-8"), payloads), "utf-8")
+        page.write_text(listed_in(page.read_text("utf-8"), payloads), "utf-8")

@@ -13,7 +13,7 @@ from conversation.model.callback import Callback, CallbackStatus, CallOutcome, C
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import CustomerPagePorts
-from tests.channels.webchat.doors import Cards
+from tests.channels.webchat.fake_ports import Cards
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock
 
@@ -142,7 +142,7 @@ def doors(
     clock: FakeClock, calls: FakeCalls, languages: Sequence[str] = ("en", "fr", "de", "zh", "es")
 ) -> CustomerPagePorts:
     issues = {"card": {"en": "Card <lost>", "fr": "Carte"}}
-    given = Cards(clock=clock).doors()
+    given = Cards(clock=clock).fake_ports()
     return replace(given, calls=calls, languages=tuple(languages), issues=lambda: issues)
 
 

@@ -21,7 +21,7 @@ from storage.store import Store
 from tests.contracts.channel import NOW, ChannelContract, outbound
 from tests.contracts.hostile import TEXTS
 from tests.contracts.tools import Bench
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock
 
 TOKEN = "the auth token that nobody may see"
@@ -64,7 +64,7 @@ class TestCallback(ChannelContract):
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("callback")
+    assert_readme_lists("callback")
 
 
 def test_every_fault_of_a_form_has_words() -> None:

@@ -65,7 +65,7 @@ class Visitor:
 
 
 @asynccontextmanager
-async def house(folder: Path, database: str, clock: Shifted) -> AsyncIterator[tuple[World, Visitor]]:
+async def running_service(folder: Path, database: str, clock: Shifted) -> AsyncIterator[tuple[World, Visitor]]:
     token = await furnished(database)
     async with mailbox() as ours, mailbox() as theirs, post_office({HELP: ours, ANNA: theirs}) as office:
         values = {"address": HELP, "user": USER, "imap": ours.port, "smtp": office.port}
@@ -75,7 +75,9 @@ async def house(folder: Path, database: str, clock: Shifted) -> AsyncIterator[tu
         )
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         serving = asyncio.ensure_future(
-            serve(options, replaced=Replacements(clock=clock), ready=lambda _house, url: ready.set_result(url))
+            serve(
+                options, replaced=Replacements(clock=clock), ready=lambda _running_service, url: ready.set_result(url)
+            )
         )
         try:
             both: set[asyncio.Future[Any]] = {serving, ready}
@@ -91,7 +93,7 @@ async def house(folder: Path, database: str, clock: Shifted) -> AsyncIterator[tu
 
 async def test_who_left_an_address_gets_the_answer_by_mail_and_answers_it(sqlite_url: str, tmp_path: Path) -> None:
     clock = Shifted()
-    async with house(tmp_path, sqlite_url, clock) as (w, visitor):
+    async with running_service(tmp_path, sqlite_url, clock) as (w, visitor):
         await visitor.enter(language="de")
         conversation = await visitor.say("Die Aufladung fehlt seit gestern")
         assert await visitor.call("PUT", "address", {"email": ANNA}) == {"email": ANNA}
@@ -122,7 +124,7 @@ async def test_who_left_an_address_gets_the_answer_by_mail_and_answers_it(sqlite
 async def test_whom_the_site_vouches_for_is_told_what_was_said_before(sqlite_url: str, tmp_path: Path) -> None:
     clock = Shifted()
     claims = {"aud": "site", "exp": 4_000_000_000, "sub": "42", "email": ANNA, "name": "Anna"}
-    async with house(tmp_path, sqlite_url, clock) as (w, visitor):
+    async with running_service(tmp_path, sqlite_url, clock) as (w, visitor):
         await visitor.enter(identity=jwt.encode(claims, IDENTITY, algorithm="HS256"))
         conversation = await visitor.say("My top up is missing since yesterday")
         await w.answer(conversation, "Please tell us the amount.")

@@ -114,12 +114,14 @@ async def eventually(look: Callable[[], Awaitable[bool]], seconds: float = 60) -
 async def world(folder: Path, database: str) -> AsyncIterator[World]:
     async with mailbox() as ours, mailbox() as theirs, post_office({HELP: ours, ANNA: theirs}) as office:
         values = {"address": HELP, "user": USER, "imap": ours.port, "smtp": office.port}
-        async with house(folder, database, MAIL.format(password=json.dumps(PASSWORD), **values), theirs, office) as w:
+        async with running_service(
+            folder, database, MAIL.format(password=json.dumps(PASSWORD), **values), theirs, office
+        ) as w:
             yield w
 
 
 @asynccontextmanager
-async def house(folder: Path, database: str, more: str, anna: Mails, office: Office) -> AsyncIterator[World]:
+async def running_service(folder: Path, database: str, more: str, anna: Mails, office: Office) -> AsyncIterator[World]:
     """A serving process with that mailbox."""
     config = write_config(folder, database, more=more)
     token = await asyncio.to_thread(admin_token, config)
@@ -149,7 +151,7 @@ async def test_the_same_between_dovecot_and_postfix(sqlite_url: str, tmp_path: P
             address=HELP, user="help", imap=0, smtp=office.port, password=json.dumps(PASSWORD.replace(" ", ""))
         ).replace("imap+plain://help@127.0.0.1:0", f"imaps://help@127.0.0.1:{inbox.port}")
         more += f"ca = {json.dumps(str(inbox.authority))}\n"
-        async with house(tmp_path, sqlite_url, more, Maildir(short_folder / "post" / "anna"), office) as w:
+        async with running_service(tmp_path, sqlite_url, more, Maildir(short_folder / "post" / "anna"), office) as w:
             await answered(w)
 
 

@@ -53,7 +53,7 @@ class World:
 
 
 @asynccontextmanager
-async def house(folder: Path, database: str, imap: int, smtp: int) -> AsyncIterator[World]:
+async def running_service(folder: Path, database: str, imap: int, smtp: int) -> AsyncIterator[World]:
     more = MAIL.format(address=HELP, user=USER, imap=imap, smtp=smtp, password=json.dumps(PASSWORD))
     config = write_config(folder, database, more=more)
     token = await asyncio.to_thread(admin_token, config)
@@ -95,7 +95,7 @@ async def test_a_password_that_was_wrong_for_a_moment_is_tried_again_at_a_reload
     async with (
         post_office() as office,
         mailbox(port=port, password="another one") as wrong,
-        house(tmp_path, sqlite_url, port, office.port) as w,
+        running_service(tmp_path, sqlite_url, port, office.port) as w,
     ):
         await eventually(lambda: refused_twice(w))
         await named(w)

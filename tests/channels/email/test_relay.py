@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.channels.email.test_journey import HELP, MAIL, World, eventually, house
+from tests.channels.email.test_journey import HELP, MAIL, World, eventually, running_service
 from tests.mailservers import PASSWORD, USER, PostOffice, mailbox, post_office
 
 CLOSED = """
@@ -67,7 +67,7 @@ async def test_sixty_forged_mails_are_no_way_to_write_to_sixty_strangers(sqlite_
     async with mailbox() as ours, post_office() as office:
         values: dict[str, Any] = {"address": HELP, "user": USER, "imap": ours.port, "smtp": office.port}
         more = MAIL.format(password=json.dumps(PASSWORD), **values) + CLOSED
-        async with house(tmp_path, sqlite_url, more, ours, office) as w:
+        async with running_service(tmp_path, sqlite_url, more, ours, office) as w:
             await ours.deliver(*map(forged, range(FORGED)))
 
             async def settled() -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.contracts.fakes import answering, serving, told_until_heard
+from tests.contracts.fakes import answering, post_until_accepted, serving
 from tests.contracts.fetching import fetched
 
 SECRET = "4b7c1d9e0f2a3b5c6d8e7f9a0b1c2d3e"
@@ -72,13 +72,13 @@ class FakeLine:
     # -- the customer --------------------------------------------------------------------------------------------------
 
     async def write(self, text: str) -> None:
-        await self._tell(self.event("message", message={"id": self._number(), "type": "text", "text": text}))
+        await self._post_event(self.event("message", message={"id": self._number(), "type": "text", "text": text}))
 
     async def picture(self, data: bytes) -> None:
         number = self._number()
         self.files[number] = data
         message = {"id": number, "type": "image", "contentProvider": {"type": "line"}}
-        await self._tell(self.event("message", message=message))
+        await self._post_event(self.event("message", message=message))
 
     async def again(self) -> None:
         await self._post(self._last)
@@ -110,14 +110,14 @@ class FakeLine:
         self._count += 1
         return str(588_000_000_000_000_000 + self._count)
 
-    async def _tell(self, event: dict[str, Any]) -> None:
+    async def _post_event(self, event: dict[str, Any]) -> None:
         self._last = json.dumps({"destination": "Ubot", "events": [event]}, ensure_ascii=False).encode()
         await self._post(self._last)
 
     async def _post(self, raw: bytes) -> None:
         """Redelivery, which operators switch on: told until it is answered by 2xx."""
         headers = {"x-line-signature": signature(raw), "content-type": "application/json; charset=utf-8"}
-        await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
+        await post_until_accepted(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 

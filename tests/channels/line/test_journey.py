@@ -1,10 +1,10 @@
-"""The whole house with a LINE account, pushing; and with reply tokens, of which none is ever used twice."""
+"""The whole service with a LINE account, pushing; and with reply tokens, of which none is ever used twice."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.channels.line.fake import SECRET, TOKEN, FakeLine, line
-from tests.contracts.journey import FilesByAddress, House, Provider
+from tests.contracts.journey import FilesByAddress, Provider, RunningService
 
 
 class TestPushing(FilesByAddress):
@@ -14,8 +14,8 @@ class TestPushing(FilesByAddress):
     more = "reply_tokens = false\n"
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[FakeLine]:
-        async with line(hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[FakeLine]:
+        async with line(hook=f"{service_url}/hooks/account") as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:
@@ -29,7 +29,7 @@ class TestReplying(TestPushing):
     idempotent = False
     more = ""
 
-    async def _settled(self, playing: Provider, built: House, conversation: str) -> None:
+    async def _settled(self, playing: Provider, built: RunningService, conversation: str) -> None:
         await super()._settled(playing, built, conversation)
         assert isinstance(playing, FakeLine)
         assert [call.path for call in playing.calls] == ["reply"]

@@ -37,7 +37,7 @@ from tests.channels.line.fake import SECRET, TOKEN, USER, FakeLine, line, signat
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, NoHttp
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -172,7 +172,7 @@ def test_every_payload_of_lines_own_library_is_read() -> None:
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("line")
+    assert_readme_lists("line")
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------

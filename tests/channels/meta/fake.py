@@ -17,7 +17,7 @@ from aiohttp import web
 
 from channels.meta.platforms import Platform
 from tests.channels.meta.reading import INSTAGRAM, PAGE, PHONE
-from tests.contracts.fakes import serving, told_until_heard
+from tests.contracts.fakes import post_until_accepted, serving
 
 TOKEN = "EAAtestTokenOfTheFakeGraphApi0001"
 APP_SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -100,9 +100,9 @@ class FakeMeta:
     async def write(self, text: str) -> None:
         self.wrote[self.customer] = time.time() - self.ago
         if self.platform is Platform.WHATSAPP:
-            await self.tell(self._whatsapp(messages=[self._message("text", {"body": text})]))
+            await self.post_update(self._whatsapp(messages=[self._message("text", {"body": text})]))
         else:
-            await self.tell(self._social({"message": {"mid": self.next(), "text": text}}))
+            await self.post_update(self._social({"message": {"mid": self.next(), "text": text}}))
 
     async def picture(self, data: bytes) -> None:
         """Only WhatsApp's pictures lie with the API; those of the others lie at public addresses, which loopback is not."""
@@ -113,7 +113,7 @@ class FakeMeta:
             "mime_type": "image/png",
             "sha256": base64.b64encode(hashlib.sha256(data).digest()).decode(),
         }
-        await self.tell(self._whatsapp(messages=[self._message("image", told)]))
+        await self.post_update(self._whatsapp(messages=[self._message("image", told)]))
 
     async def comment(self, text: str) -> str:
         """Somebody says this below a post of the page; the comment's id."""
@@ -122,7 +122,9 @@ class FakeMeta:
         value = {"from": {"id": "6709", "name": "Lin Zhou"}, "item": "comment", "verb": "add", "message": text}
         post = {"comment_id": known, "post_id": f"{PAGE}_55501", "created_time": int(time.time())}
         change = {"field": "feed", "value": {**value, **post}}
-        await self.tell({"object": "page", "entry": [{"id": PAGE, "time": int(time.time()), "changes": [change]}]})
+        await self.post_update(
+            {"object": "page", "entry": [{"id": PAGE, "time": int(time.time()), "changes": [change]}]}
+        )
         return known
 
     async def again(self) -> None:
@@ -132,11 +134,11 @@ class FakeMeta:
         """Read; and what comes before reading is told after it."""
         if self.platform is Platform.WHATSAPP:
             for status in ("read", "delivered"):
-                await self.tell(self._whatsapp(statuses=[self._status(status, self.statuses[-1])]))
+                await self.post_update(self._whatsapp(statuses=[self._status(status, self.statuses[-1])]))
         elif self.platform is Platform.MESSENGER:
-            await self.tell(self._social({"read": {"watermark": int(time.time() * 1000) + 1000}}))
+            await self.post_update(self._social({"read": {"watermark": int(time.time() * 1000) + 1000}}))
         else:
-            await self.tell(self._social({"read": {"mid": self.statuses[-1]["id"]}}))
+            await self.post_update(self._social({"read": {"mid": self.statuses[-1]["id"]}}))
 
     def _message(self, kind: str, told: Mapping[str, Any]) -> dict[str, Any]:
         known = {"from": self.customer, "from_user_id": BSUID, "id": self.next()}
@@ -164,13 +166,13 @@ class FakeMeta:
         about = "page" if self.platform is Platform.MESSENGER else "instagram"
         return {"object": about, "entry": [{"id": account, "time": now, "messaging": [told]}]}
 
-    async def tell(self, value: Mapping[str, Any]) -> None:
+    async def post_update(self, value: Mapping[str, Any]) -> None:
         self._last = json.dumps(value).encode()
         await self._post(self._last)
 
     async def _post(self, body: bytes) -> None:
         """Until the house answers 2xx, as Meta does."""
-        await told_until_heard(lambda session: session.post(self.hook, data=body, headers=signature(body)))
+        await post_until_accepted(lambda session: session.post(self.hook, data=body, headers=signature(body)))
 
     # -- the server ----------------------------------------------------------------------------------------------------
 
@@ -261,11 +263,11 @@ class FakeMeta:
         closed = time.time() - self.wrote.get(to, 0) > DAY
         return 131047 if closed and given["type"] != "template" else None
 
-    async def tell_failures(self) -> None:
+    async def report_failures(self) -> None:
         """The statuses of what was taken and failed."""
         for sent in [one for one in self.statuses if "failed" in one]:
             errors = [{"code": sent["failed"], "title": "Message undeliverable"}]
-            await self.tell(self._whatsapp(statuses=[self._status("failed", sent, errors=errors)]))
+            await self.post_update(self._whatsapp(statuses=[self._status("failed", sent, errors=errors)]))
 
     def _whatsapp_checked(self, given: Mapping[str, Any]) -> str:
         if given.get("messaging_product") != "whatsapp":

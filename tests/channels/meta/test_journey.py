@@ -1,4 +1,4 @@
-"""The whole house with a WhatsApp number, a page and an Instagram account."""
+"""The whole service with a WhatsApp number, a page and an Instagram account."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,8 +20,8 @@ class _Journey(JourneyContract):
     secrets = (TOKEN, APP_SECRET, VERIFY)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[Provider]:
-        async with graph(self.platform, hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[Provider]:
+        async with graph(self.platform, hook=f"{service_url}/hooks/account") as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:

@@ -24,7 +24,7 @@ from tests.channels.meta.reading import PAGE, PHONE, read
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, malformed, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 FOLDER = Path(__file__).parent / "payloads"
@@ -100,7 +100,7 @@ def payload(name: str) -> bytes:
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("meta")
+    assert_readme_lists("meta")
 
 
 # -- the handshake and the signature -----------------------------------------------------------------------------------

@@ -470,7 +470,7 @@ async def test_a_status_says_afterwards_what_became_of_a_message_by_our_own_id()
 
         here.meta._post = keep  # type: ignore[method-assign]
         receipt = await here.account.send(here.reply())
-        await here.meta.tell_failures()
+        await here.meta.report_failures()
         (event,) = read(told[0])
     assert isinstance(event, DeliveryReported)
     assert (event.external_id, event.status) == (outbound().id, Status.FAILED)

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 
 from channels import twilio_signature as twilio
-from tests.contracts.fakes import answering, serving, told_until_heard
+from tests.contracts.fakes import answering, post_until_accepted, serving
 from tests.contracts.fetching import fetched
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
@@ -89,7 +89,7 @@ class FakeTwilio:
     async def _post(self, url: str, raw: bytes) -> None:
         signed = {"x-twilio-signature": twilio.signature(TOKEN, url, parse_qsl(raw.decode(), keep_blank_values=True))}
         headers = {"content-type": "application/x-www-form-urlencoded", **signed}
-        told = await told_until_heard(lambda session: session.post(url, data=raw, headers=headers))
+        told = await post_until_accepted(lambda session: session.post(url, data=raw, headers=headers))
         assert b"<Response/>" in told
 
     # -- the API -------------------------------------------------------------------------------------------------------

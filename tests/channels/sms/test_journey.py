@@ -1,4 +1,4 @@
-"""The whole house with a number at Twilio, whose receipts come in disorder, and a customer who writes STOP."""
+"""The whole service with a number at Twilio, whose receipts come in disorder, and a customer who writes STOP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,8 +14,8 @@ class TestJourney(FilesByAddress):
     secrets = (TOKEN,)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[FakeTwilio]:
-        async with fake_twilio(hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[FakeTwilio]:
+        async with fake_twilio(hook=f"{service_url}/hooks/account") as playing:
             playing.leads_on = False  # to this machine, which is refused
             yield playing
 

@@ -33,7 +33,7 @@ from tests.channels.sms.fake import ACCOUNT, NUMBER, TOKEN, USER, FakeTwilio, fa
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, NoHttp
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -142,7 +142,7 @@ def test_three_hundred_hostile_payloads_never_break_the_reading() -> None:
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("sms")
+    assert_readme_lists("sms")
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from tests.contracts.fakes import serving, told_until_heard
+from tests.contracts.fakes import post_until_accepted, serving
 
 TOKEN = "123456789:TESTtoken_of-the-fake-Bot-API-0001"
 SECRET = "a-secret_for-the-webhook"
@@ -88,10 +88,10 @@ class FakeTelegram:
         return [one.text for one in self.got]
 
     async def write(self, text: str, **more: Any) -> None:
-        await self.tell(message=self.message(text=text, **more))
+        await self.post_update(message=self.message(text=text, **more))
 
     async def picture(self, data: bytes) -> None:
-        await self.tell(message=self.message(photo=self.photo(data)))
+        await self.post_update(message=self.message(photo=self.photo(data)))
 
     async def press(self, button: Mapping[str, Any], question: Got) -> None:
         query = f"q{self._number}"
@@ -99,7 +99,7 @@ class FakeTelegram:
         below = {**self.message(text=question.text), "reply_markup": json.loads(question.given["reply_markup"])}
         person = {"id": CUSTOMER, "is_bot": False, "first_name": "Lin", "language_code": "zh-hans"}
         pressed = {"id": query, "from": person, "message": below, "chat_instance": "1", "data": button["callback_data"]}
-        await self.tell(callback_query=pressed)
+        await self.post_update(callback_query=pressed)
 
     async def again(self) -> None:
         """As if the confirmation, or the answer, had been lost."""
@@ -121,7 +121,7 @@ class FakeTelegram:
         where = {"id": chat, "type": "private", "first_name": "Lin"} if chat > 0 else {"id": chat, "type": "group"}
         return {"message_id": self._message, "from": person, "chat": where, "date": BEGAN + self._message, **more}
 
-    async def tell(self, **update: Any) -> None:
+    async def post_update(self, **update: Any) -> None:
         """Kept until it is fetched, or brought until it is taken."""
         self._number += 1
         self._last = {"update_id": self._number, **update}
@@ -144,7 +144,9 @@ class FakeTelegram:
 
     async def _bring(self, update: Mapping[str, Any]) -> None:
         headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook["secret_token"]}
-        self._in_answer(await told_until_heard(lambda session: session.post(self.hook, json=update, headers=headers)))
+        self._in_answer(
+            await post_until_accepted(lambda session: session.post(self.hook, json=update, headers=headers))
+        )
 
     def _in_answer(self, body: bytes) -> None:
         told = json.loads(body) if body else {}
@@ -274,10 +276,10 @@ class FakeTelegram:
             raise Refused(403, "Forbidden: bot was blocked by the user")
         if chat not in (CUSTOMER, GROUP, SUPERGROUP):
             raise Refused(400, "Bad Request: chat not found")
-        self._pace(chat)
+        self._check_rate(chat)
         return chat
 
-    def _pace(self, chat: int) -> None:
+    def _check_rate(self, chat: int) -> None:
         """One message a second, and a few at once."""
         now = time.monotonic()
         lately = [at for at in self._spent[chat] if now - at < _BURST]

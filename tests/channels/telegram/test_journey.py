@@ -1,4 +1,4 @@
-"""The whole house with a Telegram bot: polled, and with a webhook."""
+"""The whole service with a Telegram bot: polled, and with a webhook."""
 
 import json
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.channels.telegram.fake import CUSTOMER, GROUP, SECRET, SUPERGROUP, TOKEN, FakeTelegram, telegram
-from tests.contracts.journey import PICTURE, House, JourneyContract, Provider, eventually
+from tests.contracts.journey import PICTURE, JourneyContract, Provider, RunningService, eventually
 
 QUESTION = """
 [question]
@@ -23,7 +23,7 @@ class TestPolled(JourneyContract):
     secrets = (TOKEN, TOKEN.partition(":")[2])
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[Provider]:
+    async def provider(self, service_url: str) -> AsyncIterator[Provider]:
         async with telegram() as playing:
             yield playing
 
@@ -39,7 +39,7 @@ class TestPolled(JourneyContract):
             await playing.picture(PICTURE)
             await built.conversation(4)
             await _kept(built, conversation)
-            await playing.tell(
+            await playing.post_update(
                 edited_message={**playing.message(text="hello, my account"), "message_id": 101, "edit_date": 1}
             )
 
@@ -53,7 +53,7 @@ class TestPolled(JourneyContract):
             assert failed["error"].startswith("blocked")
 
 
-async def _pressed(playing: FakeTelegram, built: House) -> None:
+async def _pressed(playing: FakeTelegram, built: RunningService) -> None:
     """The question came with buttons; the customer takes the second, and that decides."""
 
     async def asked() -> bool:
@@ -77,7 +77,7 @@ async def _pressed(playing: FakeTelegram, built: House) -> None:
     await eventually(answered)
 
 
-async def _kept(built: House, conversation: str) -> None:
+async def _kept(built: RunningService, conversation: str) -> None:
     """The picture lies in our own folder."""
     api = built.api
 
@@ -95,8 +95,8 @@ class TestWithAWebhook(JourneyContract):
     secrets = (TOKEN, TOKEN.partition(":")[2], SECRET)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[Provider]:
-        async with telegram(hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[Provider]:
+        async with telegram(hook=f"{service_url}/hooks/account") as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:
@@ -108,12 +108,12 @@ class TestWithAWebhook(JourneyContract):
     async def test_a_group_that_moved_stays_in_its_conversation(self, sqlite_url: str, tmp_path: Path) -> None:
         async with self.world(tmp_path, sqlite_url) as (provider, built):
             playing = cast("FakeTelegram", provider)
-            await playing.tell(message=playing.message(GROUP, text="My top up is missing"))
+            await playing.post_update(message=playing.message(GROUP, text="My top up is missing"))
             conversation = (await built.conversation())["id"]
             playing.migrated = True
             await built.answer(conversation, "Since when?")
             await built.becomes(conversation, "Since when?", "sent")
-            await playing.tell(message=playing.message(SUPERGROUP, text="Since Monday"))
+            await playing.post_update(message=playing.message(SUPERGROUP, text="Since Monday"))
             assert (await built.conversation(3))["id"] == conversation
             await built.answer(conversation, "Thank you")
             await built.becomes(conversation, "Thank you", "sent")

@@ -54,7 +54,7 @@ from tests.channels.telegram.fake import CUSTOMER, GROUP, SECRET, SUPERGROUP, TO
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, FakeFiles, FakeState
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 KEY = b"a key for links, of the tests"
@@ -122,7 +122,7 @@ class TestPolledTelegram(TestTelegram):
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("telegram")
+    assert_readme_lists("telegram")
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
@@ -306,8 +306,8 @@ async def test_one_commit_takes_all_that_came_at_once_and_one_that_is_unreadable
         counted: list[tuple[str, int]] = []
         w.account.tools = replace(w.tools, count=lambda event, amount=1, /: counted.append((event, amount)))
         await w.playing.write("before")
-        await w.playing.tell(message={"message_id": 1, "chat": "nowhere"})
-        await w.playing.tell(my_chat_member=7)
+        await w.playing.post_update(message={"message_id": 1, "chat": "nowhere"})
+        await w.playing.post_update(my_chat_member=7)
         await w.playing.write("after")
         await w.listens(lambda: not w.playing.updates)
         assert [type(event) for event in w.inbox.events] == [MessageReceived, Malformed, Malformed, MessageReceived]
@@ -341,7 +341,7 @@ async def test_after_a_quiet_week_numbers_may_begin_anew_and_nothing_is_dropped(
 
 async def test_what_is_of_no_concern_to_us_is_confirmed_without_a_commit() -> None:
     async with world() as w:
-        await w.playing.tell(message=w.playing.message(GROUP, text="in a group"))
+        await w.playing.post_update(message=w.playing.message(GROUP, text="in a group"))
         await w.listens(lambda: not w.playing.updates)
         assert w.inbox.events == []
         assert w.inbox.cursors == []
@@ -397,9 +397,9 @@ async def test_everything_that_is_asked_for_arrives() -> None:
         chat = {"id": CUSTOMER, "type": "private"}
         liked = {"chat": chat, "message_id": 5, "user": person, "date": 1, "old_reaction": [], "new_reaction": []}
         left = {"chat": chat, "from": person, "date": 1, "new_chat_member": {"status": "kicked"}}
-        await w.playing.tell(edited_message=edited)
-        await w.playing.tell(message_reaction=liked)
-        await w.playing.tell(my_chat_member=left)
+        await w.playing.post_update(edited_message=edited)
+        await w.playing.post_update(message_reaction=liked)
+        await w.playing.post_update(my_chat_member=left)
         await w.listens(lambda: len(w.inbox.events) == 3)
         assert [type(event) for event in w.inbox.events] == [MessageEdited, MessageReacted, ContactChanged]
 
@@ -748,7 +748,7 @@ async def test_three_hundred_hostile_updates_are_put_aside_and_the_next_message_
                     **update[kind],
                     chance.choice(list(update[kind])): chance.choice([None, [], {}, "x", -1, 2**70]),
                 }
-                await w.playing.tell(**{kind: broken})
+                await w.playing.post_update(**{kind: broken})
         await w.playing.write("I am fine")
         began = time.process_time()
         await w.listens(lambda: not w.playing.updates)

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from tests.contracts.fakes import answering, serving, told_until_heard
+from tests.contracts.fakes import answering, post_until_accepted, serving
 from tests.contracts.fetching import fetched
 
 TOKEN = "4453b6ac12345678-e02c5f12174805f9-daec9cbb5448c51f"
@@ -72,12 +72,12 @@ class FakeViber:
     async def receipt(self) -> None:
         """The newest first: a receipt may overtake another."""
         for kind in ("seen", "delivered"):
-            await self._tell({"event": kind, "message_token": self._sent[-1], "user_id": USER})
+            await self._post_event({"event": kind, "message_token": self._sent[-1], "user_id": USER})
 
     async def leave(self) -> None:
         """The customer wants to hear no more of us."""
         self.subscribers.discard(USER)
-        await self._tell({"event": "unsubscribed", "message_token": self._number(), "user_id": USER})
+        await self._post_event({"event": "unsubscribed", "message_token": self._number(), "user_id": USER})
 
     async def open(self) -> dict[str, Any]:
         """The customer opens the chat for the first time; what is answered is shown."""
@@ -86,7 +86,9 @@ class FakeViber:
 
     async def _say(self, message: dict[str, Any]) -> None:
         sender = {"id": USER, "name": "Lin Wei", "language": "zh-Hans", "country": "CN", "api_version": 10}
-        await self._tell({"event": "message", "message_token": self._number(), "sender": sender, "message": message})
+        await self._post_event(
+            {"event": "message", "message_token": self._number(), "sender": sender, "message": message}
+        )
 
     def _number(self) -> int:
         self._count += 1
@@ -95,14 +97,14 @@ class FakeViber:
     def _call(self, event: dict[str, Any]) -> bytes:
         return json.dumps({"timestamp": int(time.time() * 1000), **event}, ensure_ascii=False).encode()
 
-    async def _tell(self, event: dict[str, Any]) -> None:
+    async def _post_event(self, event: dict[str, Any]) -> None:
         self._last = self._call(event)
         await self._post(self._last)
 
     async def _post(self, raw: bytes) -> bytes:
         """Told until it is answered by 2xx, as Viber does for an hour."""
         headers = {"x-viber-content-signature": signature(raw), "content-type": "application/json"}
-        return await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
+        return await post_until_accepted(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 

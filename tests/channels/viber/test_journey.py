@@ -1,4 +1,4 @@
-"""The whole house with a Viber bot, which sets its own webhook and is tried there before it is taken."""
+"""The whole service with a Viber bot, which sets its own webhook and is tried there before it is taken."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +15,8 @@ class TestJourney(FilesByAddress):
     secrets = (TOKEN,)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[FakeViber]:
-        async with viber(hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[FakeViber]:
+        async with viber(hook=f"{service_url}/hooks/account") as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:

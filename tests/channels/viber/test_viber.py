@@ -30,7 +30,7 @@ from tests.channels.viber.fake import TOKEN, USER, FakeViber, signature, viber
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, NoHttp
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -138,7 +138,7 @@ def test_every_message_of_vibers_own_library_is_read_when_a_customer_says_it() -
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("viber")
+    assert_readme_lists("viber")
 
 
 async def test_the_webhook_is_set_to_the_public_address_once_the_account_listens() -> None:

@@ -12,7 +12,7 @@ from channels.webchat.idempotency import is_same
 from channels.webchat.normalize import ChatMessage
 from conversation.errors import Conflict
 from conversation.model.message import Author, AuthorKind, Direction
-from tests.channels.webchat.doors import Cards
+from tests.channels.webchat.fake_ports import Cards
 from tests.channels.webchat.test_site import chat, problem, session
 from tests.channels.webchat.test_socket import frames_until, hello
 from tests.contracts.channel import NOW

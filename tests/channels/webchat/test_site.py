@@ -21,7 +21,7 @@ from channels.webchat.site import routes
 from conversation.errors import Overloaded, StoreUnavailable
 from conversation.model.message import Author, AuthorKind, Direction
 from conversation.model.trusted_proxies import Proxies
-from tests.channels.webchat.doors import Cards
+from tests.channels.webchat.fake_ports import Cards
 from tests.contracts.channel import NOW
 from tests.contracts.tools import Bench
 from tests.fakes import FakeClock
@@ -38,7 +38,7 @@ async def chat(cards: Cards, **settings: object) -> AsyncIterator[Client]:
     given = {"origins": [SHOP], "identity_secret": SECRET, **settings}
     account = create("site", given, Bench(clock=cards.clock).tools())
     app = web.Application()
-    app.add_routes(routes({"site": account}, cards.doors()))
+    app.add_routes(routes({"site": account}, cards.fake_ports()))
     async with TestClient(TestServer(app, host="127.0.0.1")) as client:
         yield client
     await cards.keeper.close()
@@ -91,7 +91,7 @@ async def test_the_same_id_with_other_words_is_409(client: Client, cards: Cards)
 async def test_messages_are_read_from_a_seq_page_by_page(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client)
     for number in range(5):
-        cards.agent_says(visitor, f"answer {number}")
+        cards.agent_writes(visitor, f"answer {number}")
     page = await (await client.get("/chat/site/messages?after=1&limit=2", headers=bearer)).json()
     assert [item["seq"] for item in page["items"]] == [2, 3]
     assert page["next"] == 3
@@ -102,7 +102,7 @@ async def test_messages_are_read_from_a_seq_page_by_page(client: Client, cards: 
 
 async def test_a_visitor_learns_an_agents_name_and_nothing_more(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client)
-    cards.agent_says(visitor, "hello")
+    cards.agent_writes(visitor, "hello")
     text = await (await client.get("/chat/site/messages", headers=bearer)).text()
     assert json.loads(text)["items"][0]["author"] == {"kind": "agent", "name": "Mei"}
     assert "agent-secret-id" not in text

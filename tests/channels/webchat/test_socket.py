@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient
 
 from conversation.errors import Overloaded, StoreUnavailable
 from conversation.model.events import Hint, Topic
-from tests.channels.webchat.doors import Cards, _Sessions, closed
+from tests.channels.webchat.fake_ports import Cards, _Sessions, closed
 from tests.channels.webchat.test_site import chat, session
 from tests.contracts.channel import NOW
 from tests.fakes import FakeClock
@@ -62,11 +62,11 @@ async def eventually(condition: Callable[[], bool]) -> None:
 async def test_what_was_missed_is_replayed_once_and_in_order_then_it_is_live(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client)
     for number in range(250):
-        cards.agent_says(visitor, f"{number}")
+        cards.agent_writes(visitor, f"{number}")
     socket = await hello(client, bearer, last_seq=20)
     frames = await frames_until(socket, "status")
     assert [frame["message"]["seq"] for frame in frames[:-1]] == list(range(21, 251))
-    cards.agent_says(visitor, "live")
+    cards.agent_writes(visitor, "live")
     assert (await frames_until(socket, "message"))[-1]["message"]["seq"] == 251
 
 
@@ -95,7 +95,7 @@ async def test_both_sockets_of_one_visitor_hear_the_same(client: Client, cards: 
     sockets = [await hello(client, bearer) for _ in range(2)]
     for socket in sockets:
         await frames_until(socket, "status")
-    cards.agent_says(visitor, "to both")
+    cards.agent_writes(visitor, "to both")
     for socket in sockets:
         assert (await frames_until(socket, "message"))[-1]["message"]["text"] == "to both"
 
@@ -104,7 +104,7 @@ async def test_one_visitor_never_hears_anothers_messages(client: Client, cards: 
     (mine, _), (_, other) = await session(client), await session(client)
     socket = await hello(client, mine)
     await frames_until(socket, "status")
-    cards.agent_says(other, "not for you")
+    cards.agent_writes(other, "not for you")
     await socket.send_json({"send": {"id": "1", "text": "mine"}})
     assert "not for you" not in str(await frames_until(socket, "sent"))
 
@@ -150,7 +150,7 @@ async def test_a_hello_without_a_living_token_is_closed_with_4401(client: Client
 async def test_a_cursor_far_behind_is_closed_with_4410(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client)
     for number in range(2100):
-        cards.agent_says(visitor, str(number))
+        cards.agent_writes(visitor, str(number))
     assert await close_code(await hello(client, bearer, last_seq=10)) == 4410
     socket = await hello(client, bearer, last_seq=2000)
     assert len(await frames_until(socket, "status")) == 101
@@ -158,7 +158,7 @@ async def test_a_cursor_far_behind_is_closed_with_4410(client: Client, cards: Ca
 
 async def test_a_cursor_ahead_of_the_feed_gets_everything_again(client: Client, cards: Cards) -> None:
     bearer, visitor = await session(client)
-    cards.agent_says(visitor, "first")
+    cards.agent_writes(visitor, "first")
     frames = await frames_until(await hello(client, bearer, last_seq=77), "status")
     assert [frame["message"]["seq"] for frame in frames[:-1]] == [1]
 
@@ -246,9 +246,9 @@ async def test_a_client_that_does_not_read_is_let_go_and_costs_the_others_nothin
     live = await hello(client, quick)
     await frames_until(live, "status")
     for _ in range(60):
-        cards.agent_says(slow_id, "x" * 100_000)
+        cards.agent_writes(slow_id, "x" * 100_000)
         await asyncio.sleep(0)
-    cards.agent_says(quick_id, "still here")
+    cards.agent_writes(quick_id, "still here")
     assert (await frames_until(live, "message"))[-1]["message"]["text"] == "still here"
     await eventually(lambda: len(cards.keeper._tasks) <= 1)
     transport.abort()

@@ -45,12 +45,12 @@ class Application:
 
     async def write(self, text: str) -> None:
         self._told += 1
-        await self._tell(
+        await self._post_event(
             json.dumps({"id": f"e{self._told}", "from": {"id": "u1", "name": "Lin"}, "text": text}).encode()
         )
 
     async def again(self) -> None:
-        await self._tell(self._last)
+        await self._post_event(self._last)
 
     async def picture(self, data: bytes) -> None:
         raise NotImplementedError
@@ -58,7 +58,7 @@ class Application:
     async def receipt(self) -> None:
         """What is answered 2xx counts as delivered."""
 
-    async def _tell(self, body: bytes) -> None:
+    async def _post_event(self, body: bytes) -> None:
         self._last = body
         for _ in range(200):
             signed = signatures.headers([signatures.key_of(SECRET)], f"m{self._told}", SystemClock().now(), body)
@@ -69,7 +69,7 @@ class Application:
             except aiohttp.ClientError:
                 pass
             await asyncio.sleep(0.1)
-        raise AssertionError("the house did not take it")
+        raise AssertionError("the service did not take it")
 
 
 def _lower(request: web.Request) -> dict[str, str]:
@@ -82,10 +82,10 @@ class TestJourney(JourneyContract):
     secrets = (SECRET,)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[Provider]:
+    async def provider(self, service_url: str) -> AsyncIterator[Provider]:
         app = web.Application()
         async with aiohttp.ClientSession() as session:
-            playing = Application(session=session, hook=f"{house}/hooks/account")
+            playing = Application(session=session, hook=f"{service_url}/hooks/account")
             app.router.add_post("/replies", playing.answer)
             server = TestServer(app, host="127.0.0.1")
             await server.start_server()

@@ -19,7 +19,7 @@ from conversation.ports.channel import Channel, Request, Tools
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, outbound
 from tests.contracts.provider import provider
 from tests.contracts.tools import Bench
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -53,7 +53,7 @@ class TestWebhook(WebhookContract, HttpSendContract):
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("webhook")
+    assert_readme_lists("webhook")
 
 
 def test_the_vector_of_the_standards_own_libraries_is_met() -> None:

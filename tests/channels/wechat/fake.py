@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from channels.wechat import encryption, xml
-from tests.contracts.fakes import answering, serving, told_until_heard
+from tests.contracts.fakes import answering, post_until_accepted, serving
 
 APP_ID = "wx5a1b2c3d4e5f6071"
 SECRET = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
@@ -73,13 +73,15 @@ class FakeWechat:
 
     async def write(self, text: str) -> None:
         self.allowed = ALLOWED
-        await self.tell({"MsgType": "text", "Content": text, "MsgId": self._number()})
+        await self.post_update({"MsgType": "text", "Content": text, "MsgId": self._number()})
 
     async def picture(self, data: bytes) -> None:
         media = f"media_{self._number()}"
         self.files[media] = data
         self.allowed = ALLOWED
-        await self.tell({"MsgType": "image", "PicUrl": "http://x.example/0", "MediaId": media, "MsgId": self._number()})
+        await self.post_update(
+            {"MsgType": "image", "PicUrl": "http://x.example/0", "MediaId": media, "MsgId": self._number()}
+        )
 
     async def again(self) -> None:
         await self._post(self._last)
@@ -91,7 +93,7 @@ class FakeWechat:
         self._count += 1
         return str(24_700_000_000_000_000 + self._count)
 
-    async def tell(self, fields: Mapping[str, str]) -> None:
+    async def post_update(self, fields: Mapping[str, str]) -> None:
         """A message or an event of the customer."""
         whose = {"ToUserName": ACCOUNT, "FromUserName": USER, "CreateTime": str(int(time.time()))}
         self._last = xml.document({**whose, **fields})
@@ -104,7 +106,7 @@ class FakeWechat:
             query, body = signed(raw, at=int(time.time()), aes=self.aes, nonce=secrets.token_hex(5))
             return session.post(self.hook, params=query, data=body)
 
-        self.answers.append(await told_until_heard(call, heard={200}))
+        self.answers.append(await post_until_accepted(call, heard={200}))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The whole house with a WeChat account in AES mode. A customer-service message has no key: where no answer came, a person is asked."""
+"""The whole service with a WeChat account in AES mode. A customer-service message has no key: where no answer came, a person is asked."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ class TestSealed(JourneyContract):
     secrets = (SECRET, TOKEN, AES_KEY, "access_token=")
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[FakeWechat]:
-        async with wechat(f"{house}/hooks/account", aes=True) as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[FakeWechat]:
+        async with wechat(f"{service_url}/hooks/account", aes=True) as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:

@@ -35,7 +35,7 @@ from tests.channels.wechat.fake import AES_KEY, APP_ID, SECRET, TOKEN, USER, Fak
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, FakeState
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -270,7 +270,7 @@ def test_whoever_subscribes_is_greeted_in_the_answer_encrypted_where_messages_ar
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("wechat")
+    assert_readme_lists("wechat")
 
 
 # -- out ---------------------------------------------------------------------------------------------------------------

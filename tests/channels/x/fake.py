@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 import aiohttp
 from aiohttp import web
 
-from tests.contracts.fakes import answering, serving, told_until_heard
+from tests.contracts.fakes import answering, post_until_accepted, serving
 
 KEY, SECRET = "example-consumer-key", "example-consumer-secret"
 TOKEN, TOKEN_SECRET = "7004-example-access-token", "example-token-secret"
@@ -57,7 +57,7 @@ class FakeX:
     # -- the customer --------------------------------------------------------------------------------------------------
 
     async def write(self, text: str) -> None:
-        await self._tell(direct_message_events=[self._message({"text": _escaped(text)})])
+        await self._post_event(direct_message_events=[self._message({"text": _escaped(text)})])
 
     async def picture(self, data: bytes) -> None:
         path = f"/1.1/ton/data/dm/{self._number()}/picture.png"
@@ -65,7 +65,7 @@ class FakeX:
         link = "https://t.co/Ab12Cd34Ef"
         media = {"type": "photo", "url": link, "media_url_https": f"https://ton.twitter.com{path}"}
         said = {"text": link, "attachment": {"type": "media", "media": media}}
-        await self._tell(direct_message_events=[self._message(said)])
+        await self._post_event(direct_message_events=[self._message(said)])
 
     async def mention(self, text: str) -> None:
         """In public."""
@@ -76,14 +76,14 @@ class FakeX:
             "entities": {"user_mentions": [{"id_str": US}]},
             "timestamp_ms": _now(),
         }
-        await self._tell(tweet_create_events=[post])
+        await self._post_event(tweet_create_events=[post])
 
     async def again(self) -> None:
         await self._post(self._last)
 
     async def receipt(self) -> None:
         event = {"created_timestamp": _now(), "sender_id": USER, "target": {"recipient_id": US}}
-        await self._tell(direct_message_mark_read_events=[event | {"last_read_event_id": str(self._count)}])
+        await self._post_event(direct_message_mark_read_events=[event | {"last_read_event_id": str(self._count)}])
 
     async def check(self) -> bool:
         """Whether the address answers the check as only a holder of the secret can."""
@@ -100,14 +100,14 @@ class FakeX:
         self._count += 1
         return str(self._count)
 
-    async def _tell(self, **lists: Any) -> None:
+    async def _post_event(self, **lists: Any) -> None:
         users = {USER: {"id": USER, "name": "Lin Wei"}}
         self._last = json.dumps({"for_user_id": US, **lists, "users": users}, ensure_ascii=False).encode()
         await self._post(self._last)
 
     async def _post(self, raw: bytes) -> None:
         headers = {"x-twitter-webhooks-signature": signature(raw), "content-type": "application/json"}
-        await told_until_heard(lambda session: session.post(self.hook, data=raw, headers=headers))
+        await post_until_accepted(lambda session: session.post(self.hook, data=raw, headers=headers))
 
     # -- the API -------------------------------------------------------------------------------------------------------
 

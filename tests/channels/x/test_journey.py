@@ -1,4 +1,4 @@
-"""The whole house with an X account: direct messages, a picture that only a signed request gets, a mention that is answered in private."""
+"""The whole service with an X account: direct messages, a picture that only a signed request gets, a mention that is answered in private."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,8 +15,8 @@ class TestJourney(FilesByAddress):
     secrets = (SECRET, TOKEN, TOKEN_SECRET)
 
     @asynccontextmanager
-    async def provider(self, house: str) -> AsyncIterator[FakeX]:
-        async with x(hook=f"{house}/hooks/account") as playing:
+    async def provider(self, service_url: str) -> AsyncIterator[FakeX]:
+        async with x(hook=f"{service_url}/hooks/account") as playing:
             yield playing
 
     def account(self, provider: Provider) -> str:

@@ -32,7 +32,7 @@ from tests.channels.x.fake import KEY, SECRET, TOKEN, TOKEN_SECRET, US, USER, Fa
 from tests.contracts.channel import NOW, HttpSendContract, WebhookContract, deliver, malformed, outbound
 from tests.contracts.hostile import HOSTILE, accidents
 from tests.contracts.tools import Bench, NoHttp
-from tests.contracts.understands import assert_told
+from tests.contracts.understands import assert_readme_lists
 from tests.fakes import FakeClock, FakeInbox
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -177,7 +177,7 @@ def test_three_hundred_hostile_payloads_are_refused_or_read() -> None:
 
 
 def test_the_readme_tells_what_is_understood() -> None:
-    assert_told("x")
+    assert_readme_lists("x")
 
 
 async def test_a_picture_of_a_direct_message_is_fetched_with_a_signature_and_any_other_file_is_not() -> None:

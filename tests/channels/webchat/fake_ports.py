@@ -37,7 +37,7 @@ class Cards:
     here: list[tuple[str, str]] = field(default_factory=list)
     files: dict[str, tuple[Mapping[str, object], bytes, str]] = field(default_factory=dict)
 
-    def doors(self) -> CustomerPagePorts:
+    def fake_ports(self) -> CustomerPagePorts:
         return CustomerPagePorts(
             inbox=self,
             sessions=_Sessions(self),
@@ -113,7 +113,7 @@ class Cards:
         self.signals.publish(Hint(topic=Topic.VISITORS, keys=(identity,)))
         return message
 
-    def agent_says(self, identity: str, text: str) -> Message:
+    def agent_writes(self, identity: str, text: str) -> Message:
         author = Author(kind=AuthorKind.AGENT, id="agent-secret-id", name="Mei")
         return self.add(identity, text, Direction.OUT, author)
 
