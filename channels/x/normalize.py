@@ -19,9 +19,8 @@ from conversation.model.people import Identity
 POST = "post:"  # posts and direct messages are numbered apart
 
 _LONGEST_NAME = 200
-_ABOUT = frozenset(
-    {"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"}
-)  # keys that hold no list of events
+# keys that hold no list of events
+_ABOUT = frozenset({"for_user_id", "users", "apps", "user_has_blocked", "is_blocked_by"})
 _SILENT = frozenset(  # what our own account does, and what is no message
     {
         "favorite_events", "follow_events", "unfollow_events", "block_events", "unblock_events", "mute_events", "unmute_events",
