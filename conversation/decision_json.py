@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conversation.model.decision import Condition, Decision, Escalation, Facts, Matter, Tried
+from conversation.model.decision import Condition, Decision, Facts, Matter, Tried
+from conversation.model.routing_state import Escalation
 
 Json = dict[str, Any]
 

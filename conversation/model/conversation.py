@@ -1,21 +1,13 @@
 """A conversation, its states, and the table of its lawful moves. Pure: an unlawful move raises `UnlawfulMove`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from conversation.errors import UnlawfulMove
 from conversation.model.people import WorkKind
-
-QUEUED_AGAIN = (
-    "queued_again"  # attribute: when it came back from somebody's hands, to another queue, or its call's time came
-)
-PAGE = "page"  # attribute: a rule's wish to page somebody
-PAGES = "pages"  # attribute: whom to call at which instant, unless a person takes it before
-NEXT_PAGE = "next"  # in PAGES: the earliest of these instants, `as_kept`, for the store to look for
-FAILED_CALLS = "failed_calls"  # attribute: which webhooks were not called about it, since when and why
-PAGED = "paged"  # attribute: who was called because nobody took it, and when
+from conversation.model.routing_state import NOTHING_KEPT, RoutingState
 
 
 class State(StrEnum):
@@ -55,6 +47,7 @@ class Conversation:
     `kind` is the kind of work, fixed when work is offered. `waiting_since` orders the queue and survives a return to it.
     `said` names the replies already said since the last closing; `passed` names agents who declined or let an offer run out.
     `identity` is where the customer last wrote: an answer goes there unless the agent chooses another channel.
+    `routing` is what routing keeps about it; `attributes` are what integrators named, and mean nothing to us.
     """
 
     id: str
@@ -76,6 +69,7 @@ class Conversation:
     priority: Priority = Priority.NORMAL
     labels: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
+    routing: RoutingState = NOTHING_KEPT
     said: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
     linked: str | None = None
@@ -96,27 +90,31 @@ class Conversation:
         return self.offered_to if self.state is State.OFFERED else None
 
 
+def _unchanged(routing: RoutingState) -> RoutingState:
+    return routing
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
-    """From which states a conversation may be moved, to which state, and which attributes the move removes."""
+    """From which states a conversation may be moved, to which state, and what of its routing state the move clears."""
 
     label: str  # as a refusal names it
     sources: frozenset[State]
     target: State
-    clears: tuple[str, ...] = ()
+    clear: Callable[[RoutingState], RoutingState] = _unchanged
 
 
 _OPEN = frozenset(State) - {State.CLOSED}
 # once a person has it, or it is closed, nobody is alerted for it any more
 MOVES: Mapping[str, Move] = {
     "offer": Move("offer", frozenset({State.WAITING}), State.OFFERED),
-    "take": Move("take", _OPEN - {State.ASSIGNED}, State.ASSIGNED, clears=(PAGES, PAGED)),
+    "take": Move("take", _OPEN - {State.ASSIGNED}, State.ASSIGNED, clear=RoutingState.without_alerts),
     "release": Move("release", _OPEN - {State.WAITING}, State.WAITING),
     "transfer": Move("transfer", _OPEN, State.WAITING),
-    "hand_to": Move("transfer", _OPEN, State.ASSIGNED, clears=(PAGES, PAGED)),
+    "hand_to": Move("transfer", _OPEN, State.ASSIGNED, clear=RoutingState.without_alerts),
     "snooze": Move("snooze", _OPEN - {State.OFFERED}, State.SNOOZED),
-    "wake": Move("wake", frozenset({State.SNOOZED}), State.WAITING, clears=(PAGED,)),
-    "close": Move("close", _OPEN, State.CLOSED, clears=(PAGES, PAGED)),
+    "wake": Move("wake", frozenset({State.SNOOZED}), State.WAITING, clear=RoutingState.without_alerted),
+    "close": Move("close", _OPEN, State.CLOSED, clear=RoutingState.without_alerts),
     "reopen": Move("reopen", frozenset({State.CLOSED}), State.WAITING),
 }
 
@@ -127,7 +125,7 @@ def _check(conversation: Conversation, move: Move) -> None:
 
 
 def _moved(conversation: Conversation, name: str, now: datetime) -> Conversation:
-    """In the state that the table names, held by nobody, without the attributes that the move clears."""
+    """In the state that the table names, held by nobody, without what the move clears."""
     move = MOVES[name]
     _check(conversation, move)
     return replace(
@@ -138,24 +136,13 @@ def _moved(conversation: Conversation, name: str, now: datetime) -> Conversation
         offer_until=None,
         snoozed_until=None,
         updated_at=now,
-        attributes=_without(conversation, *move.clears),
+        routing=move.clear(conversation.routing),
     )
-
-
-def as_kept(at: datetime) -> str:
-    """An instant as attributes keep it, in the form in which texts are in the order of time."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _without(conversation: Conversation, *names: str) -> Mapping[str, object]:
-    if not any(name in conversation.attributes for name in names):
-        return conversation.attributes
-    return {name: value for name, value in conversation.attributes.items() if name not in names}
 
 
 def queued_again(conversation: Conversation, now: datetime) -> Conversation:
     """It keeps its place, but what happens after a time of waiting in vain is counted from here."""
-    return replace(conversation, attributes={**conversation.attributes, QUEUED_AGAIN: now.isoformat()})
+    return replace(conversation, routing=replace(conversation.routing, queued_at=now))
 
 
 def offer(conversation: Conversation, agent: str, until: datetime, now: datetime) -> Conversation:

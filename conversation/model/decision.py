@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from conversation.model.conversation import Priority, State
+from conversation.model.routing_state import Escalation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +87,6 @@ class Joining(StrEnum):
     NEW = "new"
     JOINED = "joined"
     REOPENED = "reopened"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escalation:
-    """Nobody took it after `after_seconds` of open time: this webhook is called."""
-
-    webhook: str
-    after_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

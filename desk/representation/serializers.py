@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conversation.model.conversation import FAILED_CALLS, Conversation
+from conversation.model.conversation import Conversation
 from conversation.model.message import Attachment, AuthorKind, Direction, Message
 from conversation.model.outbound import WebhookCall
 from conversation.model.people import Agent, Customer, Identity, Presence
+from conversation.model.routing_names import attributes_of
 from conversation.ports.storage import Work
 from conversation.ports.storage.agents import OnDuty
 from conversation.ports.storage.quarantine import Quarantined
@@ -111,7 +112,7 @@ def conversation_out(
         channel=conversation.channel,
         channels=list(conversation.channels) or [conversation.channel],
         labels=list(conversation.labels),
-        attributes=dict(conversation.attributes),
+        attributes=dict(attributes_of(conversation)),
         failed_calls=_failed_calls(conversation),
         linked=conversation.linked,
         last_seq=conversation.last_seq,
@@ -124,9 +125,8 @@ def conversation_out(
 
 
 def _failed_calls(conversation: Conversation) -> list[FailedCallOut]:
-    marks = conversation.attributes.get(FAILED_CALLS)
-    calls = marks if isinstance(marks, Mapping) else {}
-    return [FailedCallOut(webhook=name, at=one["at"], reason=one["reason"]) for name, one in calls.items()]
+    failed = conversation.routing.failed_webhooks
+    return [FailedCallOut(webhook=name, at=one.at, reason=one.reason) for name, one in failed.items()]
 
 
 def webhook_call_out(call: WebhookCall) -> WebhookCallOut:

@@ -13,6 +13,7 @@ from conversation.model.decision import Decision, Facts
 from conversation.model.ids import reference_of
 from conversation.model.message import Direction, MessageReceived
 from conversation.model.people import Customer, Identity, WorkKind
+from conversation.model.routing_names import routing_of
 from conversation.ports.storage.intake import Known
 from router.decision.classifier import Classifier
 from router.decision.decide import decide
@@ -167,6 +168,7 @@ def _conversation(said: TrialMessage, customer: Customer, rulebook: RuleBook) ->
         return None
     identifier = new_id()
     state, priority = _standing(given)
+    routing, rest = routing_of({key: value for key, value in given.items() if key not in _OF_CONVERSATION})
     return Conversation(
         id=identifier,
         reference=reference_of(identifier),
@@ -185,7 +187,8 @@ def _conversation(said: TrialMessage, customer: Customer, rulebook: RuleBook) ->
         labels=tuple(given.get("labels", ())),
         said=tuple(given.get("said", ())),
         closed_at=said.at if state is State.CLOSED else None,
-        attributes={key: value for key, value in given.items() if key not in _OF_CONVERSATION},
+        attributes=rest,
+        routing=routing,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from conversation.model.decision import Escalation
+from conversation.model.routing_state import Escalation
 from ops.configuration.toml_positions import Path
 from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, DryRun, TrialMessage, Turn
 from router.rules.document import CasePart, Document, OverflowPart, PagePart, TestPart

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Decision, Escalation, Facts, Joining, Tried
+from conversation.model.decision import Decision, Facts, Joining, Tried
+from conversation.model.routing_names import ends_automation
+from conversation.model.routing_state import Escalation
 from router.decision.conversation_matching import THANKS, Joined, join
 from router.decision.facts import STATUS
 from router.decision.rule_input import View
@@ -23,7 +25,6 @@ OWNER_SPEAKS = timedelta(minutes=10)
 ASK_REPLY = "ask"
 STATUS_REPLY = "status"  # what "any news?" is answered with, as often as it is asked
 HUMAN = "human"  # the intent that ends automation, and
-AUTOMATION = "automation"  # the attribute of the conversation in which it has ended
 _SAYS_LITTLE = (THANKS, STATUS, HUMAN)
 
 
@@ -264,7 +265,7 @@ class _Composer:
     def _automation_ended(self) -> bool:
         """Whether they asked for a person, now or earlier in this conversation: nothing is asked by machine any more."""
         matter = self._joined.matter
-        return HUMAN in self._facts.intents or (matter is not None and AUTOMATION in matter.attributes)
+        return HUMAN in self._facts.intents or (matter is not None and ends_automation(matter.attributes))
 
     def _asks_how_it_stands(self) -> bool:
         """Whether "any news?" is asked about a conversation that there is."""

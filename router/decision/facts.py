@@ -7,6 +7,7 @@ from conversation.model.conversation import Conversation, State
 from conversation.model.decision import Facts, Matter, Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer
+from conversation.model.routing_names import attributes_of
 from router.decision.clarifying_questions import picked
 from router.decision.classifier import Classifier, classify
 from router.decision.conversation_matching import THANKS
@@ -17,10 +18,6 @@ from router.understanding.language import Detector, Spoken, blend, primary, scor
 from router.understanding.language_request import OWN_NAMES, language_requested
 
 STATUS = "status"
-CHOICES = "choices"  # attribute of a conversation: the issues that its customer was asked to choose from
-LANGUAGES = "languages"  # attribute: the languages that they were asked to choose from
-SCRIPT = "script"  # attribute: how its Chinese is written
-WISH = "wish"  # attribute: the language that its customer asked for, and the choice that it overrules
 _CHINESE = "zh"
 _MOST_RIVALS = 9
 CHANNEL_CONFIDENCE = 0.5
@@ -114,7 +111,7 @@ def matter_of(conversation: Conversation) -> Matter:
         closed_at=conversation.closed_at,
         owner_wrote_at=conversation.owner_wrote_at,
         said=conversation.said,
-        attributes=conversation.attributes,
+        attributes=attributes_of(conversation),
     )
 
 
@@ -140,9 +137,7 @@ def _issue(
 def _asked(message: MessageReceived, standing: Sequence[Conversation], rulebook: RuleBook) -> tuple[str, str] | None:
     """(conversation, issue) where the message answers the question that was put in it."""
     for one in standing:
-        choices = one.attributes.get(CHOICES)
-        if isinstance(choices, list | tuple):
-            known = [str(name) for name in choices]
+        if known := one.routing.offered_choices:
             titles = {name: rulebook.issues[name].title for name in known if name in rulebook.issues}
             issue = message.issue if message.issue in titles else picked(message.text, known, titles)
             return (one.id, issue) if issue in titles and issue is not None else None
@@ -152,9 +147,7 @@ def _asked(message: MessageReceived, standing: Sequence[Conversation], rulebook:
 def _tongue(message: MessageReceived, standing: Sequence[Conversation]) -> tuple[str, str] | None:
     """(conversation, language) where the message answers which language to go on in."""
     for one in standing:
-        offered = one.attributes.get(LANGUAGES)
-        if isinstance(offered, list | tuple):
-            known = [str(name) for name in offered]
+        if known := one.routing.offered_languages:
             language = picked(message.text, known, {name: {name: OWN_NAMES.get(name, name)} for name in known})
             return (one.id, language) if language is not None else None
     return None
@@ -177,17 +170,17 @@ def rivals_in(
 def _wished(message: MessageReceived, standing: Sequence[Conversation]) -> str | None:
     """The language asked for in words earlier, until the sender chooses another one than the choice that the words overruled."""
     for one in standing:
-        wish = one.attributes.get(WISH)
-        if isinstance(wish, Mapping) and wish.get("over") == message.language:
-            return str(wish.get("language"))
+        request = one.routing.language_request
+        if request is not None and request.overruled == message.language:
+            return request.language
     return None
 
 
 def _script(message: MessageReceived, standing: Sequence[Conversation]) -> str | None:
     """By the text, else as the conversation had it, else as the sender's choice or locale says."""
-    held = next((one.attributes[SCRIPT] for one in standing if SCRIPT in one.attributes), None)
+    held = next((one.routing.script for one in standing if one.routing.script is not None), None)
     tags = script_of_tag(message.language) or script_of_tag(message.locale)
-    return script_of(message.text) or (str(held) if held else None) or tags
+    return script_of(message.text) or held or tags
 
 
 def _claims(issue: tuple[str | None, float, str], understood: Understood) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from conversation.model.decision import Escalation
+from conversation.model.routing_state import Escalation
 from router.rules.conditions import Check
 from router.rules.rulebook import RuleBook
 

@@ -1,6 +1,7 @@
 """What the house says by itself: the words of an automatic reply, and the rows that carry words out. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypedDict, Unpack
@@ -12,8 +13,8 @@ from conversation.model.decision import Decision
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.outbound import CALL_EXPIRES, Effect, OutboundMessage, OutboxRow
 from conversation.model.people import Customer, Identity
+from conversation.model.routing_state import RoutingState
 from router.decision.clarifying_questions import asked_for
-from router.decision.facts import SCRIPT
 from router.rules.rulebook import RuleBook
 from router.understanding.language_request import OWN_NAMES
 from router.wording.conversation_status import say_standing
@@ -22,8 +23,6 @@ from router.wording.next_opening import say_opening
 GIVE_UP_AFTER = timedelta(days=3)
 TIMEZONE = "timezone"  # attribute of a customer
 _LONGEST_ZONE = 60
-SUBJECT = "subject"  # of the conversation, as its first message had it
-LAST_SUBJECT = "last_subject"  # of its newest mail, where that is another one
 
 
 def words(
@@ -42,7 +41,7 @@ def words(
     `called` is the name that may be said; `position` the conversation's place in its queue, where somebody has looked.
     """
     language = _language_of(conversation, customer, rulebook)
-    script = _script_of(conversation) if language == "zh" else None
+    script = conversation.routing.script if language == "zh" else None
     tongues = rulebook.tongues(language, script)
     values = {
         "name": called,
@@ -107,11 +106,6 @@ def _language_of(conversation: Conversation, customer: Customer, rulebook: RuleB
     return conversation.language or customer.language or rulebook.default_language
 
 
-def _script_of(conversation: Conversation) -> str | None:
-    script = conversation.attributes.get(SCRIPT)
-    return script if isinstance(script, str) else None
-
-
 def title_of(title: Mapping[str, str], tongues: Sequence[str], name: str) -> str:
     """A title in the first of these languages that it has, else in any, else the bare name."""
     return next((title[one] for one in tongues if one in title), "") or next(iter(title.values()), name)
@@ -163,7 +157,7 @@ def row_for(
         text=message.text,
         author_name=message.author.name,
         language=conversation.language,
-        subject=_subject_of(conversation),
+        subject=_subject_of(conversation.routing),
         attachments=message.attachments,
         created_at=now,
         automatic=message.author.kind is AuthorKind.SYSTEM,
@@ -182,17 +176,16 @@ def row_for(
     )
 
 
-def _subject_of(conversation: Conversation) -> str | None:
+def _subject_of(routing: RoutingState) -> str | None:
     """The newest one: mail programs show an answer in the thread of the mail whose subject it has."""
-    subject = conversation.attributes.get(LAST_SUBJECT) or conversation.attributes.get(SUBJECT)
-    return subject if isinstance(subject, str) else None
+    return routing.last_subject or routing.subject
 
 
-def with_subject(attributes: Mapping[str, object], subject: str | None) -> Mapping[str, object]:
-    """What a conversation remembers of the subject of a mail that joins it."""
-    if not subject or subject == (attributes.get(LAST_SUBJECT) or attributes.get(SUBJECT)):
-        return attributes
-    return {**attributes, LAST_SUBJECT: subject}
+def with_subject(routing: RoutingState, subject: str | None) -> RoutingState:
+    """The subject of a mail that joins the conversation is kept where it is a new one."""
+    if not subject or subject == _subject_of(routing):
+        return routing
+    return replace(routing, last_subject=subject)
 
 
 def webhook_row(

@@ -9,11 +9,12 @@ from conversation.model.decision import Decision, Facts, Joining
 from conversation.model.events import EventType
 from conversation.model.ids import reference_of
 from conversation.model.message import MessageEchoed, MessageReceived
+from conversation.model.routing_state import NOTHING_KEPT, RoutingState
 from conversation.ports.storage.intake import Known
-from router.decision import conversation_state as marks
-from router.policy import auto_reply as automatic
+from router.decision.conversation_state import next_routing
 from router.policy import echoes as echo
 from router.policy import escalation, notifications
+from router.policy.auto_reply import with_subject
 from router.policy.batch_state import BatchState
 from router.policy.last_owner import with_last_owner
 from router.rules.deadlines import sooner
@@ -67,10 +68,10 @@ class ConversationPlan:
         self, conversation: Conversation, event: MessageReceived, facts: Facts, decision: Decision
     ) -> Conversation:
         """What later messages and replies need to know of this one; most messages leave no mark."""
-        attributes = marks.after(conversation.attributes, event, facts, decision)
-        if attributes is conversation.attributes:
+        routing = next_routing(conversation.routing, event, facts, decision)
+        if routing is conversation.routing:
             return conversation
-        marked = replace(conversation, attributes=attributes)
+        marked = replace(conversation, routing=routing)
         self._state.latest[conversation.id] = marked
         return marked
 
@@ -113,7 +114,7 @@ class ConversationPlan:
             issue=decision.issue,
             priority=decision.priority,
             labels=decision.labels,
-            attributes=escalation.with_page({automatic.SUBJECT: event.subject} if event.subject else {}, decision),
+            routing=escalation.with_escalation(_first_routing(event), decision),
             last_seq=1,
         )
         self._put(conversation, before=None)
@@ -143,7 +144,7 @@ class ConversationPlan:
             issue=decision.issue or conversation.issue,
             priority=decision.priority,
             labels=_with(conversation.labels, *decision.labels),
-            attributes=automatic.with_subject(escalation.with_page(conversation.attributes, decision), event.subject),
+            routing=with_subject(escalation.with_escalation(conversation.routing, decision), event.subject),
             last_seq=conversation.last_seq + 1,
         )
         self._put(conversation, before=before)
@@ -184,6 +185,10 @@ class ConversationPlan:
         if conversation.id in touched:
             touched.remove(conversation.id)
         touched.append(conversation.id)
+
+
+def _first_routing(event: MessageReceived) -> RoutingState:
+    return RoutingState(subject=event.subject) if event.subject else NOTHING_KEPT
 
 
 def _with(names: tuple[str, ...], *more: str) -> tuple[str, ...]:

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 from conversation.model.conversation import Conversation
 
-LAST_OWNER = "last_owner"  # attribute of a conversation
-
 
 def with_last_owner(conversation: Conversation) -> Conversation:
     """The conversation with its owner remembered, where it has one."""
     if conversation.owner is None:
         return conversation
-    return replace(conversation, attributes={**conversation.attributes, LAST_OWNER: conversation.owner})
+    return replace(conversation, routing=replace(conversation.routing, last_owner=conversation.owner))

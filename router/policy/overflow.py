@@ -6,11 +6,8 @@ from datetime import datetime, timedelta
 
 from conversation.model.conversation import Conversation
 from router.policy import escalation
-from router.policy.escalation import instant
 from router.rules.model import Queue
 from router.rules.rulebook import RuleBook
-
-OVERFLOWED = "overflowed"  # attribute: when time moved it last
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +25,14 @@ class Wait:
 
     def overflows(self) -> Iterator[str]:
         """The queues it may go to now; a queue that time brought it to has its own time first."""
-        since, moved = escalation.since(self.conversation), instant(self.conversation.attributes.get(OVERFLOWED))
+        since, moved = escalation.since(self.conversation), self.conversation.routing.overflowed_at
         since = since if moved is None else max(since, moved)
         return (step.queue for step in self.queue.overflow if self._is_over(since, step.after))
 
     def over_to(self, queue: str) -> Conversation:
         """The conversation in that queue; the page that it waits for goes with it."""
         after = escalation.transferred(self.conversation, queue, self.rulebook, self.now)
-        return replace(after, attributes={**after.attributes, OVERFLOWED: self.now.isoformat()})
+        return replace(after, routing=replace(after.routing, overflowed_at=self.now))
 
     def paged(self, webhooks: Sequence[str]) -> "Wait":
         """The same with the mark that these were called."""

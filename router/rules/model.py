@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Escalation
+from conversation.model.routing_state import Escalation
 from conversation.ports.storage.agents import QueueNeeds
 
 CLASSIFIERS = "huntgroup.classifiers"  # the entry point group of classifiers

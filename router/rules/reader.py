@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Escalation
+from conversation.model.routing_state import Escalation
 from router.hours.calendars import ALWAYS
 from router.rules.document import Document, LanguagesPart, PagePart, Title
 from router.rules.faults import Fault, Faults, Path

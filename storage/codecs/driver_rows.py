@@ -8,6 +8,7 @@ from typing import Any
 
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.people import Customer, Identity, WorkKind
+from conversation.model.routing_names import routing_of
 from storage.database.bulk_sql import from_json
 from storage.schema.types import from_micros
 
@@ -19,14 +20,15 @@ _PRIORITIES = tuple(Priority)
 def conversation_from(row: Sequence[Any]) -> Conversation:
     """All columns of `conversations`, in the order of the table."""
     (identifier, reference, customer, identity, state, queue, kind, channel, channels, owner, offered_to, offer_until,
-     _held_since, language, confidence, issue, priority, labels, attributes, said, passed, linked, last_seq,
+     _held_since, language, confidence, issue, priority, labels, named, said, passed, linked, last_seq,
      last_inbound_at, owner_wrote_at, waiting_since, due, snoozed_until, closed_at, created_at, updated_at) = row  # fmt: skip
+    routing, attributes = routing_of(_mapping(named))
     return Conversation(
         id=identifier, reference=reference, customer=customer, state=_STATES[state], queue=queue, kind=_KINDS[kind],
         channel=channel, created_at=from_micros(created_at), updated_at=from_micros(updated_at), identity=identity,
         owner=owner, offered_to=offered_to, offer_until=offer_until and from_micros(offer_until), language=language,
         language_confidence=confidence, issue=issue, priority=_PRIORITIES[priority], labels=_names(labels),
-        attributes=_mapping(attributes), said=_names(said), passed=_names(passed), linked=linked, last_seq=last_seq,
+        attributes=attributes, routing=routing, said=_names(said), passed=_names(passed), linked=linked, last_seq=last_seq,
         last_inbound_at=last_inbound_at and from_micros(last_inbound_at),
         owner_wrote_at=owner_wrote_at and from_micros(owner_wrote_at),
         waiting_since=waiting_since and from_micros(waiting_since), due=due and from_micros(due),

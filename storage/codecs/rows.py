@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.message import Attachment, Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import Agent, Customer, Identity, Presence, Role, WorkKind
+from conversation.model.routing_names import attributes_of, routing_of
 from conversation.ports.storage.agents import OnDuty
 from conversation.ports.storage.attachments import StoredAttachment
 from conversation.ports.storage.rulebooks import Revision
@@ -34,13 +35,14 @@ def plain(values: Mapping[str, Any]) -> Values:
 
 def conversation_of(row: Fields) -> Conversation:
     """A row of `conversations`."""
+    routing, attributes = routing_of(row["attributes"])
     return Conversation(
         id=row["id"], reference=row["reference"], customer=row["customer_id"], identity=row["identity_id"],
         state=State(row["state"]), queue=row["queue"], kind=WorkKind(row["kind"]), channel=row["channel"],
         channels=tuple(row["channels"]), owner=row["owner_id"], offered_to=row["offered_to"],
         offer_until=row["offer_until"], language=row["language"], language_confidence=row["language_confidence"],
         issue=row["issue"], priority=Priority(row["priority"]), labels=tuple(row["labels"]),
-        attributes=row["attributes"], said=tuple(row["said"]), passed=tuple(row["passed"]), linked=row["linked_id"],
+        attributes=attributes, routing=routing, said=tuple(row["said"]), passed=tuple(row["passed"]), linked=row["linked_id"],
         last_seq=row["last_seq"], last_inbound_at=row["last_inbound_at"], owner_wrote_at=row["owner_wrote_at"],
         waiting_since=row["waiting_since"], due=row["due"], snoozed_until=row["snoozed_until"],
         closed_at=row["closed_at"], created_at=row["created_at"], updated_at=row["updated_at"],
@@ -57,7 +59,7 @@ def conversation_values(conversation: Conversation) -> Values:
         "offer_until": conversation.offer_until, "language": conversation.language,
         "language_confidence": conversation.language_confidence, "issue": conversation.issue,
         "priority": int(conversation.priority), "labels": list(conversation.labels),
-        "attributes": dict(conversation.attributes), "said": list(conversation.said),
+        "attributes": dict(attributes_of(conversation)), "said": list(conversation.said),
         "passed": list(conversation.passed), "linked_id": conversation.linked, "last_seq": conversation.last_seq,
         "last_inbound_at": conversation.last_inbound_at, "owner_wrote_at": conversation.owner_wrote_at,
         "waiting_since": conversation.waiting_since, "due": conversation.due,

@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select, text, true, union_all
 
-from conversation.model.conversation import NEXT_PAGE, PAGE, PAGES, Conversation, Priority, State, as_kept
+from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.routing_names import NEXT_PAGE, PAGE, PAGES, sortable_text
 from conversation.ports.storage.distribution import Asked, Candidate, Need, Offer
 from storage.codecs.rows import conversation_of
 from storage.database.run import Run
@@ -241,7 +242,7 @@ class Distribution:
 
     async def escalating(self, queues: Sequence[str], now: datetime, limit: int) -> list[Conversation]:
         """Nobody took them, and somebody may have to be called now although they left a queue or are offered; not locked."""
-        return await self._run(lambda c: _escalating(c, queues, as_kept(now), limit))
+        return await self._run(lambda c: _escalating(c, queues, sortable_text(now), limit))
 
     async def claim_unheld(self, ids: Sequence[str]) -> list[Conversation]:
         """Those of them that wait or are offered, locked, skipping what others hold locked."""

@@ -1,15 +1,16 @@
 """Calls of webhooks that cannot leave or waited too long: an error on the conversation and in the log, never a late call."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from conversation.errors import NotFound
-from conversation.model.conversation import FAILED_CALLS, Conversation
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.outbound import CALL_EXPIRES, OutboxRow, OutboxState, WebhookCall
+from conversation.model.routing_state import FailedWebhook
 from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
 from router.policy import notifications
@@ -98,8 +99,8 @@ class FailedCalls:
         self._count(CountedEvent.WEBHOOKS_NOT_CALLED)
         if before is None:
             return
-        mark = {"at": now.isoformat(), "reason": reason}
-        await _write(work, before, {**_marks(before), webhook: mark}, now)
+        failed = {**before.routing.failed_webhooks, webhook: FailedWebhook(now, reason)}
+        await _write(work, before, failed, now)
         event = notifications.conversation_event(
             EventType.CALL_FAILED, before, webhook=webhook, call=call, error=reason
         )
@@ -118,23 +119,17 @@ async def _locked(work: Work, conversation: str | None) -> Conversation | None:
 
 async def _is_marked(work: Work, row: OutboxRow) -> bool:
     found = await work.conversations.find([row.conversation]) if row.conversation is not None else {}
-    return any(row.target in _marks(one) for one in found.values())
+    return any(row.target in one.routing.failed_webhooks for one in found.values())
 
 
 async def _heard(work: Work, before: Conversation, webhook: str, now: datetime) -> None:
     """The last call of this webhook arrived: what is said about an earlier one is over."""
-    marks = _marks(before)
-    if webhook in marks:
-        await _write(work, before, {name: mark for name, mark in marks.items() if name != webhook}, now)
+    failed = before.routing.failed_webhooks
+    if webhook in failed:
+        await _write(work, before, {name: one for name, one in failed.items() if name != webhook}, now)
         await work.events.add([notifications.conversation_event(EventType.UPDATED, before, webhook=webhook)], now=now)
 
 
-async def _write(work: Work, before: Conversation, marks: dict[str, object], now: datetime) -> None:
-    attributes = {name: value for name, value in before.attributes.items() if name != FAILED_CALLS}
-    attributes |= {FAILED_CALLS: marks} if marks else {}
-    await work.conversations.move(before, replace(before, attributes=attributes, updated_at=now))
-
-
-def _marks(conversation: Conversation) -> dict[str, object]:
-    marks = conversation.attributes.get(FAILED_CALLS)
-    return dict(marks) if isinstance(marks, dict) else {}
+async def _write(work: Work, before: Conversation, failed: Mapping[str, FailedWebhook], now: datetime) -> None:
+    routing = replace(before.routing, failed_webhooks=failed)
+    await work.conversations.move(before, replace(before, routing=routing, updated_at=now))

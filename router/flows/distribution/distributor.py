@@ -16,7 +16,6 @@ from conversation.ports.storage import Storage
 from conversation.ports.storage.distribution import Asked, Candidate, Need, Offer
 from router.flows.active_rules import RulesInForce
 from router.policy import notifications
-from router.policy.last_owner import LAST_OWNER
 from router.rules.rulebook import RuleBook
 from router.rules.strategies import AgentCapacity, choose
 
@@ -133,7 +132,7 @@ class Match:
     def look(self, asked: Asked, before: Conversation, pool: Sequence[Candidate]) -> None:
         """Offer it to somebody of its pool, or remember that there is nobody."""
         free = self._hands.free(pool, before.kind)
-        last = before.attributes.get(LAST_OWNER)
+        last = before.routing.last_owner
         chosen = choose([one for one in free if one.agent == last] or free, asked.strategy)
         if chosen is None:
             self.skipped.add(before.id)

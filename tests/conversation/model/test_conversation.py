@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from conversation.errors import UnlawfulMove
 from conversation.model import conversation as thread
-from conversation.model.conversation import MOVES, PAGED, PAGES, Conversation, State
+from conversation.model.conversation import MOVES, Conversation, State
 from conversation.model.people import WorkKind
+from conversation.model.routing_state import RoutingState
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -25,10 +26,10 @@ WAYS: dict[str, Callable[[Conversation, str], Conversation]] = {
     "close": lambda one, _: thread.close(one, NOW),
     "reopen": lambda one, _: thread.reopen(one, NOW),
 }
+TAKEN = {"take", "hand_to", "close"}  # nobody is alerted for it any more
 
 
 def _new() -> Conversation:
-    attributes = {PAGES: {"next": "x"}, PAGED: {"at": "x"}, "kept": "yes"}
     return Conversation(
         id="c",
         reference="R",
@@ -40,7 +41,8 @@ def _new() -> Conversation:
         created_at=NOW,
         updated_at=NOW,
         waiting_since=NOW,
-        attributes=attributes,
+        attributes={"kept": "yes"},
+        routing=RoutingState(alerts_due={"duty": LATER}, alerted={"night": NOW}, script="Hans"),
     )
 
 
@@ -52,7 +54,7 @@ def _agrees(one: Conversation) -> None:
     assert one.owner is None or one.state in (State.ASSIGNED, State.SNOOZED)
     assert one.owner is not None or one.state is not State.ASSIGNED
     assert one.waiting_since is not None or one.state is not State.WAITING
-    assert one.attributes["kept"] == "yes"
+    assert (one.attributes["kept"], one.routing.script) == ("yes", "Hans")
 
 
 def test_every_move_of_the_table_has_its_function() -> None:
@@ -72,7 +74,8 @@ def test_on_every_path_of_moves_the_fields_agree_with_the_state(path: list[tuple
             continue
         assert one.state in move.sources
         assert after.state is move.target
-        assert not set(move.clears) & set(after.attributes)
+        assert not (name in TAKEN and after.routing.alerts_due)
+        assert not (name in {*TAKEN, "wake"} and after.routing.alerted)
         _agrees(after)
         one = after
 

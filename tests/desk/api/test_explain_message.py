@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from conversation.id_generator import new_id
-from conversation.model.conversation import FAILED_CALLS
 from conversation.model.outbound import Effect, OutboxRow
 from conversation.model.people import Role
+from conversation.model.routing_state import FailedWebhook, RoutingState
 from router.policy import auto_reply as automatic
 from tests.desk.conftest import House
 
@@ -46,8 +46,8 @@ async def test_a_call_that_expired_is_listed_and_stands_on_its_conversation(hous
         await work.outbox.add(row, at=now)
         (call,) = await work.outbox.expired_calls(now, 10)
         await work.outbox.give_up_call(call, "expired: no secret")
-        marks = {FAILED_CALLS: {"duty": {"at": now.isoformat(), "reason": "expired: no secret"}}}
-        await work.conversations.move(conversation, replace(conversation, attributes=marks))
+        routing = RoutingState(failed_webhooks={"duty": FailedWebhook(now, "expired: no secret")})
+        await work.conversations.move(conversation, replace(conversation, routing=routing))
     _, told = await house.ask(lead, "GET", "/api/v1/webhooks")
     assert [(one["webhook"], one["state"], one["type"]) for one in told["items"]] == [
         ("duty", "expired", "rule.matched")

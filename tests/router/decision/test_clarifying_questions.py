@@ -60,7 +60,7 @@ def test_an_answer_comes_back_as_the_issue_that_was_chosen(answer: str) -> None:
     first, second = talk("my problem is the machine", answer)
     assert (second.facts.issue, second.facts.issue_source) == ("fees", "chosen")
     assert second.conversation.id == first.conversation.id
-    assert second.conversation.attributes["choices"] is None
+    assert second.conversation.routing.offered_choices == ()
 
 
 def test_what_is_no_answer_is_a_message_like_any_other_and_nobody_is_asked_twice() -> None:
@@ -94,7 +94,7 @@ def test_whoever_has_an_owner_is_not_asked() -> None:
 
 def test_asking_for_a_person_ends_automation_for_the_whole_conversation() -> None:
     first, second, third = talk("a person please", "my top up", "any news")
-    assert first.conversation.attributes["automation"] == "ended"
+    assert first.conversation.routing.automation_ended
     assert [turn.decision.replies for turn in (first, second)] == [(), ()]
     assert third.decision.replies == ("status",)
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Escalation, Joining
+from conversation.model.decision import Joining
 from conversation.model.people import Customer
+from conversation.model.routing_state import Escalation
 from router.decision.decide import decide
 from router.rules.rulebook import RuleBook
 from tests.router.wallet import MORNING, NIGHT, RULES, compiled, decided, facts_for, plain_facts

@@ -5,13 +5,61 @@ from typing import Any
 
 import pytest
 
+from conversation.model.routing_state import Escalation, FailedWebhook, LanguageRequest, RoutingState
 from router.decision.decide import reasons
+from router.decision.facts import matter_of
 from tests.router.wallet import MORNING, NIGHT, RULES, compiled, matter, plain_facts
+from tests.storage.makers import conversation
 
 
 def held(when: str, **facts: Any) -> bool:
     book = compiled(f"{RULES}\n[[rules]]\nname = 'Tried'\nwhen = {{ {when} }}\nthen = {{ queue = 'vip' }}\n")
     return reasons(plain_facts(**facts), book)[-1].matched
+
+
+KEPT = RoutingState(
+    script="Hant",
+    language_request=LanguageRequest("de", overruled="en"),
+    automation_ended=True,
+    offered_languages=("zh", "en"),
+    offered_choices=("fees",),
+    subject="Gebühren",
+    last_subject="Fees",
+    last_owner="tom",
+    queued_at=MORNING - timedelta(minutes=5),
+    overflowed_at=MORNING - timedelta(minutes=5),
+    escalation=Escalation(webhook="duty", after_seconds=60),
+    alerts_due={"duty": MORNING},
+    alerted={"night": MORNING},
+    failed_webhooks={"duty": FailedWebhook(MORNING, "expired")},
+)
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "conversation.script = 'Hant'",
+        "conversation.wish.language = 'de'",
+        "conversation.wish.over = 'en'",
+        "conversation.automation = 'ended'",
+        "conversation.languages = 'zh'",
+        "conversation.choices = ['topup', 'fees']",
+        "conversation.subject = 'Gebühren'",
+        "conversation.last_subject = 'Fees'",
+        "conversation.last_owner = 'tom'",
+        "conversation.queued_again = { newer = '10m' }",
+        "conversation.overflowed = { newer = '10m' }",
+        "conversation.page.webhook = 'duty'",
+        "conversation.pages.calls.duty = { exists = true }",
+        "conversation.paged.night = { exists = true }",
+        "conversation.failed_calls.duty.reason = 'expired'",
+        "conversation.amount = 5",
+    ],
+)
+def test_a_rule_sees_the_routing_state_and_the_attributes_of_a_conversation_by_name(when: str) -> None:
+    kept = matter_of(conversation(attributes={"amount": 5}, routing=KEPT))
+    assert held(when, matters=(kept,))
+    assert not held(when, matters=(matter_of(conversation()),))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from conversation.model.routing_state import LanguageRequest
 from router.understanding.chinese_script import script_of, script_of_tag
 from router.understanding.language_request import language_requested
 from tests.router.decision.test_clarifying_questions import talk
@@ -67,7 +68,7 @@ def test_a_wish_holds_for_the_conversation_until_another_choice_is_made() -> Non
 def test_a_wish_overrules_the_pages_choice_and_a_new_choice_overrules_the_wish() -> None:
     turns = talk("my money", "auf Deutsch bitte", "my money again", language="en")
     assert [turn.decision.language for turn in turns] == ["en", "de", "de"]
-    assert turns[-1].conversation.attributes["wish"] == {"language": "de", "over": "en"}
+    assert turns[-1].conversation.routing.language_request == LanguageRequest("de", overruled="en")
 
 
 def test_a_language_not_offered_is_served_by_its_fallbacks_and_then_by_the_default() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from conversation.errors import PermanentFailure, TransientFailure
 from conversation.id_generator import new_id
-from conversation.model.conversation import FAILED_CALLS
 from conversation.model.events import EventType
 from router.policy import auto_reply as automatic
 from router.policy.delivery_result import state_of_call
@@ -34,9 +33,8 @@ async def sent_after(stage: Stage, span: timedelta = timedelta()) -> int:
 
 
 async def reasons(stage: Stage, conversation: str) -> dict[str, str]:
-    marks = (await stage.conversation(conversation)).attributes.get(FAILED_CALLS, {})
-    assert isinstance(marks, dict)
-    return {name: mark["reason"] for name, mark in marks.items()}
+    failed = (await stage.conversation(conversation)).routing.failed_webhooks
+    return {name: one.reason for name, one in failed.items()}
 
 
 async def listed(stage: Stage) -> list[tuple[str, str]]:

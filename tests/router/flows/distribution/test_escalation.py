@@ -220,4 +220,5 @@ async def test_what_slept_untaken_keeps_its_page_and_a_reopened_one_has_none_lef
     assert await pages(stage) == [("duty", first.conversation)]
     await stage.actions.close(tom, first.conversation or "")
     await stage.actions.reopen(tom, first.conversation or "")
-    assert not {"pages", "paged"} & set((await stage.conversation(first.conversation)).attributes)
+    routing = (await stage.conversation(first.conversation)).routing
+    assert (routing.alerts_due, routing.alerted) == ({}, {})
