@@ -23,7 +23,7 @@ from conversation.ports.storage.figures import Calls, Corrected, Counts, Lived, 
 from storage.codecs.decisions import decision_from_text
 from storage.database.run import Run
 from storage.schema.callbacks import callback_attempts, callbacks
-from storage.schema.conversations import conversations, decisions, relabels
+from storage.schema.conversations import IS_WAITING, conversations, decisions, relabels
 from storage.schema.delivery import outbox
 from storage.schema.events import events
 from storage.schema.intake import quarantine
@@ -101,7 +101,7 @@ def _waiting(c: Connection) -> list[Waiting]:
     since = func.min(func.coalesce(row.waiting_since, row.updated_at), type_=row.updated_at.type)
     wanted = (
         select(row.queue, row.language, func.count(), since)
-        .where(row.state == "waiting")
+        .where(IS_WAITING)
         .group_by(row.queue, row.language)
         .order_by(row.queue, row.language)
     )

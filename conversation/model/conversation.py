@@ -19,6 +19,19 @@ class State(StrEnum):
     SNOOZED = "snoozed"
     CLOSED = "closed"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not done."""
+        return self is not State.CLOSED
+
+    @property
+    def is_unheld(self) -> bool:
+        """Whether nobody has taken it yet: an offer is no answer."""
+        return self in (State.WAITING, State.OFFERED)
+
+
+OPEN_STATES = tuple(state for state in State if state.is_open)
+
 
 class Priority(IntEnum):
     """Higher is more urgent. On every surface it is written by its lower-case name."""
@@ -83,9 +96,28 @@ class Conversation:
     channels: tuple[str, ...] = ()
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it is in its queue, offered to nobody."""
+        return self.state is State.WAITING
+
+    @property
+    def is_assigned(self) -> bool:
+        """Whether an agent works on it."""
+        return self.state is State.ASSIGNED
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it comes back by itself."""
+        return self.state is State.SNOOZED
+
+    def can(self, move: str) -> bool:
+        """Whether the table has this move from its state."""
+        return self.state in MOVES[move].sources
+
+    @property
     def holder(self) -> str | None:
         """The agent whose capacity this conversation takes, if any: the owner of assigned work or who is being offered it."""
-        if self.state is State.ASSIGNED:
+        if self.is_assigned:
             return self.owner
         return self.offered_to if self.state is State.OFFERED else None
 
@@ -104,7 +136,7 @@ class Move:
     clear: Callable[[RoutingState], RoutingState] = _unchanged
 
 
-_OPEN = frozenset(State) - {State.CLOSED}
+_OPEN = frozenset(OPEN_STATES)
 # once a person has it, or it is closed, nobody is alerted for it any more
 MOVES: Mapping[str, Move] = {
     "offer": Move("offer", frozenset({State.WAITING}), State.OFFERED),
@@ -156,7 +188,7 @@ def take(conversation: Conversation, agent: str, now: datetime) -> Conversation:
     _check(conversation, MOVES["take"])
     if conversation.state is State.OFFERED and conversation.offered_to != agent:
         raise UnlawfulMove("take", "offered to somebody else")
-    if conversation.state is State.SNOOZED and conversation.owner not in (None, agent):
+    if conversation.is_asleep and conversation.owner not in (None, agent):
         raise UnlawfulMove("take", "snoozed by somebody else")
     return replace(_moved(conversation, "take", now), owner=agent, passed=())
 
@@ -201,3 +233,10 @@ def close(conversation: Conversation, now: datetime) -> Conversation:
 def reopen(conversation: Conversation, now: datetime) -> Conversation:
     """The matter is not done after all: it waits in its queue."""
     return replace(_moved(conversation, "reopen", now), closed_at=None, waiting_since=now, passed=())
+
+
+def awaken(conversation: Conversation, now: datetime) -> Conversation:
+    """What sleeps or is closed waits again; whatever else stays as it is."""
+    if conversation.is_asleep:
+        return wake(conversation, now)
+    return reopen(conversation, now) if conversation.can("reopen") else conversation

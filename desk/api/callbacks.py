@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from conversation.errors import Conflict
 from conversation.model.callback import Attempt, Callback, CallOutcome, CallState
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.ports.storage import Work
 from desk.http.authentication import Who, visible
 from desk.http.problems import Problem
@@ -202,7 +202,7 @@ async def _newest(call: ApiRequest[Any, Any], work: Work, conversation: Conversa
 def _representation(
     call: ApiRequest[Any, Any], one: Callback, conversation: Conversation, attempts: list[Attempt]
 ) -> CallOut:
-    offered = one.state is CallState.DUE and conversation.state in (State.OFFERED, State.ASSIGNED)
+    offered = one.state is CallState.DUE and conversation.holder is not None
     now = call.services.clock.now().astimezone(ZoneInfo(one.zone))
     account = call.services.channels.get(one.channel)
     plan = account.can.calls if account is not None else None

@@ -6,6 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from conversation.model.conversation import OPEN_STATES, State
+
 ItemT = TypeVar("ItemT")
 
 
@@ -63,7 +65,7 @@ class ConversationOut(Output):
 
     id: str
     reference: str
-    state: str = Field(description="waiting, offered, assigned, snoozed or closed")
+    state: str = Field(description=f"{', '.join(OPEN_STATES)} or {State.CLOSED}")
     queue: str
     queue_title: dict[str, str] = Field(description="by language; * serves the others")
     assignee: AgentRef | None = Field(description="the owner")

@@ -186,7 +186,7 @@ def _conversation(said: TrialMessage, customer: Customer, rulebook: RuleBook) ->
         priority=priority,
         labels=tuple(given.get("labels", ())),
         said=tuple(given.get("said", ())),
-        closed_at=said.at if state is State.CLOSED else None,
+        closed_at=None if state.is_open else said.at,
         attributes=rest,
         routing=routing,
     )

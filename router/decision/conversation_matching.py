@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from conversation.model.conversation import Priority, State
+from conversation.model.conversation import Priority
 from conversation.model.decision import Facts, Joining, Matter
 from router.rules.rulebook import RuleBook
 
@@ -36,10 +36,10 @@ def claims_issue(facts: Facts) -> bool:
 def join(facts: Facts, rulebook: RuleBook) -> Joined:
     """A signed token, then an open conversation of the same matter, then one closed not long ago, then a new one."""
     named = next((matter for matter in facts.matters if matter.id == facts.token), None)
-    if named is not None and (named.state is not State.CLOSED or not _only_thanks(facts)):
+    if named is not None and (named.state.is_open or not _only_thanks(facts)):
         return _into(facts, named)
     rest = [matter for matter in facts.matters if matter.id != facts.token]
-    standing = _newest_first(matter for matter in rest if matter.state is not State.CLOSED)
+    standing = _newest_first(matter for matter in rest if matter.state.is_open)
     if standing:
         fitting = _fitting(facts, standing)
         if fitting is not None and not _stands_alone(facts, fitting, rulebook):
@@ -80,7 +80,7 @@ def _reopenable(facts: Facts, matters: Sequence[Matter], rulebook: RuleBook) -> 
     late = _newest_first(
         matter
         for matter in matters
-        if matter.state is State.CLOSED and matter.closed_at is not None and matter.closed_at > since
+        if not matter.state.is_open and matter.closed_at is not None and matter.closed_at > since
     )
     if not late:
         return None
@@ -89,7 +89,7 @@ def _reopenable(facts: Facts, matters: Sequence[Matter], rulebook: RuleBook) -> 
 
 
 def _into(facts: Facts, matter: Matter) -> Joined:
-    reopens = matter.state is State.CLOSED and facts.machine is None  # what a machine says is kept, and wakes nobody
+    reopens = not matter.state.is_open and facts.machine is None  # what a machine says is kept, and wakes nobody
     joining = Joining.REOPENED if reopens else Joining.JOINED
     keeps = matter.issue is not None and (
         not claims_issue(facts) or (facts.issue != matter.issue and facts.issue_confidence < CONFIDENT)

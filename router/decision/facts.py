@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.decision import Facts, Matter, Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer
@@ -53,7 +53,7 @@ def gather(
     if message.apart:
         conversations = [one for one in conversations if one.id == message.token]
     hints = rulebook.channels.get(message.channel, _NO_HINTS)
-    standing = [one for one in conversations if one.state is not State.CLOSED and one.customer == customer.id]
+    standing = [one for one in conversations if one.state.is_open and one.customer == customer.id]
     asked, tongue = _asked(message, standing, rulebook), _tongue(message, standing)
     wish = understood.wish or (tongue[1] if tongue else None)
     issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not standing)

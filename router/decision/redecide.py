@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from conversation.model.conversation import State
 from conversation.model.decision import Decision, Facts, Matter
 from router.decision.classifier import may_ask
 from router.decision.conversation_matching import THANKS
@@ -104,6 +103,6 @@ def _spoken(facts: Facts, rulebook: RuleBook, detector: Detector) -> Facts:
 
 
 def _held(matters: tuple[Matter, ...]) -> str | None:
-    standing = [matter for matter in matters if matter.state is not State.CLOSED]
+    standing = [matter for matter in matters if matter.state.is_open]
     newest = max(standing, key=lambda matter: matter.last_activity, default=None)
     return newest.language if newest else None

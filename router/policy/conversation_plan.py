@@ -125,14 +125,13 @@ class ConversationPlan:
     def _join(self, before: Conversation, event: MessageReceived, known: Known, decision: Decision) -> Conversation:
         conversation = before if event.machine else self._woken(before)
         conversation = self._moved(conversation, decision)
-        unheld = conversation.state is State.WAITING
         conversation = replace(
             conversation,
             # what a machine says is kept, and does not redirect the answers to the person
             identity=conversation.identity if event.machine else known.identity.id,
             channel=conversation.channel if event.machine else event.channel,
             channels=_with(conversation.channels, event.channel),
-            kind=self._state.work_kind(event.channel) if unheld else conversation.kind,
+            kind=self._state.work_kind(event.channel) if conversation.is_waiting else conversation.kind,
             due=sooner(
                 decision.due if decision.joining is Joining.REOPENED or decision.moves else conversation.due,
                 conversation.due and event.reply_until,
@@ -153,19 +152,16 @@ class ConversationPlan:
 
     def _woken(self, conversation: Conversation) -> Conversation:
         """What slept or was closed waits again; who holds it keeps it."""
-        if conversation.state is State.SNOOZED:
-            return thread.wake(with_last_owner(conversation), self._state.now)
-        if conversation.state is State.CLOSED:
-            return thread.reopen(conversation, self._state.now)
-        return conversation
+        kept = with_last_owner(conversation) if conversation.is_asleep else conversation
+        return thread.awaken(kept, self._state.now)
 
     def _moved(self, conversation: Conversation, decision: Decision) -> Conversation:
         """To the queue decided for; an offer that is still open is withdrawn, for it was made to that queue's people."""
-        stays = conversation.owner is not None or conversation.state is State.CLOSED
+        stays = conversation.owner is not None or not conversation.state.is_open
         if not decision.moves or decision.queue == conversation.queue or stays:
             return conversation
         after = escalation.transferred(conversation, decision.queue, self._state.rulebook, self._state.now)
-        if conversation.state is State.OFFERED:
+        if conversation.offered_to is not None:
             self._withdrawn.append((conversation, after))
         return after
 

@@ -13,7 +13,7 @@ from conversation.ports.storage.intake import Known
 
 def answered(conversations: Sequence[Conversation], event: MessageEchoed, now: datetime) -> Conversation | None:
     """The conversation that it most likely answers, answered; None where there is none. The open ones come first."""
-    found = sorted(conversations, key=lambda one: one.state is State.CLOSED)
+    found = sorted(conversations, key=lambda one: not one.state.is_open)
     if not found:
         return None
     before = found[0]

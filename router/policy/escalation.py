@@ -5,19 +5,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from conversation.model import conversation as thread
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.decision import Decision
 from conversation.model.routing_state import Escalation, RoutingState
 from router.hours.calendars import ALWAYS
 from router.rules.model import Queue
 from router.rules.rulebook import RuleBook
 
-_UNHELD = (State.WAITING, State.OFFERED)  # an offer is no answer: nobody has taken it yet
-
 
 def due(conversation: Conversation, queue: Queue | None, rulebook: RuleBook, now: datetime) -> Sequence[str]:
     """The webhooks to call now: what was fixed in an earlier queue, and what this queue or a rule asks for."""
-    if conversation.state not in _UNHELD:
+    if not conversation.state.is_unheld:
         return ()
     names = [name for name, at in conversation.routing.alerts_due.items() if at <= now]
     page = _own(conversation, queue)
@@ -42,7 +40,7 @@ def transferred(
     """In another queue, with the page that it waits for. `page` is that of a queue which the rules do not know any more."""
     alerts = dict(conversation.routing.alerts_due)
     left = rulebook.queues.get(conversation.queue)
-    own = _own(conversation, left, page) if conversation.state in _UNHELD else None
+    own = _own(conversation, left, page) if conversation.state.is_unheld else None
     at = _due_at(conversation, left, rulebook, own) if own is not None else None
     if own is not None and at is not None:
         alerts[own.webhook] = min(at, alerts.get(own.webhook, at))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType, Hint, NewEvent, Topic
 from conversation.model.message import Direction, Message
 
@@ -70,6 +70,6 @@ def hints(*, visitors: Iterable[str] = (), queues: Iterable[str] = (), targets: 
 
 def frees(before: Conversation, after: Conversation) -> bool:
     """Whether an agent's capacity became free, or work began to wait: distribution should look."""
-    waits = after.state is State.WAITING and before.state is not State.WAITING
-    moved = after.state is State.WAITING and after.queue != before.queue
+    waits = after.is_waiting and not before.is_waiting
+    moved = after.is_waiting and after.queue != before.queue
     return waits or moved or (before.holder is not None and before.holder != after.holder)

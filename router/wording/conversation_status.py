@@ -7,7 +7,7 @@ from conversation.wording import CATALOGUE
 def say_standing(state: State, queue: str, position: int | None, language: str) -> str:
     """`waiting in the queue Payments, number 3 in line`; English where a language is not known."""
     texts = CATALOGUE.texts("conversation_status", language)
-    if state not in (State.WAITING, State.OFFERED):
+    if not state.is_unheld:
         return texts(state.value)
     if position is None:
         return texts("waiting", queue=queue)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, update
 
 from conversation.errors import Conflict, Refused
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.people import WorkKind
 from storage.schema.agents import agent_load, agents
 
@@ -52,7 +52,7 @@ def remember_turns(c: Connection, before: Conversation, after: Conversation) -> 
     turns: dict[str, dict[str, datetime]] = {}
     if before.holder is not None and before.holder != after.holder:
         turns.setdefault(before.holder, {})["idle_since"] = after.updated_at
-    if after.state is State.OFFERED and after.offered_to is not None and after.offered_to != before.offered_to:
+    if after.offered_to is not None and after.offered_to != before.offered_to:
         turns.setdefault(after.offered_to, {})["last_offered_at"] = after.updated_at
     for agent, values in sorted(turns.items()):
         c.execute(update(agents).where(agents.c.id == agent).values(values))

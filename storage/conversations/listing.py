@@ -11,7 +11,7 @@ from conversation.errors import Conflict
 from conversation.model.conversation import Conversation
 from conversation.ports.storage.conversations import ConversationFilter
 from storage.codecs.rows import conversation_of
-from storage.schema.conversations import conversations
+from storage.schema.conversations import IS_OPEN, conversations
 from storage.schema.customers import customers, identities
 from storage.schema.messages import messages
 from storage.schema.types import from_micros, to_micros
@@ -72,7 +72,7 @@ def _states(wanted: ConversationFilter) -> list[ColumnElement[bool]]:
     if wanted.unassigned:
         made.append(_ROW.owner_id.is_(None))
         if not wanted.states:
-            made.append(_ROW.state != "closed")  # nobody owns what is done, and nobody needs to
+            made.append(IS_OPEN)  # nobody owns what is done, and nobody needs to
     return made
 
 

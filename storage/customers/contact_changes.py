@@ -11,7 +11,7 @@ from conversation.ports.storage.intake import NewsOfContacts
 from storage.codecs.outbox import outbox_row_of
 from storage.codecs.rows import conversation_of, message_of
 from storage.customers import aliases
-from storage.schema.conversations import conversations
+from storage.schema.conversations import IS_OPEN, conversations
 from storage.schema.customers import customers, identities, identity_aliases
 from storage.schema.delivery import outbox
 from storage.schema.messages import messages
@@ -43,7 +43,7 @@ def _open(c: Connection, changed: Collection[str]) -> list[Conversation]:
     found = [
         one
         for ids in theirs
-        for one in c.execute(select(conversations).where(row.id.in_(ids), row.state != "closed")).mappings()
+        for one in c.execute(select(conversations).where(row.id.in_(ids), IS_OPEN)).mappings()
         if one["identity_id"] in changed
     ]
     return list({one["id"]: conversation_of(one) for one in found}.values())

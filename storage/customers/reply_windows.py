@@ -7,7 +7,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from conversation.model.conversation import Conversation
 from storage.codecs.rows import conversation_of
-from storage.schema.conversations import conversations
+from storage.schema.conversations import IS_OPEN, conversations
 from storage.schema.customers import identities
 
 
@@ -23,5 +23,5 @@ def closing(c: Connection, now: datetime, until: datetime, limit: int) -> Sequen
     c.execute(update(identities).where(who.id.in_(ids)).values(window_told=who.reply_until))
     waits = or_(row.owner_wrote_at.is_(None), row.owner_wrote_at < row.last_inbound_at)
     theirs = row.customer_id.in_(select(who.customer_id).where(who.id.in_(ids)))
-    found = select(conversations).where(theirs, row.identity_id.in_(ids), row.state != "closed", waits)
+    found = select(conversations).where(theirs, row.identity_id.in_(ids), IS_OPEN, waits)
     return [conversation_of(one) for one in c.execute(found).mappings()]

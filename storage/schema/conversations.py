@@ -1,7 +1,8 @@
 """Conversations, the decisions about them, and what agents read and relabelled."""
 
-from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, SmallInteger, Table, text
+from sqlalchemy import CheckConstraint, Column, ColumnElement, Float, Index, Integer, SmallInteger, Table, text
 
+from conversation.model.conversation import State
 from storage.schema.types import Id, Instant, Json, Name, metadata
 
 conversation_reads = Table(
@@ -46,11 +47,13 @@ conversations = Table(
     Column("closed_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    CheckConstraint("state IN ('waiting', 'offered', 'assigned', 'snoozed', 'closed')", name="state"),
+    CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in State)})", name="state"),
     CheckConstraint("(state = 'offered') = (offered_to IS NOT NULL)", name="offered"),
     CheckConstraint("state <> 'assigned' OR owner_id IS NOT NULL", name="assigned"),
     CheckConstraint("state NOT IN ('waiting', 'offered', 'closed') OR owner_id IS NULL", name="unowned"),
 )
+IS_OPEN: ColumnElement[bool] = conversations.c.state != State.CLOSED.value
+IS_WAITING: ColumnElement[bool] = conversations.c.state == State.WAITING.value
 Index(
     "ix_conversations_waiting",
     conversations.c.queue,

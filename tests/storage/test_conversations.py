@@ -76,6 +76,17 @@ async def test_a_conversation_is_read_back_as_it_was_written(store: Store) -> No
             await work.conversations.lock("nothing")
 
 
+async def test_the_migrated_schema_takes_every_state(store: Store) -> None:
+    fields: dict[State, dict[str, Any]] = {
+        State.ASSIGNED: {"owner": "ann"},
+        State.OFFERED: {"offered_to": "ann", "offer_until": LATER},
+    }
+    for state in State:
+        one = conversation(state=state, **fields.get(state, {}))
+        await put(store, one)
+        assert (await get(store, one)).state is state
+
+
 async def test_a_reference_is_found_however_it_was_written_down(store: Store) -> None:
     one = conversation(reference="7K3M-9QF1")
     await put(store, one)

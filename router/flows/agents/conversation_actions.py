@@ -6,7 +6,7 @@ from datetime import datetime
 
 from conversation.errors import Conflict
 from conversation.model import conversation as thread
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import Agent
 from conversation.ports.channel import Clock
@@ -31,7 +31,7 @@ class ConversationActions:
     async def take(self, agent: Agent, conversation: str) -> Conversation:
         """Accept an offer, or take what nobody holds. Raises `Conflict` "capacity_full", "taken" or "closed"."""
         async with self._locked("take", agent, conversation) as (work, before):
-            if before.state is State.ASSIGNED and before.owner == agent.id:
+            if before.is_assigned and before.owner == agent.id:
                 return before
             after = thread.take(before, agent.id, self._clock.now())
             await self._move(work, before, after, EventType.ASSIGNED, agent)
@@ -65,7 +65,7 @@ class ConversationActions:
     async def close(self, agent: Agent, conversation: str) -> Conversation:
         """The matter is done; closing twice is harmless. Raises `Conflict` "call_open" while a call is asked for here."""
         async with self._locked("close", agent, conversation) as (work, before):
-            if before.state is State.CLOSED:
+            if not before.state.is_open:
                 return before
             access.must_control(agent, before)
             await self._needs_no_call(work, before)

@@ -10,7 +10,7 @@ from conversation.errors import AttachmentGone, Conflict, NotFound
 from conversation.id_generator import new_id
 from conversation.model import conversation as thread
 from conversation.model.capabilities import Can
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType, Hint, Topic
 from conversation.model.message import Attachment, Author, AuthorKind, Direction, Message, Status
 from conversation.model.outbound import OutboxState
@@ -195,7 +195,7 @@ class ReplyService:
     async def _answered(self, work: Work, agent: Agent, before: Conversation) -> Conversation:
         """Replying takes what is offered to oneself, or what nobody holds; the promised first answer is given."""
         now = self._clock.now()
-        if before.state is State.CLOSED:
+        if not before.state.is_open:
             raise Conflict("this conversation is closed; reopen it first", code="closed")
         after = before
         if before.owner is None and before.offered_to in (None, agent.id):

@@ -9,7 +9,7 @@ from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Attempt, Callback, CallOutcome, CallRefused, Slot
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import Agent
 from conversation.ports.channel import Clock
@@ -142,7 +142,7 @@ class CallbackService:
 
     async def _taken(self, work: Work, agent: Agent, before: Conversation, state: str) -> None:
         """Dialing takes what is offered to oneself, or what nobody holds."""
-        if before.state is State.ASSIGNED:
+        if before.is_assigned:
             access.must_hold(agent, before)
             return
         after = thread.take(before, agent.id, self._clock.now())

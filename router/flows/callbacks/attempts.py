@@ -10,7 +10,7 @@ from conversation.errors import ChannelError, NotFound, PermanentFailure, StoreE
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Attempt, Callback, CallOutcome, CallState, PhoneCall, Plan
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import Agent
 from conversation.ports.channel import Clock, Dialer
@@ -200,10 +200,10 @@ class CallAttempts:
         """It sleeps until the next try, or is closed. What the exchange ends is left to its agent, who may want to write a note."""
         now = self._clock.now()
         wraps_up = callback.state is CallState.DONE and not by_agent
-        stays = is_held(before) or before.state is State.CLOSED or wraps_up
+        stays = is_held(before) or not before.state.is_open or wraps_up
         after = before if stays else self._asleep(before, callback, now)
         await work.conversations.move(before, after)
-        kind = EventType.CLOSED if after.state is State.CLOSED is not before.state else EventType.UPDATED
+        kind = EventType.CLOSED if before.state.is_open and not after.state.is_open else EventType.UPDATED
         event = notifications.conversation_event(
             kind, after, was=before, agent=before.holder, callback=callback.state.value
         )
@@ -215,5 +215,5 @@ class CallAttempts:
         kept = with_last_owner(before)
         if not callback.open:
             return thread.close(kept, now)
-        free = thread.release(kept, now) if kept.state is not State.WAITING else kept
+        free = thread.release(kept, now) if kept.can("release") else kept
         return replace(thread.snooze(free, callback.due_at or now, now), passed=())

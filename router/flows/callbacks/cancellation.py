@@ -6,7 +6,7 @@ from datetime import datetime
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Callback, CallRefused
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
@@ -32,7 +32,7 @@ async def cancelled(work: Work, found: Callback, now: datetime) -> Callback:
 
 async def _laid_down(work: Work, before: Conversation, cans: Cans, now: datetime) -> None:
     """What was written besides waits again as what it was, and else there is nothing to do."""
-    if before.state is State.CLOSED or before.owner is not None:
+    if not before.state.is_open or before.owner is not None:
         return
     work_of = [can.work for name in before.channels if (can := cans.get(name)) is not None and not can.calls]
     if not work_of:
@@ -50,8 +50,8 @@ async def _laid_down(work: Work, before: Conversation, cans: Cans, now: datetime
 def _free(before: Conversation, now: datetime) -> Conversation:
     """It waits, with the place that it has by what was written last."""
     free = before
-    if before.state is State.SNOOZED:
+    if before.is_asleep:
         free = thread.wake(before, now)
-    elif before.state is State.OFFERED:
+    elif before.offered_to is not None:
         free = thread.release(before, now)
     return replace(free, passed=(), waiting_since=before.last_inbound_at or free.waiting_since)

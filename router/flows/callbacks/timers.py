@@ -9,7 +9,7 @@ from conversation.errors import StoreUnavailable
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Callback, CallState
-from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.conversation import Conversation, Priority
 from conversation.model.events import EventType
 from conversation.model.people import Presence, WorkKind
 from conversation.ports.channel import Clock
@@ -103,7 +103,7 @@ class CallbackTimers:
 
     def _must_sleep(self, before: Conversation, callback: Callback, now: datetime) -> bool:
         times = self._times(callback, before)
-        if before.state is State.ASSIGNED and before.kind is WorkKind.CALLBACK:  # somebody is about to call
+        if before.is_assigned and before.kind is WorkKind.CALLBACK:  # somebody is about to call
             return not times.is_lawful(now)
         return not times.may_call(now)
 
@@ -138,10 +138,10 @@ class CallbackTimers:
 
     async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
         """It waits from now on, with the place of its arrival; whoever works on it for something else sees it there."""
-        if is_held(before) or before.state is State.ASSIGNED:
+        if is_held(before) or before.is_assigned:
             after = before
         else:
-            awake = thread.queued_again(_awake(before, now), now)
+            awake = thread.queued_again(thread.awaken(before, now), now)
             after = replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         await self._move(work, before, after, CallState.DUE.value, now)
 
@@ -169,7 +169,7 @@ class CallbackTimers:
         """To the queue as a call, from whoever slept on it; who works on it for something else keeps it while they are here."""
         holder = before.holder
         if holder is None:
-            free = _awake(before, now)
+            free = thread.awaken(before, now)
         elif before.kind is WorkKind.CALLBACK:
             free = replace(thread.release(before, now), passed=(holder,))
         elif await _is_here(work, holder, now):
@@ -199,7 +199,7 @@ class CallbackTimers:
         rulebook = self._rules.rulebook
         words = FAILED if moved.outcomes else EXPIRED  # nobody failed to reach who was never called
         await notify(work, before, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
-        stays = is_held(before) or before.state is State.CLOSED
+        stays = is_held(before) or not before.state.is_open
         after = before if stays else thread.close(before, now)
         await self._move(work, before, after, moved.state.value, now)
         return True
@@ -309,11 +309,3 @@ class CallbackTimers:
 
 async def _is_here(work: Work, agent: str, now: datetime) -> bool:
     return any(one.agent == agent and one.presence is Presence.ONLINE for one in await work.agents.on_duty(now))
-
-
-def _awake(before: Conversation, now: datetime) -> Conversation:
-    if before.state is State.SNOOZED:
-        return thread.wake(before, now)
-    if before.state is State.CLOSED:
-        return thread.reopen(before, now)
-    return before

@@ -9,7 +9,7 @@ from datetime import timedelta
 from conversation.errors import NotFound, Refused
 from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import OPEN_STATES, Conversation
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment, Message
 from conversation.model.people import Customer, Identity
@@ -25,7 +25,6 @@ from router.policy.callback_plan import offered_plan
 
 SESSION_LASTS = timedelta(days=30)
 TOKEN_PREFIX = "hgv_"  # noqa: S105 a prefix that secret scanners can look for
-OPEN = (State.WAITING, State.OFFERED, State.ASSIGNED, State.SNOOZED)
 _NAME_LIMIT = 200
 _SAMPLE = 512
 
@@ -209,7 +208,7 @@ class Files:
 async def open_conversation(work: Work, identity: str) -> Conversation | None:
     """The conversation that a message of this identity would most likely join."""
     who = await work.customers.identity(identity)
-    wanted = ConversationFilter(customer=who.customer, states=OPEN)
+    wanted = ConversationFilter(customer=who.customer, states=OPEN_STATES)
     found, _ = await work.conversations.page(wanted, cursor=None, limit=1)
     return found[0] if found else None
 

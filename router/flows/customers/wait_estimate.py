@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.decision import Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, Identity
@@ -54,7 +54,7 @@ class Availabilities:
         zone: ZoneInfo | None,
     ) -> Availability:
         language = conversation.language or language
-        if conversation.state is not State.WAITING:
+        if not conversation.is_waiting:
             return _availability(rulebook, conversation.queue, language, now, zone=zone)
         position = await work.distribution.position(conversation.id)
         hands = await _hands(work, rulebook, conversation, now) if position else 0

@@ -7,7 +7,7 @@ from datetime import datetime
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
 from conversation.model.callback import Callback, CallState, Plan
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.message import CallbackRequested
 from conversation.model.people import WorkKind
@@ -124,14 +124,13 @@ class CallbackIntake:
         work.hint(*notifications.hints(queues=[after.queue, before.queue]))
 
     def _moved(self, before: Conversation, callback: Callback, queue: str) -> Conversation:
-        if is_held(before) or before.state is State.CLOSED:
+        if is_held(before) or not before.state.is_open:
             return before
-        free = thread.release(before, self.now) if before.state in (State.OFFERED, State.ASSIGNED) else before
+        free = thread.release(before, self.now) if before.holder is not None else before
         if queue != free.queue and queue in self.rulebook.queues:
             free = escalation.transferred(free, queue, self.rulebook, self.now)
         if callback.state is CallState.DUE:
-            slept = free.state is State.SNOOZED
-            awake = thread.queued_again(thread.wake(free, self.now), self.now) if slept else free
+            awake = thread.queued_again(thread.wake(free, self.now), self.now) if free.is_asleep else free
             return replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         asleep = thread.snooze(free, callback.due_at or self.now, self.now)
         return replace(asleep, kind=WorkKind.CALLBACK)

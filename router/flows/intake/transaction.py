@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
-from conversation.model.conversation import State
 from conversation.model.decision import StoredDecision, Understood
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, DeliveryReported, Malformed, Message, MessageEchoed, MessageReceived
@@ -218,7 +217,7 @@ class Flush:
     ) -> Mapping[str, int | None]:
         """The place in the queue of those who ask how it stands; nobody else's is looked up."""
         asking = [who for who, meaning in zip(known, understood, strict=True) if meaning and STATUS in meaning.intents]
-        waiting = {one.id for who in asking for one in who.conversations if one.state is State.WAITING}
+        waiting = {one.id for who in asking for one in who.conversations if one.is_waiting}
         return {one: await work.distribution.position(one) for one in sorted(waiting)}
 
     async def _queues_of_repeats(self, work: Work, admitted: Sequence[Admitted]) -> Mapping[str, str]:

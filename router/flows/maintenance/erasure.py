@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from conversation.errors import Conflict
 from conversation.model import conversation as thread
 from conversation.model.callback import CallRefused
-from conversation.model.conversation import State
 from conversation.model.events import EventType, NewEvent
 from conversation.ports.channel import Blobs, Clock
 from conversation.ports.storage import Storage, Work
@@ -49,7 +48,7 @@ class Eraser:
             except CallRefused as refused:
                 detail = "this customer is being called: try again when the call is over"
                 raise Conflict(detail, code=refused.code) from None
-        if before.state is State.CLOSED:
+        if not before.state.is_open:
             return notifications.conversation_event(EventType.UPDATED, before)
         after = thread.close(before, now)
         await work.conversations.move(before, after)

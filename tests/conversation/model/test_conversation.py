@@ -1,6 +1,7 @@
 """Whatever moves a conversation makes, its state and its fields agree, and the table says which moves there are."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,3 +90,19 @@ def test_what_one_agent_snoozed_is_not_taken_by_another() -> None:
     asleep = thread.snooze(thread.take(_new(), "ann", NOW), LATER, NOW)
     with pytest.raises(UnlawfulMove, match="snoozed by somebody else"):
         thread.take(asleep, "bo", NOW)
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_state_is_open_until_it_is_closed_and_can_do_what_the_table_says(state: State) -> None:
+    one = replace(_new(), state=state)
+    assert state.is_open is (state is not State.CLOSED)
+    assert [name for name in MOVES if one.can(name)] == [name for name, move in MOVES.items() if state in move.sources]
+
+
+def test_what_sleeps_or_is_closed_is_awakened_and_nothing_else() -> None:
+    waiting = _new()
+    assigned = thread.take(waiting, "ann", NOW)
+    for idle in (thread.snooze(assigned, LATER, NOW), thread.close(assigned, NOW)):
+        assert thread.awaken(idle, LATER).is_waiting
+    for busy in (waiting, assigned, thread.offer(waiting, "ann", LATER, NOW)):
+        assert thread.awaken(busy, LATER) is busy
