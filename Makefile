@@ -10,7 +10,7 @@ DECISIONS ?= 1000000
 CALLS ?= 20000
 RUN_CONFIG ?= config.example.toml
 
-.PHONY: help setup setup-run browser run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock
+.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -42,7 +42,10 @@ run: $(VENV)/.run  ## run a house with the example configuration and demo agents
 browser:
 	@tests/browser/install
 
-test: setup browser  ## everything that CI runs: lint, types, architecture, every test but the long fault runs
+proxies:
+	@tests/deploy/install
+
+test: setup browser proxies  ## everything that CI runs: lint, types, architecture, every test but the long fault runs
 	$(MAKE) --no-print-directory lint types arch
 	$(BIN)/pytest -n 2 --dist loadgroup
 

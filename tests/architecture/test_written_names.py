@@ -22,7 +22,7 @@ TEXTS = (
     "tests/**/install",
     "tests/**/run",
 )
-HOME = r"(?:conversation|router|channels|storage|desk|ops|migrations|tests|docs)"
+HOME = r"(?:conversation|router|channels|storage|desk|ops|migrations|deploy|tests|docs)"
 PATH = rf"(?<![\w/.:@-])({HOME}/[\w./-]*\w)"
 COMMAND = rf"-m\W+({HOME}(?:\.\w+)*)"
 QUOTED = r"`([a-z_]+\.(?:py|js|md))`"
