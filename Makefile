@@ -71,8 +71,8 @@ fast:
 bench: setup  ## measure against hand-written references; prints a table, writes bench-results.json
 	$(BIN)/python -m tests.bench
 
-faults: setup  ## the long fault runs: KILLS=100 kills on each database, races, mutants
-	HUNTGROUP_FAULTS=long HUNTGROUP_KILLS=$(KILLS) $(BIN)/pytest tests/faults -s
+faults: setup proxies  ## the long fault runs: KILLS=100 kills on each database, races, mutants
+	HUNTGROUP_FAULTS=long HUNTGROUP_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/deploy -s
 
 figures: setup  ## how well languages and issues are told, on the public texts beside this checkout
 	$(BIN)/python -m tests.bench.understanding

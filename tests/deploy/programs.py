@@ -3,13 +3,14 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-_PLACES = [ROOT / ".run/deploy/usr/bin", ROOT / ".run/deploy/usr/sbin"]
+_PLACES = [Path(sys.executable).parent, ROOT / ".run/deploy/usr/bin", ROOT / ".run/deploy/usr/sbin"]
 
 
 def program(name: str) -> str:
