@@ -1,7 +1,7 @@
 """Opening the database: transactions for readers and writers, each with its unit of work."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -87,6 +87,10 @@ class Store:
         except StoreUnavailable as error:
             self._outages.note("check_writable", error)
             raise
+
+    def connections(self) -> Mapping[str, int]:
+        """How many connections of the pool are used, idle, and not opened yet; empty on SQLite."""
+        return self._database.connections()
 
     async def schema(self) -> SchemaState:
         """Where the schema stands, and which programs may serve it."""

@@ -165,6 +165,13 @@ class Metric(Enum):
         Kind.GAUGE, "huntgroup_store_up", "1 when the database answers, and when it can be written",
         (Label("store", ("database", "writable")),),
     )
+    DATABASE_CONNECTIONS = Declaration(
+        Kind.GAUGE, "huntgroup_database_connections", "Connections of the pool; free ones may still be opened",
+        (Label("state", ("used", "idle", "free")),),
+    )
+    EVENT_LOOP_LAG = Declaration(
+        Kind.HISTOGRAM, "huntgroup_event_loop_lag_seconds", "How late the event loop wakes a task that is due",
+    )
     CHANNEL_UP = Declaration(Kind.GAUGE, "huntgroup_channel_up", "1 when the account works", (_CHANNEL,))
     CHANNEL_REFUSED = Declaration(
         Kind.GAUGE, "huntgroup_channel_refused", "1 while the provider refuses the account's credentials", (_CHANNEL,),

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from channels import file_types
 from channels.supervisor import Supervisor
+from conversation.ports.metrics import Metric
 from desk.app import make_app
 from ops.composition.agent_api import build_services
 from ops.composition.callbacks import Callbacks, build_callbacks
@@ -22,6 +23,7 @@ from ops.composition.readiness import Readiness
 from ops.composition.reload import Reloader
 from ops.composition.shadow_rules import Shadow
 from ops.configuration.settings import Settings
+from ops.observability.event_loop import EventLoopLag
 from ops.observability.gauges import Gauges
 from ops.observability.metrics import Meters
 from router.flows.active_rules import RulesInForce
@@ -169,7 +171,8 @@ def _flows(
         infrastructure.meters,
     )
     return [
-        Gauges(store, rules, supervisor.health, meters, clock, database=readiness.database).run,
+        _gauges(infrastructure, supervisor, readiness).run,
+        EventLoopLag(meters.spans(Metric.EVENT_LOOP_LAG), clock).run,
         Distributor(store, rules, infrastructure.signals, clock).run,
         Ticker(store, rules, clock, more=callbacks.due).run,
         FollowUps(store, clock, cans=accounts.cans).run,
@@ -178,6 +181,19 @@ def _flows(
         infrastructure.classifier.follow,
         callbacks.attempts.follow,
     ]
+
+
+def _gauges(infrastructure: Infrastructure, supervisor: Supervisor, readiness: Readiness) -> Gauges:
+    store = infrastructure.store
+    return Gauges(
+        store,
+        infrastructure.rules,
+        supervisor.health,
+        infrastructure.meters,
+        infrastructure.clock,
+        database=readiness.database,
+        connections=store.connections,
+    )
 
 
 def _fetcher(infrastructure: Infrastructure, accounts: Accounts) -> Fetcher:

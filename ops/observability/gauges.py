@@ -32,6 +32,7 @@ class Gauges:
         clock: Clock,
         *,
         database: Callable[[], Awaitable[Mapping[str, str]]],
+        connections: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._storage = storage
         self._rules = rules
@@ -41,6 +42,7 @@ class Gauges:
         self._database = database
         self._late: set[str] = set()
         meters.before_text(self._accounts)
+        meters.before_text(lambda: meters.levels(Metric.DATABASE_CONNECTIONS, connections()))
 
     async def run(self) -> None:
         """Until cancelled; while the database does not answer the last numbers stand, and `store` says so."""

@@ -1,14 +1,14 @@
 """PostgreSQL: asyncpg under SQLAlchemy's greenlet, a pool, and time-outs on everything."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.database.bulk_sql import from_json
 from storage.database.driver_errors import is_read_only, translated
@@ -17,6 +17,7 @@ from storage.database.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
 POOL = 8  # more connections than this gained nothing where it was measured
+_OVERFLOW = 4
 _WAIT_FOR_CONNECTION = 5.0
 _COMMAND = 20.0
 _LEAVE_ALL_EVERY = 1.0  # seconds
@@ -50,7 +51,7 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
     engine = create_async_engine(
         asyncpg_url(url),
         pool_size=POOL,
-        max_overflow=4,
+        max_overflow=_OVERFLOW,
         pool_timeout=_WAIT_FOR_CONNECTION,
         pool_use_lifo=True,
         json_deserializer=from_json,
@@ -137,6 +138,14 @@ class PostgresDatabase:
         with translated():
             async with self._single.connect() as connection:
                 await connection.execute(WRITE_PROBE)
+
+    def connections(self) -> Mapping[str, int]:
+        """Of the pool; never a question to the server."""
+        pool = self._engine.sync_engine.pool
+        if not isinstance(pool, QueuePool):
+            return {}
+        used, idle = pool.checkedout(), pool.checkedin()
+        return {"used": used, "idle": idle, "free": max(0, POOL + _OVERFLOW - used - idle)}
 
     @asynccontextmanager
     async def _on(self, engine: AsyncEngine) -> AsyncIterator[_OnConnection]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -148,6 +148,10 @@ class SqliteDatabase:
         async with self.writing() as hop:
             await hop.run(lambda connection: connection.execute(WRITE_PROBE))
             await to_the_end(hop.commit(None))
+
+    def connections(self) -> Mapping[str, int]:
+        """One writer and its readers: nothing that runs out."""
+        return {}
 
     async def close(self) -> None:
         """Close the connections; the last one out empties the WAL."""

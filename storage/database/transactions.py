@@ -1,7 +1,7 @@
 """What the two databases have in common: a transaction is begun, run and ended; what must end is never cut short."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -48,6 +48,10 @@ class Database(Protocol):
 
     async def check_writable(self) -> None:
         """Write one row and commit it."""
+        ...
+
+    def connections(self) -> Mapping[str, int]:
+        """How many are used, idle, and not opened yet; empty where there is no pool."""
         ...
 
     async def close(self) -> None:

@@ -159,14 +159,18 @@ async def test_a_node_that_stops_takes_no_request_with_it(customer: aiohttp.Clie
 
 
 @pytest.mark.skipif(os.environ.get("HUNTGROUP_FAULTS") != "long", reason="takes 70 seconds: make faults")
-async def test_a_socket_on_which_nothing_happens_for_over_a_minute_stays_open(
-    customer: aiohttp.ClientSession, nodes: Nodes
-) -> None:
-    async with events(customer, nodes) as socket:
+async def test_a_socket_on_which_nothing_happens_for_over_a_minute_stays_open(customer: aiohttp.ClientSession) -> None:
+    token = (await visitor(customer))["Authorization"].removeprefix("Bearer ")
+    async with customer.ws_connect("/chat/site/socket", headers=OWN) as chat:
+        await chat.send_str(json.dumps({"hello": {"token": token}}))
         with pytest.raises(TimeoutError):
-            while True:
-                await socket.receive_json(timeout=70)
-        await heard(socket, await write(customer, await visitor(customer), "Are you there?"))
+            async with asyncio.timeout(70):
+                while True:
+                    await chat.receive_json()
+        await chat.send_str(json.dumps({"send": {"id": "late", "text": "Are you there?"}}))
+        async with asyncio.timeout(20):
+            while "sent" not in await chat.receive_json():
+                pass
 
 
 class _Counted:

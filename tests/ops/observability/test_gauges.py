@@ -67,3 +67,14 @@ async def test_a_mailbox_that_stays_unread_is_told_of_once(
     seen[0] = replace(mailbox, lag=None)
     levels._accounts()
     assert "huntgroup_channel_lag_seconds{" not in meters.text().decode()
+
+
+async def test_the_pools_connections_are_told_where_there_is_a_pool(store: Store, clock: FakeClock) -> None:
+    meters = Meters()
+    rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r", channels={}))
+    Gauges(store, rules, list, meters, clock, database=well_known, connections=store.connections)
+    async with store.read("test"):
+        said = meters.text().decode()
+    pooled = store.dialect == "postgresql"
+    assert ('huntgroup_database_connections{state="used"} 1.0' in said) == pooled
+    assert sum(store.connections().values()) == (12 if pooled else 0)

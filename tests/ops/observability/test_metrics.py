@@ -25,6 +25,7 @@ def meters() -> Meters:
     made.account("site")
     made.transaction("intake", 0.002, "committed")
     made.spans(Metric.INTAKE_BATCH)(0.01)
+    made.spans(Metric.EVENT_LOOP_LAG)(0.01)
     for metric in Metric:
         declared = metric.value
         if declared.kind is Kind.GAUGE and len(declared.labels) == 1:
