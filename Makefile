@@ -9,8 +9,9 @@ KILLS ?= 100
 DECISIONS ?= 1000000
 CALLS ?= 20000
 RUN_CONFIG ?= config.example.toml
+SBOM ?= dist/huntgroup.cdx.json
 
-.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock
+.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -92,6 +93,11 @@ asterisk: setup  ## dial over a real Asterisk, telephones played by sipp: needs 
 lock: setup  ## pin every dependency with its hashes
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/run.txt
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements/dev.txt
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate requirements/build.in -o requirements/build.txt
+
+sbom: setup  ## a bill of materials of what a node runs, as CycloneDX: dist/huntgroup.cdx.json
+	@mkdir -p $(dir $(SBOM))
+	$(BIN)/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --mc-type application --output-reproducible --of JSON -o $(SBOM) requirements/run.txt
 
 clean:  ## forget the environment and everything that was made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist test-output .run bench-results.json
