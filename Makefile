@@ -9,9 +9,10 @@ KILLS ?= 100
 DECISIONS ?= 1000000
 CALLS ?= 20000
 RUN_CONFIG ?= config.example.toml
+PYTHONS ?= python3.12 python3.13
 SBOM ?= dist/huntgroup.cdx.json
 
-.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast bench faults figures oracle month twilio asterisk clean lock sbom
+.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast pythons bench faults figures oracle month twilio asterisk clean lock sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -68,6 +69,12 @@ arch:
 
 fast:
 	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not browser"
+
+pythons: proxies  ## the fast tests on other interpreters that are here: PYTHONS="python3.12 python3.13"
+	@for one in $(PYTHONS); do \
+	  $$one -c '' 2>/dev/null || { echo "no $$one here: its tests are skipped"; continue; }; \
+	  $(MAKE) --no-print-directory VENV=.run/$$(basename $$one) PYTHON=$$one setup fast || exit 1; \
+	done
 
 bench: setup  ## measure against hand-written references; prints a table, writes bench-results.json
 	$(BIN)/python -m tests.bench

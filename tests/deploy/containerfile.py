@@ -150,7 +150,7 @@ def running(root: Path, folder: Path, more: dict[str, str], *command: str) -> It
         mount --bind {folder}/etc {root}/etc/huntgroup && mount -o remount,bind,ro {root}/etc/huntgroup
         mount --bind {folder}/data {root}/var/lib/huntgroup
         cd {root}
-        exec chroot --userspec={user} {root} sh -c 'cd {final.last("WORKDIR")} && exec {argv}'"""
+        exec chroot --userspec={user} {root} sh -c {shlex.quote(f"cd {final.last('WORKDIR')} && exec {argv}")}"""
     process = subprocess.Popen(
         ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script], stdout=subprocess.PIPE, text=True
     )
@@ -159,4 +159,4 @@ def running(root: Path, folder: Path, more: dict[str, str], *command: str) -> It
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        process.wait()
+        process.communicate()

@@ -175,7 +175,7 @@ KINDS: Mapping[str, Make] = {"nginx": nginx, "caddy": caddy}
 
 @asynccontextmanager
 async def front(kind: str, nodes: tuple[int, int]) -> AsyncIterator[Front]:
-    """A proxy of this kind, serving until the end; what it says is in its log when it does not come up."""
+    """A proxy of this kind, serving until the end; its log is shown when it does not come up."""
     with tempfile.TemporaryDirectory(prefix="hg-front-") as name:
         folder = Path(name)
         (port,) = free_ports(1)

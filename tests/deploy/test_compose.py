@@ -186,8 +186,8 @@ async def _a_message_arrives_at_the_other_node(proxy: Front, machine: Machine, t
         sockets = [await direct.ws_connect(f"http://127.0.0.1:{port}/api/v1/events") for port in machine.nodes]
         async with customer.post("/chat/site/sessions", json={}, headers=OWN) as answer:
             visitor = {"Authorization": f"Bearer {(await answer.json())['token']}", **OWN}
-        said = {"id": "first", "text": "Hello"}
-        async with customer.post("/chat/site/messages", json=said, headers=visitor) as answer:
+        message = {"id": "first", "text": "Hello"}
+        async with customer.post("/chat/site/messages", json=message, headers=visitor) as answer:
             assert answer.status == 200, await answer.text()
             conversation = (await answer.json())["conversation"]
         async with asyncio.timeout(20):

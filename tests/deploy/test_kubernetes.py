@@ -94,9 +94,9 @@ def test_a_node_has_the_time_to_drain() -> None:
 
 def test_the_ingress_leads_to_every_address_but_those_for_monitoring() -> None:
     (rule,) = read("ingress.yaml")["spec"]["rules"]
-    paths = {path["path"] for path in rule["http"]["paths"]}
+    paths = {one["path"] for one in rule["http"]["paths"]}
 
-    assert paths == {"/", "/api"} | {door.rstrip("/") for door in OPEN_DOORS.keys() - FOR_MONITORING}
+    assert paths == {"/", "/api"} | {path.rstrip("/") for path in OPEN_DOORS.keys() - FOR_MONITORING}
 
 
 def test_the_autoscalers_metric_is_the_one_that_the_adapter_makes() -> None:

@@ -58,8 +58,8 @@ async def visitor(session: aiohttp.ClientSession) -> dict[str, str]:
 
 
 async def write(session: aiohttp.ClientSession, who: dict[str, str], text: str) -> str:
-    said = {"id": secrets.token_hex(8), "text": text}
-    async with session.post("/chat/site/messages", json=said, headers=who) as answer:
+    message = {"id": secrets.token_hex(8), "text": text}
+    async with session.post("/chat/site/messages", json=message, headers=who) as answer:
         assert answer.status in (200, 201), await answer.text()
         return str((await answer.json())["conversation"])
 
@@ -122,7 +122,7 @@ async def test_what_is_for_monitoring_is_not_served_to_customers(customer: aioht
         assert answer.status == 404
 
 
-async def test_the_browser_is_told_to_stay_with_tls(customer: aiohttp.ClientSession) -> None:
+async def test_browsers_are_asked_to_stay_with_tls(customer: aiohttp.ClientSession) -> None:
     async with customer.get("/chat/site") as answer:
         assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
 

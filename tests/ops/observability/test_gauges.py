@@ -69,7 +69,7 @@ async def test_a_mailbox_that_stays_unread_is_told_of_once(
     assert "huntgroup_channel_lag_seconds{" not in meters.text().decode()
 
 
-async def test_the_pools_connections_are_told_where_there_is_a_pool(store: Store, clock: FakeClock) -> None:
+async def test_the_pools_connections_are_exposed_where_there_is_a_pool(store: Store, clock: FakeClock) -> None:
     meters = Meters()
     rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r", channels={}))
     Gauges(store, rules, list, meters, clock, database=well_known, connections=store.connections)
