@@ -147,6 +147,7 @@ def _init(machine: Machine) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.xdist_group("proxies")
 async def test_its_services_serve_together(postgres: Postgres, tmp_path: Path) -> None:
     if postgres.address:
@@ -190,7 +191,7 @@ async def _a_message_arrives_at_the_other_node(proxy: Front, machine: Machine, t
         async with customer.post("/chat/site/messages", json=message, headers=visitor) as answer:
             assert answer.status == 200, await answer.text()
             conversation = (await answer.json())["conversation"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for socket in sockets:
                 while conversation not in json.dumps(await socket.receive_json()):
                     pass

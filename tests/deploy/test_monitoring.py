@@ -117,10 +117,11 @@ async def asked(session: aiohttp.ClientSession, url: str, **query: str) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_prometheus_reads_a_node_the_alerts_and_every_panel(tmp_path: Path) -> None:
     node = await start(write_config(tmp_path, f"sqlite:///{tmp_path}/node.db"), "serve", module="ops")
     async with prometheus(tmp_path, node.url.removeprefix("http://")) as api, aiohttp.ClientSession() as session:
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             while not await _scraped(session, api):
                 await asyncio.sleep(0.2)
         rules = (await asked(session, f"{api}/rules"))["groups"][0]["rules"]

@@ -22,7 +22,12 @@ from tests.deploy.front import HOST, KINDS, Front, Nodes, front, two_nodes
 from tests.postgres import Postgres
 from tests.serving import furnished
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.xdist_group("proxies")]
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("proxies"),
+]
 LIMIT = cast("int", Services.__dataclass_fields__["attachment_limit"].default)
 OWN = {"Origin": f"https://{HOST}"}
 _ADDRESSES = (f"127.0.{one}.1" for one in count(1))
@@ -70,7 +75,7 @@ def events(session: aiohttp.ClientSession, nodes: Nodes) -> Any:
 
 async def heard(socket: aiohttp.ClientWebSocketResponse, conversation: str) -> None:
     """Until an event of this conversation comes."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while conversation not in json.dumps(await socket.receive_json()):
             pass
 
@@ -91,7 +96,7 @@ async def test_the_chats_socket_is_passed_on(customer: aiohttp.ClientSession) ->
     async with customer.ws_connect("/chat/site/socket", headers=OWN) as chat:
         await chat.send_str(json.dumps({"hello": {"token": token}}))
         await chat.send_str(json.dumps({"send": {"id": "one", "text": "Hello"}}))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "sent" not in await chat.receive_json():
                 pass
 
@@ -143,7 +148,7 @@ async def test_fifty_uploads_that_stall_hinder_nobody(
             writer.write(head + b"a" * 10_000)
             await writer.drain()
         who = await visitor(customer)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for one in range(5):
                 await write(customer, who, f"message {one}")
 
@@ -168,7 +173,7 @@ async def test_a_socket_on_which_nothing_happens_for_over_a_minute_stays_open(cu
                 while True:
                     await chat.receive_json()
         await chat.send_str(json.dumps({"send": {"id": "late", "text": "Are you there?"}}))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while "sent" not in await chat.receive_json():
                 pass
 
