@@ -9,19 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from channels.callback import normalize
 from channels.callback.dialers import AsteriskDialer, TwilioDialer
 from channels.callback.settings import Settings
-from channels.callback.signed_links import Links
+from channels.callback.signed_links import SignedLinks
 from conversation.errors import ChannelError, PermanentFailure
-from conversation.model.callback import CallReport, PhoneCall, Plan
+from conversation.model.callback import CallbackSettings, CallReport, PhoneCall
 from conversation.model.capabilities import Can
 from conversation.model.message import CallbackRequested
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import WorkKind
 from conversation.ports.channel import Inbox, Request, Tools
 
-ASK = "ask"  # a link for a conversation
-ARRANGE = "arrange"  # the same for an agent, who vouches for whoever is to be called
-CHANGE = "change"  # a link for a request
-CONFIRM = "confirm"  # a link for typing the code of a request that waits for it
 _KEY = "links"
 
 
@@ -32,10 +28,10 @@ class CallbackAccount:
         self._name = name
         self._tools = tools
         self.settings = settings
-        self.links = Links()
+        self._links = SignedLinks(f"{tools.public_url}/callback/{name}")
         self._dialer = self._dialing()
         self._refused = ""  # how the exchange refused the last call that was not the fault of its number
-        self._can = Can(work=WorkKind.CALLBACK, send=False, calls=self._plan())
+        self._can = Can(work=WorkKind.CALLBACK, send=False, calls=self._callback_settings())
 
     def __repr__(self) -> str:
         return f"CallbackAccount({self._name!r})"
@@ -53,9 +49,9 @@ class CallbackAccount:
         """Where an exchange posts what becomes of calls, below which each try has its own address."""
         return f"{self._tools.public_url}/callback/{self._name}/calls"
 
-    def _plan(self) -> Plan:
+    def _callback_settings(self) -> CallbackSettings:
         written = self.settings
-        return Plan(
+        return CallbackSettings(
             queue=written.queue,
             lawful=written.lawful,
             slot=written.slot,
@@ -68,9 +64,6 @@ class CallbackAccount:
             expires=written.expires,
             ring=written.ring,
             dialer=written.dialer,
-            link=self.link,
-            arrange=self.arrange,
-            change=self.change,
             code=written.code,
             codes=written.per_number,
         )
@@ -85,36 +78,17 @@ class CallbackAccount:
         """It receives requests and calls back."""
         return self._can
 
-    def link(self, conversation: str) -> str | None:
-        """Where whoever has this conversation may ask for a call."""
-        return self._page(ASK, conversation)
-
-    def arrange(self, conversation: str) -> str | None:
-        """The same for an agent: no code is asked for."""
-        return self._page(ARRANGE, conversation)
-
-    def change(self, callback: str) -> str | None:
-        """Where whoever has this request looks at it, moves and cancels it."""
-        token = self.links.make(CHANGE, callback)
-        return f"{self._tools.public_url}/callback/{self._name}/{callback}?token={token}" if token else None
-
-    def conversation(self, token: str) -> tuple[str, bool] | None:
-        """Which conversation a link of either kind is for, and whether an agent vouches; None: we did not make it."""
-        for purpose in (ASK, ARRANGE):
-            if (found := self.links.subject(purpose, token)) is not None:
-                return found, purpose == ARRANGE
-        return None
-
-    def _page(self, purpose: str, conversation: str) -> str | None:
-        token = self.links.make(purpose, conversation)
-        return f"{self._tools.public_url}/callback/{self._name}?t={token}" if token else None
+    @property
+    def callback_links(self) -> SignedLinks:
+        """Addresses at which calls are requested and changed."""
+        return self._links
 
     async def start(self) -> None:
         """The key of its links is made once, and kept with the account."""
         made = {"key": b64encode(secrets.token_bytes(32)).decode()}
         kept = await self._tools.state.first(_KEY, made)
         try:
-            self.links.use(b64decode(str(kept.get("key", "")), validate=True))
+            self._links.use(b64decode(str(kept.get("key", "")), validate=True))
         except Base64Error:
             await self._tools.state.remember(_KEY, made)
             raise

@@ -11,11 +11,12 @@ from aiohttp.http import HttpProcessingError
 
 from channels.callback import exchange_routes as exchange
 from channels.callback import normalize, render
-from channels.callback.account import ASK, CHANGE, CONFIRM, CallbackAccount
+from channels.callback.account import CallbackAccount
 from channels.callback.callback_site import CallbackSite
 from channels.callback.normalize import Fault, FieldsAtFault, Offered
 from channels.callback.problems import IDEMPOTENCY, Problem, as_faults, of
 from channels.callback.request_fields import fields_of, is_form, link_fields_of, origin_allowed, token_of, wants_page
+from channels.callback.signed_links import CONFIRM, REQUEST, STATUS
 from channels.client_address import remote_of
 from channels.rate_limits import Buckets
 from conversation.errors import MalformedPayload, NotFound, StoreError
@@ -209,7 +210,7 @@ class _Site:
         return await self._taken(request, place, found)
 
     async def _taken(self, request: web.Request, place: CallbackSite, found: CallbackStatus) -> web.StreamResponse:
-        token = place.account.links.make(CHANGE, found.callback.id)
+        token = place.account.callback_links.make(STATUS, found.callback.id)
         if not is_form(request):
             return _json(render.as_json(found, token), status=201)
         return await self._status_response(request, place, found, token or "", status=201)
@@ -280,7 +281,7 @@ class _Site:
         """The conversation that a link proves, and whether it is an agent's."""
         if token is None:
             return None, False
-        found = place.account.conversation(token)
+        found = place.account.callback_links.conversation(token)
         if found is None:
             raise Problem(403, "link_bad")
         return found
@@ -316,7 +317,7 @@ class _Site:
         if fault.code in _TRY_AGAIN:
             return self._awaited(request, place, sent, status=fault.status, fault=fault.code)
         given = normalize.written(sent.asked, place.account.settings)
-        link = place.account.links.make(ASK, sent.asked.token) if sent.asked.token else None
+        link = place.account.callback_links.make(REQUEST, sent.asked.token) if sent.asked.token else None
         status, faults = as_faults(fault)
         return await self._form(
             request, place, {**given, **({"t": link} if link else {})}, status=status, faults=faults
@@ -325,7 +326,7 @@ class _Site:
     def _awaited(
         self, request: web.Request, place: CallbackSite, sent: CodeSent, *, status: int = 200, fault: str | None = None
     ) -> web.Response:
-        token = place.account.links.make(CONFIRM, sent.request) or ""
+        token = place.account.callback_links.make(CONFIRM, sent.request) or ""
         if not wants_page(request):
             return _json(render.code_json(sent, token), status=status)
         text = render.code(sent, channel=place.channel, language=self._language(request), token=token, fault=fault)
@@ -372,9 +373,9 @@ class _Site:
             return await self._status_response(request, place, found, token)
         return _json(render.as_json(found, None))
 
-    def _authorised(self, request: web.Request, place: CallbackSite, token: str, purpose: str = CHANGE) -> str:
+    def _authorised(self, request: web.Request, place: CallbackSite, token: str, purpose: str = STATUS) -> str:
         subject = request.match_info["id"]
-        if place.account.links.subject(purpose, token) != subject:
+        if place.account.callback_links.subject(purpose, token) != subject:
             raise Problem(403, "link_bad")
         return subject
 
@@ -402,7 +403,7 @@ class _Site:
     ) -> CallWish:
         known = language if language in self._doors.languages else None
         issue = given.get("issue") if given.get("issue") in self._doors.issues() else None
-        conversation, _ = place.account.conversation(given.get("t", "")) or (None, False)
+        conversation, _ = place.account.callback_links.conversation(given.get("t", "")) or (None, False)
         return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
 
     def _language(self, request: web.Request) -> str:

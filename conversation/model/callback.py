@@ -1,7 +1,7 @@
 """Calls that customers asked for: states, outcomes, how often and when it is tried again, and what a slot holds. Pure."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -89,21 +89,15 @@ USUAL_LAWFUL: Mapping[int, tuple[tuple[int, int], ...]] = {
 }
 
 
-def _no_link(_conversation: str) -> str | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class CallbackSettings:
     """How one account calls back. `queue` None: where the router puts the request.
 
     `lawful` are spans of minutes of the customer's local day, by weekday (0 is Monday). A slot lasts `slot`, and the grid of slots
-    is the same in all zones; `per_slot` bounds what agents could take together. `link` is an address at which whoever has this
-    conversation may ask for a call, None while there is none; `arrange` one for agents, of whom no code is asked; `change` an
-    address at which whoever has it looks at this request, moves and cancels it.
+    is the same in all zones; `per_slot` bounds what agents could take together.
 
-    `code` names the account that carries a one-time code to the number before a request is taken, or is "conversation": then the
-    code is said where the customer wrote. A number gets `codes` of them in an hour at most.
+    `code` names the account that carries a verification code to the number before a request is taken, or is "conversation": then the
+    code is sent where the customer wrote. A number gets `codes` of them in an hour at most.
     """
 
     queue: str | None = None
@@ -118,9 +112,6 @@ class Plan:
     expires: timedelta = timedelta(days=3)
     ring: timedelta = timedelta(seconds=40)
     dialer: str = "manual"
-    link: Callable[[str], str | None] = _no_link
-    arrange: Callable[[str], str | None] = _no_link
-    change: Callable[[str], str | None] = _no_link
     code: str | None = None
     codes: int = 5
 
@@ -313,7 +304,7 @@ def expire(callback: Callback, now: datetime) -> Callback:
 # -- how often, and how many -------------------------------------------------------------------------------------------
 
 
-def distance(outcomes: Sequence[CallOutcome], plan: Plan) -> timedelta | None:
+def distance(outcomes: Sequence[CallOutcome], plan: CallbackSettings) -> timedelta | None:
     """How long to wait after these tries, the last of which failed; None: it is not tried again."""
     last = outcomes[-1]
     if last is CallOutcome.DONE or len(outcomes) >= plan.attempts:

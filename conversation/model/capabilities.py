@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from conversation.model.callback import Plan
+from conversation.model.callback import CallbackSettings
 from conversation.model.people import WorkKind
 
 
@@ -46,4 +46,4 @@ class Can:
     forgeable: bool = False
     answers_unproven: bool = True
     follow_up: FollowUp | None = None
-    calls: Plan | None = None
+    calls: CallbackSettings | None = None

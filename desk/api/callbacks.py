@@ -18,7 +18,7 @@ from desk.http.problems import Problem
 from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import ConversationOut, Output
 from desk.representation.serializers import conversation_out, names_for
-from router.policy.callback_plan import offered_plan
+from router.policy.callback_plan import offering_account
 
 routes = Routes("calls")
 
@@ -105,12 +105,12 @@ async def get_link(call: ApiRequest[None, None]) -> LinkOut:
         conversation = await visible(call.services, work, call.agent, call.path("id"))
         known = await work.customers.identities(conversation.customer)
     cans = {name: one.can for name, one in call.services.channels.items()}
-    plan = offered_plan(cans, conversation.queue)
-    url = plan.arrange(conversation.id) if plan is not None else None
-    if url is None:
+    channel = offering_account(cans, conversation.queue)
+    signed = call.services.callback_links.get(channel or "")
+    url = signed.agent_link(conversation.id) if signed is not None else None
+    if channel is None or url is None:
         raise Problem(404, "no_callback", "no account of this house calls back")
     phone = next((one.phone for one in known if one.phone), None)
-    channel = next(name for name, can in cans.items() if can.calls is plan)
     return LinkOut(channel=channel, url=f"{url}&number={quote(phone, safe='')}" if phone else url)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from conversation.model.trusted_proxies import Proxies
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Channel, Clock, Inbox, Signals
 from conversation.ports.customer_pages import Uploads
 from conversation.ports.metrics import Count, no_count
@@ -41,6 +42,7 @@ class Services:
     draining: ports.Draining
     public_url: str
     service_name: str
+    callback_links: LinksByAccount = field(default_factory=dict)
     proxies: Proxies = field(default_factory=Proxies)
     shadow: ports.ShadowRules | None = None
     site_routes: Sequence[web.RouteDef] = ()

@@ -13,6 +13,7 @@ from conversation.model.message import Accepted, InboundEvent, Malformed
 from conversation.ports.channel import Channel, Request
 from conversation.ports.storage.quarantine import Quarantined
 from ops.cli.database_session import Doing, run_on_store
+from ops.composition.callbacks import callback_links
 from ops.composition.channels import accounts_of
 from ops.composition.infrastructure import Replacements, open_infrastructure
 from ops.configuration.settings import Settings
@@ -98,7 +99,8 @@ def _replay(args: argparse.Namespace) -> Doing:
             except MalformedPayload as error:
                 print(f"still not readable: {error.detail}", file=sys.stderr)
                 return 1
-            inbox = infrastructure.inbox(accounts_of({row.channel: channel}).cans, replaced)
+            accounts = accounts_of({row.channel: channel})
+            inbox = infrastructure.inbox(accounts.cans, callback_links(accounts), replaced)
             accepted = await _while(inbox.run, lambda: inbox.accept(events))
         async with store.begin("quarantine.replay") as work:
             await work.quarantine.mark_replayed(row.id, SystemClock().now())

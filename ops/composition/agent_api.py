@@ -72,7 +72,7 @@ def build_services(
         signals=infrastructure.signals, clock=infrastructure.clock, uploads=files, shared_files=infrastructure.shared_files,
         replies=ReplyService(infrastructure.store, infrastructure.rules, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
         actions=ConversationActions(infrastructure.store, infrastructure.rules, infrastructure.clock),
-        callbacks=callbacks.service, metrics=infrastructure.meters, readiness=readiness, reloader=reloader,
+        callbacks=callbacks.service, callback_links=callbacks.links, metrics=infrastructure.meters, readiness=readiness, reloader=reloader,
         explainer=Explainer(infrastructure), shadow=shadow,
         tasks=infrastructure.keeper, draining=infrastructure.draining, public_url=infrastructure.public_url,
         service_name=service.name, proxies=service.trusted, site_routes=pages, body_limit=service.body_limit,

@@ -14,7 +14,7 @@ from channels.supervisor import Supervisor
 from conversation.ports.metrics import Metric
 from desk.app import make_app
 from ops.composition.agent_api import build_services
-from ops.composition.callbacks import Callbacks, build_callbacks
+from ops.composition.callbacks import Callbacks, build_callbacks, callback_links
 from ops.composition.channels import Accounts, build_accounts
 from ops.composition.customer_pages import page_routes
 from ops.composition.infrastructure import Infrastructure, Replacements, open_infrastructure
@@ -68,8 +68,9 @@ def _application(
     infrastructure: Infrastructure, path: Path, environment: Mapping[str, str], replaced: Replacements
 ) -> Application:
     accounts, shadow = build_accounts(infrastructure), _shadow(infrastructure, path, environment)
-    inbox = infrastructure.inbox(accounts.cans, replaced, shadow)
-    callbacks = build_callbacks(infrastructure, accounts, inbox)
+    links = callback_links(accounts)
+    inbox = infrastructure.inbox(accounts.cans, links, replaced, shadow)
+    callbacks = build_callbacks(infrastructure, accounts, inbox, links)
     supervisor = _supervisor(infrastructure, accounts, inbox)
     keys = WebhookKeys(path, environment, infrastructure.settings.webhook_secrets)
     dispatcher = _dispatcher(infrastructure, accounts, keys)

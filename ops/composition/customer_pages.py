@@ -37,7 +37,13 @@ def _ports(
     return CustomerPagePorts(
         inbox=inbox,
         sessions=VisitorSessionService(infrastructure.store, infrastructure.clock),
-        feed=Feed(infrastructure.store, infrastructure.signals, infrastructure.clock, cans=accounts.cans),
+        feed=Feed(
+            infrastructure.store,
+            infrastructure.signals,
+            infrastructure.clock,
+            cans=accounts.cans,
+            links=callbacks.links,
+        ),
         availability=Availabilities(infrastructure.store, infrastructure.rules, infrastructure.clock),
         uploads=uploads,
         calls=callbacks.booking,

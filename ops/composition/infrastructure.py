@@ -8,6 +8,7 @@ from pathlib import Path
 
 from channels.http_client import OutgoingHttp
 from conversation.model.capabilities import Can
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Clock, Signals, Tools
 from conversation.ports.metrics import Metric
 from ops.composition.account_files import StoredFiles
@@ -78,7 +79,11 @@ class Infrastructure:
         )
 
     def inbox(
-        self, cans: Callable[[], Mapping[str, Can]], replaced: Replacements, shadow: Shadow | None = None
+        self,
+        cans: Callable[[], Mapping[str, Can]],
+        links: LinksByAccount,
+        replaced: Replacements,
+        shadow: Shadow | None = None,
     ) -> IntakeFlow:
         """The inbox of the accounts with these capabilities; it accepts while its `run` is running."""
         return replaced.intake(
@@ -87,6 +92,7 @@ class Infrastructure:
             self.detector,
             self.clock,
             cans=cans,
+            links=links,
             shards=_FLUSHERS,
             classifiers=self.classifier.classifiers,
             budget=UnprovenBudget(dict(self.settings.service.unproven_answers)),

@@ -7,6 +7,7 @@ from datetime import datetime
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.people import Customer, WorkKind
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.storage.intake import IntakeWrites, Known
 from router.rules.rulebook import RuleBook
 
@@ -15,7 +16,7 @@ from router.rules.rulebook import RuleBook
 class BatchState:
     """What is given to a batch, and what it has come to so far.
 
-    `cans` says what each channel account can do; one that is not named cannot send. `new_id` gives an id that was never given before.
+    `cans` says what each channel account can do; one that is not named cannot send. `links` are those of the accounts that call back. `new_id` gives an id that was never given before.
     `latest` are the conversations that this batch touched, as they are now; `customers` those that are new or changed.
     """
 
@@ -23,6 +24,7 @@ class BatchState:
     cans: Mapping[str, Can]
     now: datetime
     new_id: Callable[[], str]
+    links: LinksByAccount = field(default_factory=dict)
     latest: dict[str, Conversation] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     writes: IntakeWrites = field(default_factory=IntakeWrites)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from conversation.model.callback import CallCapacity, Plan
+from conversation.model.callback import CallbackSettings, CallCapacity
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, WorkKind
+from conversation.ports.callback_links import LinksByAccount
 from router.policy.callback_times import CallTimes
 from router.policy.permissions import serves
 from router.rules.model import Queue
@@ -14,19 +15,25 @@ from router.rules.rulebook import RuleBook
 Cans = Mapping[str, Can]
 
 
-def plan_of(cans: Cans, channel: str) -> Plan | None:
+def plan_of(cans: Cans, channel: str) -> CallbackSettings | None:
     """The account's own plan; for a request that came over another medium that of the first account that calls back."""
     own = cans[channel].calls if channel in cans else None
     return own or next((can.calls for can in cans.values() if can.calls is not None), None)
 
 
-def offered_plan(cans: Cans, queue: str) -> Plan | None:
-    """Where a call in a conversation of this queue is offered: the account of the queue, else one without a queue of its own.
+def offering_account(cans: Cans, queue: str) -> str | None:
+    """The account by which a call in a conversation of this queue is offered: that of the queue, else one without a queue of its own.
 
     Else the first that calls back; None where no account does.
     """
-    plans = [can.calls for can in cans.values() if can.calls is not None]
-    return min(plans, key=lambda plan: (plan.queue != queue, plan.queue is not None), default=None)
+    queues = {name: can.calls.queue for name, can in cans.items() if can.calls is not None}
+    return min(queues, key=lambda name: (queues[name] != queue, queues[name] is not None), default=None)
+
+
+def request_link(cans: Cans, links: LinksByAccount, conversation: Conversation) -> str | None:
+    """Where whoever has this conversation requests a call; None where no account calls back, or the account has no key yet."""
+    signed = links.get(offering_account(cans, conversation.queue) or "")
+    return signed.request_link(conversation.id) if signed is not None else None
 
 
 def queue_of(rulebook: RuleBook, name: str) -> Queue:
@@ -34,7 +41,9 @@ def queue_of(rulebook: RuleBook, name: str) -> Queue:
     return rulebook.queues.get(name) or rulebook.queues[rulebook.fallback]
 
 
-def times_of(rulebook: RuleBook, plan: Plan, *, queue: str, language: str | None, zones: tuple[str, ...]) -> CallTimes:
+def times_of(
+    rulebook: RuleBook, plan: CallbackSettings, *, queue: str, language: str | None, zones: tuple[str, ...]
+) -> CallTimes:
     """When somebody with this language, there, may be called by this queue."""
     return CallTimes(
         calendars=rulebook.calendars,

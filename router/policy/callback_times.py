@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from conversation.model.callback import QUARTER, Plan, Slot
+from conversation.model.callback import QUARTER, CallbackSettings, Slot
 from router.hours.calendars import Calendars
 
 _LOOK_AHEAD = timedelta(days=21)
@@ -26,7 +26,7 @@ class CallTimes:
     calendars: Calendars
     hours: str
     language: str | None
-    plan: Plan
+    plan: CallbackSettings
     zones: tuple[str, ...]
 
     def is_lawful(self, at: datetime) -> bool:
@@ -79,7 +79,7 @@ class CallTimes:
         return all(self.is_lawful(start + number * QUARTER) for number in range(self.plan.slot // QUARTER))
 
 
-def _within(plan: Plan, wall: datetime) -> bool:
+def _within(plan: CallbackSettings, wall: datetime) -> bool:
     minute = wall.hour * 60 + wall.minute
     return any(begin <= minute < end for begin, end in plan.lawful.get(wall.weekday(), ()))
 

@@ -10,6 +10,7 @@ from conversation.model.decision import Decision, Facts, Understood
 from conversation.model.edits_and_reactions import files_come_late
 from conversation.model.message import Message, MessageEchoed, MessageReceived
 from conversation.model.people import Customer
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.storage.intake import IntakeWrites, Known
 from router.decision.customer_profile import learned
 from router.decision.decide import decide
@@ -45,11 +46,12 @@ class IntakePlan:
         cans: Mapping[str, Can],
         now: datetime,
         new_id: Callable[[], str],
+        links: LinksByAccount | None = None,
         on_duty: frozenset[tuple[str, str]] | None = None,
         positions: Mapping[str, int | None] | None = None,
         left: Mapping[str, int] | None = None,
     ) -> None:
-        self._state = BatchState(rulebook=rulebook, cans=cans, now=now, new_id=new_id)
+        self._state = BatchState(rulebook=rulebook, cans=cans, now=now, new_id=new_id, links=links or {})
         self._conversations = ConversationPlan(self._state)
         self._messages = MessagePlan(self._state)
         self._replies = ReplyPlan(self._state, self._messages, positions=positions or {}, left=left or {})

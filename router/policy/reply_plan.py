@@ -13,7 +13,7 @@ from conversation.reply_window import lawful
 from router.policy import auto_reply as automatic
 from router.policy import unproven_senders as strangers
 from router.policy.batch_state import BatchState
-from router.policy.callback_plan import offered_plan
+from router.policy.callback_plan import request_link
 from router.policy.message_plan import MessagePlan
 from router.wording import callback_messages as call_words
 
@@ -75,8 +75,7 @@ class ReplyPlan:
         """A link at which a call can be asked for, where a rule says so: once, like any reply."""
         if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.said:
             return
-        plan = offered_plan(self._state.cans, conversation.queue)
-        link = plan.link(conversation.id) if plan is not None else None
+        link = request_link(self._state.cans, self._state.links, conversation)
         if link is None:
             return
         values = {"link": link, "reference": conversation.reference}

@@ -168,7 +168,7 @@ async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_as
     watched.allowed = ("410",)
     async with TestServer(app) as server:
         page = await watched.page()
-        link = (phone.link("c-1") or "").partition("?")[2]
+        link = (phone.callback_links.request_link("c-1") or "").partition("?")[2]
         await page.goto(str(server.make_url("/callback/phone")) + f"?{link}")
         await expect(page.locator("#tz")).to_have_value("Europe/Paris")
         await page.fill("#number", "01 99 00 12 34")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from conversation.errors import HuntgroupError
-from conversation.model.callback import ENDS_AS, CallOutcome, CallReport, CallState, PhoneCall, Plan
+from conversation.model.callback import ENDS_AS, CallbackSettings, CallOutcome, CallReport, CallState, PhoneCall
 from conversation.model.people import Agent
 from router.flows.callbacks.booking import CallbackBooking
 from storage.signals import open_signals
@@ -30,7 +30,7 @@ from tests.router.flows.stage import CANS, Stage, rulebook
 
 BEGINS = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FASTER = 1_000
-PLAN = Plan(
+PLAN = CallbackSettings(
     dialer="twilio",
     lawful=dict.fromkeys(range(7), ((0, 24 * 60),)),
     distances=dict.fromkeys(ENDS_AS, (timedelta(minutes=1),) * 9),

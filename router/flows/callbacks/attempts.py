@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from conversation.errors import ChannelError, NotFound, PermanentFailure, StoreError, Unknown
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Attempt, Callback, CallOutcome, CallState, PhoneCall, Plan
+from conversation.model.callback import Attempt, Callback, CallbackSettings, CallOutcome, CallState, PhoneCall
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import Agent
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Clock, Dialer
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
@@ -38,6 +39,7 @@ class CallAttempts:
         clock: Clock,
         *,
         cans: Callable[[], Cans],
+        links: LinksByAccount | None = None,
         dialers: Callable[[], Mapping[str, Dialer]] = dict,
         checkpoint: Callable[[str], None] = lambda _point: None,
     ) -> None:
@@ -45,6 +47,7 @@ class CallAttempts:
         self._rules = rules
         self._clock = clock
         self._cans = cans
+        self._links = links or {}
         self._dialers = dialers
         self._checkpoint = checkpoint
 
@@ -170,7 +173,7 @@ class CallAttempts:
         await note(work, conversation, note_of(rulebook, moved, now, text), agent=agent, now=now)
         if not moved.open and outcome is not CallOutcome.DONE:
             words = NEVER if never else FAILED
-            await notify(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+            await self.notify(work, conversation, moved, words, now)
         return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
 
     def _again(
@@ -192,9 +195,16 @@ class CallAttempts:
             zones=callback.zones,
         )
 
-    def plan(self, callback: Callback) -> Plan:
+    async def notify(
+        self, work: Work, conversation: Conversation, callback: Callback, name: str, now: datetime
+    ) -> None:
+        """A message to the customer about their call; under the lock."""
+        rulebook, cans = self._rules.rulebook, self._cans()
+        await notify(work, conversation, callback, name, rulebook=rulebook, cans=cans, links=self._links, now=now)
+
+    def plan(self, callback: Callback) -> CallbackSettings:
         """How its account calls back."""
-        return plan_of(self._cans(), callback.channel) or Plan()
+        return plan_of(self._cans(), callback.channel) or CallbackSettings()
 
     async def _laid_down(self, work: Work, before: Conversation, callback: Callback, *, by_agent: bool) -> Conversation:
         """It sleeps until the next try, or is closed. What the exchange ends is left to its agent, who may want to write a note."""

@@ -9,12 +9,12 @@ from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model.callback import (
     Callback,
+    CallbackSettings,
     CallbackStatus,
     CallOutcome,
     CallRefused,
     CallState,
     CallWish,
-    Plan,
     Slot,
 )
 from conversation.model.conversation import Conversation
@@ -98,7 +98,7 @@ class CallbackBooking:
         pending = await retried(lambda: self._kept_aside(asked, plan)) if plan.code is not None else None
         return pending or await self.request(asked)
 
-    async def _kept_aside(self, asked: CallbackRequested, plan: Plan) -> CallbackStatus | CodeSent | None:
+    async def _kept_aside(self, asked: CallbackRequested, plan: CallbackSettings) -> CallbackStatus | CodeSent | None:
         """None where no code is needed. While it waits, what was asked for last counts."""
         async with self._storage.begin("call_code") as work:
             known = await work.call_codes.find(asked.external_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from conversation.model.callback import CallRefused, CallWish, Plan, Slot, fits
+from conversation.model.callback import CallbackSettings, CallRefused, CallWish, Slot, fits
 from conversation.model.decision import Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, Identity
@@ -98,9 +98,9 @@ class CallPlaces:
         plan = self.plan(wish.channel)
         return times_of(self._rules.rulebook, plan, queue=queue, language=wish.language, zones=wish.zones)
 
-    def plan(self, channel: str) -> Plan:
+    def plan(self, channel: str) -> CallbackSettings:
         """How that account calls back, or whichever does."""
-        return plan_of(self._cans(), channel) or Plan()
+        return plan_of(self._cans(), channel) or CallbackSettings()
 
 
 def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:

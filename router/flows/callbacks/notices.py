@@ -9,6 +9,7 @@ from conversation.model.callback import Callback
 from conversation.model.conversation import Conversation
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import Agent
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.storage import Work
 from router.flows.delivery.reachability import written_from
 from router.policy import auto_reply as automatic
@@ -45,16 +46,15 @@ async def notify(
     *,
     rulebook: RuleBook,
     cans: Cans,
+    links: LinksByAccount,
     now: datetime,
 ) -> bool:
     """A message to the customer about their call, where they wrote over a medium that can answer. Under the lock."""
-    plan = cans[callback.channel].calls if callback.channel in cans else None
-    tongue = conversation.language or rulebook.default_language
-    link = None
-    if plan is not None:
-        link = plan.change(callback.id) if callback.open else plan.link(conversation.id)
+    signed, link = links.get(callback.channel), None
+    if signed is not None:
+        link = signed.status_link(callback.id) if callback.open else signed.request_link(conversation.id)
     values = {
-        "time": time_of(rulebook, callback, now, tongue),
+        "time": time_of(rulebook, callback, now, conversation.language or rulebook.default_language),
         "number": callback.number,
         "link": link or "",
         "reference": conversation.reference,

@@ -18,7 +18,7 @@ from router.flows.active_rules import RulesInForce
 from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.cancellation import call_off
 from router.flows.callbacks.lost_attempts import CallTries
-from router.flows.callbacks.notices import note, notify
+from router.flows.callbacks.notices import note
 from router.flows.intake.callback_requests import CallbackIntake
 from router.policy import notifications
 from router.policy.callback_plan import Cans, is_held, plan_of, times_of
@@ -134,7 +134,7 @@ class CallbackTimers:
         passed = [missed_of(rulebook, before)] if words == LATE and before.slot_at is not None else []
         text = "\n".join([*passed, change_of(rulebook, moved, now)])
         await note(work, conversation, text, agent=None, now=now)
-        await notify(work, conversation, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+        await self._ends.notify(work, conversation, moved, words, now)
 
     async def _wake(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> None:
         """It waits from now on, with the place of its arrival; whoever works on it for something else sees it there."""
@@ -162,7 +162,7 @@ class CallbackTimers:
         await self._move(work, before, after, "missed", now)
         if before.kind is not WorkKind.CALLBACK:
             await note(work, after, missed_of(self._rules.rulebook, callback), agent=None, now=now)
-        await notify(work, after, missed, LATE, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        await self._ends.notify(work, after, missed, LATE, now)
         return True
 
     async def _given_back(self, work: Work, before: Conversation, callback: Callback, now: datetime) -> Conversation:
@@ -196,9 +196,8 @@ class CallbackTimers:
         """Nobody called for too long, or nobody ever may."""
         moved = await work.callbacks.move(callback, calling.expire(callback, now))
         await work.callbacks.unbook(callback.id)
-        rulebook = self._rules.rulebook
         words = FAILED if moved.outcomes else EXPIRED  # nobody failed to reach who was never called
-        await notify(work, before, moved, words, rulebook=rulebook, cans=self._cans(), now=now)
+        await self._ends.notify(work, before, moved, words, now)
         stays = is_held(before) or not before.state.is_open
         after = before if stays else thread.close(before, now)
         await self._move(work, before, after, moved.state.value, now)
@@ -219,7 +218,7 @@ class CallbackTimers:
         gone = await call_off(work, before, callback, cans=cans, now=now)
         after = await work.conversations.get(before.id)
         await note(work, after, change_of(rulebook, gone, now), agent=None, now=now)
-        await notify(work, after, gone, NEVER, rulebook=rulebook, cans=cans, now=now)
+        await self._ends.notify(work, after, gone, NEVER, now)
         return True
 
     async def _reminded(self, now: datetime) -> int:
@@ -233,7 +232,7 @@ class CallbackTimers:
         if await self._forbid(work, before, callback, now):
             return True
         moved = await work.callbacks.move(callback, replace(callback, remind_at=None))
-        await notify(work, before, moved, REMINDER, rulebook=self._rules.rulebook, cans=self._cans(), now=now)
+        await self._ends.notify(work, before, moved, REMINDER, now)
         return True
 
     async def _revised(self, now: datetime) -> int:

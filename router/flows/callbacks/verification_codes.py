@@ -8,7 +8,7 @@ from datetime import datetime
 from conversation.errors import NotFound
 from conversation.id_generator import new_id
 from conversation.model import verification_code as call_codes
-from conversation.model.callback import CallRefused, Plan
+from conversation.model.callback import CallbackSettings, CallRefused
 from conversation.model.conversation import Conversation
 from conversation.model.message import CallbackRequested
 from conversation.model.outbound import Effect, OutboundMessage, OutboxRow
@@ -46,7 +46,7 @@ class CallCodes:
         self._cans = cans
         self._draw = draw
 
-    async def is_needed(self, work: Work, asked: CallbackRequested, plan: Plan) -> bool:
+    async def is_needed(self, work: Work, asked: CallbackRequested, plan: CallbackSettings) -> bool:
         """Where the account asks for one, unless this conversation came from that very number."""
         if plan.code is None:
             return False
@@ -56,7 +56,7 @@ class CallCodes:
         known = await work.customers.identities(conversation.customer) if conversation is not None else ()
         return not any((one.channel, one.address) == (plan.code, asked.number) for one in known)
 
-    async def send(self, work: Work, asked: CallbackRequested, plan: Plan) -> CodeSent:
+    async def send(self, work: Work, asked: CallbackRequested, plan: CallbackSettings) -> CodeSent:
         """Keep the request and send its code, together. Sent again it gets no second code; what it asks for last counts."""
         now, code = self._clock.now(), self._draw()
         pending = PendingCall(
@@ -77,7 +77,7 @@ class CallCodes:
         await work.call_codes.change(changed)
         return changed.sent
 
-    async def again(self, work: Work, request: str, plan_of: Callable[[str], Plan]) -> PendingCall:
+    async def again(self, work: Work, request: str, plan_of: Callable[[str], CallbackSettings]) -> PendingCall:
         """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
         now, code = self._clock.now(), self._draw()
         found = await work.call_codes.find(request)
@@ -127,7 +127,9 @@ class CallCodes:
         except NotFound:
             raise CallRefused("code_no_way") from None
 
-    async def _leave(self, work: Work, pending: PendingCall, plan: Plan, code: str, where: Conversation | None) -> None:
+    async def _leave(
+        self, work: Work, pending: PendingCall, plan: CallbackSettings, code: str, where: Conversation | None
+    ) -> None:
         """By the outbox; bounded by number, because texts cost money and telephones ring."""
         asked, now = pending.asked, self._clock.now()
         if await work.call_codes.sent_to(asked.number, since=now - WITHIN) > plan.codes:  # this one is counted

@@ -13,6 +13,7 @@ from conversation.model.conversation import OPEN_STATES, Conversation
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment, Message
 from conversation.model.people import Customer, Identity
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Blobs, Clock, Signals
 from conversation.ports.customer_pages import Visitor
 from conversation.ports.storage import Storage, Work
@@ -21,7 +22,7 @@ from conversation.ports.storage.conversations import ConversationFilter
 from conversation.ports.storage.visitor_sessions import StoredSession
 from router.flows.intake.sanitize import clean_key, clean_text
 from router.policy import notifications
-from router.policy.callback_plan import offered_plan
+from router.policy.callback_plan import request_link
 
 SESSION_LASTS = timedelta(days=30)
 TOKEN_PREFIX = "hgv_"  # noqa: S105 a prefix that secret scanners can look for
@@ -95,8 +96,15 @@ class Feed:
     """The port `VisitorFeed`: what one identity may see, by its own gap-free seq."""
 
     def __init__(
-        self, storage: Storage, signals: Signals, clock: Clock, *, cans: Callable[[], Mapping[str, Can]]
+        self,
+        storage: Storage,
+        signals: Signals,
+        clock: Clock,
+        *,
+        cans: Callable[[], Mapping[str, Can]],
+        links: LinksByAccount | None = None,
     ) -> None:
+        self._links = links or {}
         self._storage = storage
         self._signals = signals
         self._clock = clock
@@ -131,8 +139,7 @@ class Feed:
         """Where this visitor asks for a call in their open conversation; None where there is none, or nobody calls back."""
         async with self._storage.read("visitor_call") as work:
             conversation = await open_conversation(work, identity)
-        plan = offered_plan(self._cans(), conversation.queue) if conversation is not None else None
-        return plan.link(conversation.id) if plan is not None and conversation is not None else None
+        return request_link(self._cans(), self._links, conversation) if conversation is not None else None
 
     async def here(self, identity: str, channel: str) -> None:
         """The visitor's page is open, although it has not been looked at: no mail follows for another while."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Callback, CallState, Plan
+from conversation.model.callback import Callback, CallbackSettings, CallState
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.message import CallbackRequested
@@ -32,7 +32,7 @@ class CallbackIntake:
             if plan is not None:  # else its words stand in the conversation, and an agent reads them
                 await self._keep(work, asked, plan, await work.conversations.lock(conversation))
 
-    async def _keep(self, work: Work, asked: CallbackRequested, plan: Plan, found: Conversation) -> None:
+    async def _keep(self, work: Work, asked: CallbackRequested, plan: CallbackSettings, found: Conversation) -> None:
         before = await self._known(work, asked, found)
         if before is not None and not proves(asked, before):
             await self._untouched(work, before, found)
@@ -104,7 +104,7 @@ class CallbackIntake:
             updated_at=self.now,
         )
 
-    def timed(self, callback: Callback, plan: Plan, queue: str, slot: datetime | None) -> Callback:
+    def timed(self, callback: Callback, plan: CallbackSettings, queue: str, slot: datetime | None) -> Callback:
         """For its slot, or as soon as somebody is here and the customer may be called."""
         times = times_of(self.rulebook, plan, queue=queue, language=callback.language, zones=callback.zones)
         if slot is not None:

@@ -12,6 +12,7 @@ from conversation.model.capabilities import Can
 from conversation.model.decision import StoredDecision
 from conversation.model.message import Accepted, InboundEvent, Malformed, MessageReceived
 from conversation.model.people import Identity
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Clock
 from conversation.ports.metrics import Count, CountedEvent, no_count
 from conversation.ports.storage import Storage
@@ -58,6 +59,7 @@ class IntakeFlow:
         clock: Clock,
         *,
         cans: Callable[[], Mapping[str, Can]],
+        links: LinksByAccount | None = None,
         shards: int = 1,
         limits: Limits | None = None,
         classifiers: Classifiers | None = None,
@@ -72,6 +74,7 @@ class IntakeFlow:
         self._detector = detector
         self._clock = clock
         self._cans = cans
+        self._links = links or {}
         self._limits = limits or Limits()
         self._classifiers = classifiers or Classifiers()
         self._budget = budget or UnprovenBudget()
@@ -253,6 +256,7 @@ class IntakeFlow:
             detector=self._detector,
             classifier=self._classifiers.built_in,
             cans=self._cans(),
+            links=self._links,
             clock=self._clock,
             checkpoint=self._checkpoint,
             count=self._count,

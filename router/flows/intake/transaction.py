@@ -9,6 +9,7 @@ from conversation.model.capabilities import Can
 from conversation.model.decision import StoredDecision, Understood
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Accepted, DeliveryReported, Malformed, Message, MessageEchoed, MessageReceived
+from conversation.ports.callback_links import LinksByAccount
 from conversation.ports.channel import Clock
 from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
@@ -39,6 +40,7 @@ class Context:
     detector: Detector
     classifier: Classifier | None
     cans: Mapping[str, Can]
+    links: LinksByAccount
     clock: Clock
     checkpoint: Callable[[str], None]
     count: Count
@@ -174,6 +176,7 @@ class Flush:
                 cans=self._context.cans,
                 now=self._now,
                 new_id=new_id,
+                links=self._context.links,
                 on_duty=on_duty,
                 positions=positions,
                 left=left,

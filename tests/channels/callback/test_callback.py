@@ -10,7 +10,7 @@ import pytest
 
 from channels import registry as kinds
 from channels.callback import CallbackAccount, Settings, create, normalize
-from channels.callback.signed_links import Links
+from channels.callback.signed_links import SignedLinks
 from conversation.errors import InboundError, PermanentFailure
 from conversation.model.callback import CallOutcome
 from conversation.model.message import CallbackRequested, InboundEvent
@@ -141,7 +141,7 @@ def test_a_named_distance_replaces_the_usual_one_of_its_outcome_only() -> None:
 
 
 def test_a_link_is_good_for_its_purpose_and_subject_only() -> None:
-    links, others = Links(), Links()
+    links, others = SignedLinks("https://a.example"), SignedLinks("https://b.example")
     assert links.make("ask", "c1") is None
     links.use(b"k" * 32)
     others.use(b"o" * 32)
@@ -156,16 +156,16 @@ def test_a_link_is_good_for_its_purpose_and_subject_only() -> None:
 async def test_the_key_of_links_is_made_once_and_kept() -> None:
     tools = Bench(clock=FakeClock()).tools()
     first, second = create("phone", {}, tools), create("phone", {}, tools)
-    assert first.link("c") is None
+    assert first.callback_links.request_link("c") is None
     await first.start()
     await second.start()
     assert isinstance(first, CallbackAccount)
-    assert first.link("c") == second.link("c")
-    assert (first.link("c") or "").startswith("http://127.0.0.1:8080/callback/phone?t=c.")
+    assert first.callback_links.request_link("c") == second.callback_links.request_link("c")
+    assert (first.callback_links.request_link("c") or "").startswith("http://127.0.0.1:8080/callback/phone?t=c.")
 
 
 async def test_two_nodes_that_start_at_once_have_one_key(store: Store) -> None:
     tools = Bench(clock=FakeClock()).tools(state=AccountState(store, "phone"))
     nodes = [create("phone", {}, tools) for _ in range(4)]
     await asyncio.gather(*(node.start() for node in nodes))
-    assert len({node.link("c") for node in nodes}) == 1
+    assert len({node.callback_links.request_link("c") for node in nodes}) == 1

@@ -382,7 +382,7 @@ async def test_a_time_that_was_taken_does_not_count_as_a_request_for_the_number(
 
 async def test_a_link_proves_its_conversation_and_a_made_up_one_does_not(calls: FakeCalls) -> None:
     made = await account(calls.clock)
-    token = (made.link("c-1") or "").partition("?t=")[2]
+    token = (made.callback_links.request_link("c-1") or "").partition("?t=")[2]
     app = web.Application()
     app.add_routes(routes({"phone": made}, doors(calls.clock, calls)))
     async with TestClient(TestServer(app)) as client:
@@ -613,7 +613,7 @@ async def test_a_code_that_leads_nowhere_leads_to_the_form_as_it_was_filled_and_
 ) -> None:
     calls.code, query = "123456", f"?language={language}"
     place = await account(calls.clock, consent={"en": "I agree"})
-    link = (place.link("c-1") or "").partition("?t=")[2]
+    link = (place.callback_links.request_link("c-1") or "").partition("?t=")[2]
     app = web.Application()
     app.add_routes(routes({"phone": place}, doors(calls.clock, calls)))
     async with TestClient(TestServer(app)) as client:
@@ -666,7 +666,7 @@ async def test_an_agents_link_vouches_for_the_customer_and_a_customers_does_not(
     app.add_routes(routes({"phone": place}, doors(calls.clock, calls)))
     async with TestClient(TestServer(app)) as client:
         status = []
-        for link in (place.link("c1"), place.arrange("c1")):
+        for link in (place.callback_links.request_link("c1"), place.callback_links.agent_link("c1")):
             token = (link or "").partition("?t=")[2]
             answer = await client.post("/callback/phone", json={"number": "+33199001234", "t": token})
             status.append(answer.status)

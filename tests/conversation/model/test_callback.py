@@ -8,7 +8,16 @@ import pytest
 
 from conversation.errors import UnlawfulMove
 from conversation.model import callback as calling
-from conversation.model.callback import Callback, CallCapacity, CallOutcome, CallState, Plan, Slot, distance, fits
+from conversation.model.callback import (
+    Callback,
+    CallbackSettings,
+    CallCapacity,
+    CallOutcome,
+    CallState,
+    Slot,
+    distance,
+    fits,
+)
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=2)
@@ -66,7 +75,7 @@ def test_no_reminder_leaves_for_a_time_that_is_past() -> None:
 
 def test_the_next_try_comes_at_the_distance_of_its_outcome_and_the_tries_end() -> None:
     minutes = [
-        (o, distance([CallOutcome(one) for one in o.split()], Plan()))
+        (o, distance([CallOutcome(one) for one in o.split()], CallbackSettings()))
         for o in ("busy", "busy busy", "no_answer", "no_answer no_answer", "no_answer no_answer no_answer", "invalid")
     ]
 
@@ -78,10 +87,10 @@ def test_the_next_try_comes_at_the_distance_of_its_outcome_and_the_tries_end() -
         ("no_answer no_answer no_answer", None),
         ("invalid", None),
     ]
-    assert distance([CallOutcome.BUSY] * 4, Plan(attempts=4)) is None
-    assert distance([CallOutcome.DONE], Plan()) is None
-    assert distance([CallOutcome.REJECTED], Plan()) is not None
-    assert distance([CallOutcome.REJECTED, CallOutcome.REJECTED], Plan()) is None
+    assert distance([CallOutcome.BUSY] * 4, CallbackSettings(attempts=4)) is None
+    assert distance([CallOutcome.DONE], CallbackSettings()) is None
+    assert distance([CallOutcome.REJECTED], CallbackSettings()) is not None
+    assert distance([CallOutcome.REJECTED, CallOutcome.REJECTED], CallbackSettings()) is None
 
 
 @pytest.mark.parametrize("outcome", list(CallOutcome))

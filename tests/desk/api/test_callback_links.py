@@ -2,19 +2,34 @@
 
 from dataclasses import replace
 
-from conversation.model.callback import Plan
+from conversation.model.callback import CallbackSettings
 from conversation.model.people import Role
 from tests.desk.conftest import Account, House
+
+
+class Signed:
+    """Links of the account `phone`."""
+
+    def request_link(self, conversation: str) -> str:
+        raise AssertionError(conversation)
+
+    def status_link(self, callback: str) -> str:
+        raise AssertionError(callback)
+
+    def agent_link(self, conversation: str) -> str:
+        return f"https://wallet.example/callback/phone?t={conversation}.SIGNED"
 
 
 def calling(house: House) -> None:
     """The account `phone` calls back."""
     account = Account("phone")
-    plan = Plan(arrange=lambda conversation: f"https://wallet.example/callback/phone?t={conversation}.SIGNED")
-    account.can = replace(account.can, calls=plan)
+    account.can = replace(account.can, calls=CallbackSettings())
     accounts = house.services.channels
     assert isinstance(accounts, dict)
     accounts["phone"] = account
+    links = house.services.callback_links
+    assert isinstance(links, dict)
+    links["phone"] = Signed()
 
 
 async def test_the_address_is_signed_for_this_conversation(house: House) -> None:

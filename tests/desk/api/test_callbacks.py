@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conversation.id_generator import new_id
-from conversation.model.callback import Callback, CallState, Plan
+from conversation.model.callback import Callback, CallbackSettings, CallState
 from conversation.model.conversation import Conversation
 from conversation.model.people import Agent, WorkKind
 from tests.desk.conftest import Account, House
@@ -26,7 +26,7 @@ ALWAYS = dict.fromkeys(range(7), ((0, 24 * 60),))
 def phone(house: House) -> None:
     """The account that calls back, at any hour."""
     account = Account("phone")
-    account.can = replace(account.can, work=WorkKind.CALLBACK, calls=Plan(lawful=ALWAYS))
+    account.can = replace(account.can, work=WorkKind.CALLBACK, calls=CallbackSettings(lawful=ALWAYS))
     accounts = house.services.channels
     assert isinstance(accounts, dict)
     accounts["phone"] = account

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from conversation.id_generator import new_id
-from conversation.model.callback import Plan
+from conversation.model.callback import CallbackSettings
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
 from conversation.model.events import Event, EventType
 from conversation.model.message import Accepted, Message, MessageReceived
 from conversation.model.outbound import OutboundMessage, OutboxRow, Receipt
 from conversation.model.people import Agent, Identity, Presence, Role, WorkKind
+from conversation.ports.callback_links import CallbackLinks
 from conversation.ports.channel import Inbox, Signals
 from conversation.ports.metrics import ChannelEvent, CountedEvent
 from router.flows.active_rules import RulesInForce
@@ -89,11 +90,25 @@ zh = "我们已下班,{next_opening} 恢复服务。您的编号是 {reference}�
 en = "We are closed and open again {next_opening}. Your reference is {reference}."
 """
 
-PLAN = Plan(
-    link=lambda conversation: f"https://call.example/{conversation}",
-    change=lambda callback: f"https://call.example/change/{callback}",
-    remind=timedelta(hours=1),
-)
+PLAN = CallbackSettings(remind=timedelta(hours=1))
+
+
+@dataclass
+class FakeLinks:
+    """Addresses that nobody signed."""
+
+    base: str = "https://call.example"
+
+    def request_link(self, conversation: str) -> str:
+        return f"{self.base}/{conversation}"
+
+    def agent_link(self, conversation: str) -> str:
+        return f"{self.base}/agent/{conversation}"
+
+    def status_link(self, callback: str) -> str:
+        return f"{self.base}/change/{callback}"
+
+
 CHANNELS = {
     "site": ChannelHints(kind="webchat"),
     "app": ChannelHints(kind="webhook"),
@@ -184,7 +199,8 @@ class Stage:
         self.distributor = Distributor(storage, self.rules, signals, clock)
         self.actions = ConversationActions(storage, self.rules, clock)
         self.replies = ReplyService(storage, self.rules, signals, clock, cans=lambda: self.cans)
-        self.ends = CallAttempts(storage, self.rules, clock, cans=lambda: self.cans)
+        self.links: dict[str, CallbackLinks] = {"phone": FakeLinks()}
+        self.ends = CallAttempts(storage, self.rules, clock, cans=lambda: self.cans, links=self.links)
         self.calls = self.agents_of(self.ends)
         duties = CallbackTimers(storage, self.rules, clock, cans=lambda: self.cans, ends=self.ends)
         self.ticker = Ticker(storage, self.rules, clock, more=duties.duties())
@@ -239,6 +255,7 @@ class Stage:
             detector,
             self.clock,
             cans=lambda: self.cans,
+            links=self.links,
             shards=shards or self.shards,
             limits=limits,
             budget=budget,

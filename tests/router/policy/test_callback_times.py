@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conversation.model.callback import Plan
+from conversation.model.callback import CallbackSettings
 from router.policy.callback_times import CallTimes
 from router.rules.document import Document
 from router.rules.rulebook import compile_rules
@@ -31,12 +31,12 @@ DAY = tuple((day, ((9 * 60, 20 * 60),)) for day in range(7))
 ROUND_THE_CLOCK = dict.fromkeys(range(7), ((0, 24 * 60),))
 
 
-def times(hours: str = "berlin", *zones: str, plan: Plan | None = None) -> CallTimes:
+def times(hours: str = "berlin", *zones: str, plan: CallbackSettings | None = None) -> CallTimes:
     return CallTimes(
         calendars=BOOK.calendars,
         hours=hours,
         language=None,
-        plan=plan or Plan(lawful=dict(DAY)),
+        plan=plan or CallbackSettings(lawful=dict(DAY)),
         zones=zones or ("Europe/Paris",),
     )
 
@@ -57,7 +57,7 @@ def test_slots_are_those_of_the_next_opening_in_the_customers_zone() -> None:
 def test_every_minute_of_every_slot_is_open_and_lawful_and_none_is_left_out(zone: str, around: str, hours: str) -> None:
     now = datetime.fromisoformat(around).replace(hour=10, minute=7, tzinfo=UTC)
     lawful = dict.fromkeys(range(7), ((2 * 60 + 30, 5 * 60), (9 * 60, 20 * 60)))
-    when = times(hours, zone, plan=Plan(lawful=lawful, horizon=timedelta(days=4)))
+    when = times(hours, zone, plan=CallbackSettings(lawful=lawful, horizon=timedelta(days=4)))
     found = {slot.start for slot in when.slots(now)}
 
     grid = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,7 +80,7 @@ def _callable(when: CallTimes, at: datetime) -> bool:
 
 
 def test_a_wall_time_that_is_skipped_is_no_slot_and_one_that_comes_twice_is_two() -> None:
-    plan = Plan(lawful=ROUND_THE_CLOCK, horizon=timedelta(days=1), slot=timedelta(hours=1))
+    plan = CallbackSettings(lawful=ROUND_THE_CLOCK, horizon=timedelta(days=1), slot=timedelta(hours=1))
     spring = [
         s.local for s in times("always", "Europe/Paris", plan=plan).slots(datetime(2026, 3, 28, 20, 0, tzinfo=UTC))
     ]
@@ -112,7 +112,7 @@ def test_slots_do_not_overlap_and_a_slot_is_one_when_asked_for() -> None:
     ],
 )
 def test_the_next_call_waits_for_the_house_and_for_the_customers_day(at: str, expected: str) -> None:
-    plan = Plan(lawful=dict.fromkeys(range(7), ((8 * 60, 20 * 60),)))
+    plan = CallbackSettings(lawful=dict.fromkeys(range(7), ((8 * 60, 20 * 60),)))
     found = times("berlin", "America/New_York", plan=plan).next_call(datetime.fromisoformat(at))
 
     assert found == datetime.fromisoformat(expected)
@@ -126,7 +126,7 @@ def test_a_number_of_a_country_with_many_zones_is_called_when_it_is_day_in_all_o
 
 
 def test_where_no_call_is_ever_lawful_none_is_promised() -> None:
-    never = times("berlin", plan=Plan(lawful={}))
+    never = times("berlin", plan=CallbackSettings(lawful={}))
 
     assert never.next_call(datetime(2026, 3, 2, tzinfo=UTC)) is None
     assert list(never.slots(datetime(2026, 3, 2, tzinfo=UTC))) == []

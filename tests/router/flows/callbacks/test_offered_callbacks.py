@@ -7,7 +7,7 @@ import pytest
 
 from conversation.model.capabilities import Can
 from conversation.model.message import Direction
-from tests.router.flows.stage import CANS, PLAN, RULES, Stage, rulebook
+from tests.router.flows.stage import CANS, PLAN, RULES, FakeLinks, Stage, rulebook
 
 CLOSED = datetime(2026, 11, 23, 22, 0, tzinfo=UTC)  # six in the morning in Shanghai
 OFFERS = RULES + '\n[[rules]]\nname = "Calls"\nwhen = { channel = "site" }\nthen = { callback = true }\n'
@@ -54,8 +54,7 @@ async def test_beside_the_reply_of_a_closed_queue_a_call_is_offered_where_a_rule
 
 
 def calling(queue: str | None) -> Can:
-    plan = replace(PLAN, queue=queue, link=lambda conversation: f"https://{queue}.example/{conversation}")
-    return replace(CANS["phone"], calls=plan)
+    return replace(CANS["phone"], calls=replace(PLAN, queue=queue))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +70,7 @@ async def test_of_several_accounts_the_one_of_the_conversations_queue_is_offered
 ) -> None:
     stage.rules.swap(rulebook(OFFERS, revision="r2"))
     stage.cans = {"site": CANS["site"], **{f"phone{n}": calling(queue) for n, queue in enumerate(queues)}}
+    stage.links.update({f"phone{n}": FakeLinks(f"https://{queue}.example") for n, queue in enumerate(queues)})
     accepted = await stage.write("top up please")
 
     sent = [m.text for m in await stage.messages(accepted.conversation) if m.direction is Direction.OUT]
