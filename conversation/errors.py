@@ -21,10 +21,12 @@ HuntgroupError
       AttachmentGone           a message names a file that is not there, or somebody else's: 409
   UnlawfulMove                 a conversation's state does not allow this move: 409
   Forbidden                    this person may not do this: 403
+  CallbackRefused              this callback cannot be taken or changed: its `code` says why, and the status
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
 
 
 class HuntgroupError(Exception):
@@ -174,3 +176,36 @@ class Forbidden(HuntgroupError):
         super().__init__(detail)
         self.detail = detail
         self.code = code
+
+
+class FreeSlot(Protocol):
+    """A slot that may be chosen instead."""
+
+    @property
+    def start(self) -> datetime:
+        """When it begins."""
+        ...
+
+    @property
+    def end(self) -> datetime:
+        """When it ends."""
+        ...
+
+    @property
+    def local(self) -> str:
+        """The wall time where the customer is."""
+        ...
+
+
+class CallbackRefused(HuntgroupError):
+    """This callback cannot be taken or changed.
+
+    `code`: slot_taken (`free` are the next slots), no_time (nobody may ever call), do_not_call, on_the_line, closed, asked_already
+    (there is an open request, and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often),
+    code_no_way (nobody can be sent one), code_soon (after the one before), too_many (codes).
+    """
+
+    def __init__(self, code: str, free: Sequence[FreeSlot] = ()) -> None:
+        super().__init__(code)
+        self.code = code
+        self.free = tuple(free)

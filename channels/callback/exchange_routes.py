@@ -11,8 +11,7 @@ from channels.callback.problems import Problem
 from channels.callback.request_fields import body_of
 from channels.callback.settings import Choice
 from channels.callback.voice import SpokenPrompt
-from conversation.errors import MalformedPayload
-from conversation.model.callback import CallRefused
+from conversation.errors import CallbackRefused, MalformedPayload
 from conversation.ports.customer_pages import CustomerPagePorts
 
 Handler = Callable[[web.Request, CallbackSite], Awaitable[web.StreamResponse]]
@@ -65,7 +64,7 @@ class _Exchange:
                 form, place.account.settings, channel=place.channel, received_at=now, choice=choice
             )
             found = await self._doors.calls.request(asked)
-        except CallRefused as refused:
+        except CallbackRefused as refused:
             return voice.refusal(refused.code, language)
         except MalformedPayload:  # they hide their number, or it is one that is not called
             return voice.refusal(voice.NO_NUMBER, language)

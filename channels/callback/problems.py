@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from channels.callback.normalize import Fault, FieldsAtFault
 from channels.callback.render import page_texts, slots_json
-from conversation.errors import NotFound, Refused, StoreError
-from conversation.model.callback import CallRefused, Slot
+from conversation.errors import CallbackRefused, FreeSlot, NotFound, Refused, StoreError
 
 STATUS = {
     "slot_taken": 409,
@@ -33,7 +32,9 @@ _FIELD = {
 class Problem(Exception):
     """An answer that is not the one hoped for. `code` is one of `words`."""
 
-    def __init__(self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[Slot, ...] = ()) -> None:
+    def __init__(
+        self, status: int, code: str, *, faults: tuple[Fault, ...] = (), free: tuple[FreeSlot, ...] = ()
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
@@ -62,7 +63,7 @@ def of(error: Exception) -> Problem:
         return error
     if isinstance(error, FieldsAtFault):
         return Problem(422, "invalid", faults=error.faults)
-    if isinstance(error, CallRefused):
+    if isinstance(error, CallbackRefused):
         return Problem(STATUS[error.code], error.code, free=error.free)
     return _of_store(error) if isinstance(error, StoreError) else Problem(400, "bad_body")
 
@@ -73,7 +74,7 @@ def _of_store(error: StoreError) -> Problem:
     return Problem(422, "refused") if isinstance(error, Refused) else Problem(503, "later")
 
 
-def as_faults(wrong: FieldsAtFault | CallRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
+def as_faults(wrong: FieldsAtFault | CallbackRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
     """The status of the answer, and what stands beside which field of the form."""
     found = of(wrong)
     return found.status, found.faults or (Fault(field=_FIELD.get(found.code, "number"), code=found.code),)

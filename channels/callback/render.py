@@ -10,6 +10,7 @@ from channels.callback.normalize import Fault
 from channels.callback.settings import Settings
 from channels.callback.time_text import day_of, time_of, when
 from channels.callback.zones import zones_by_country
+from conversation.errors import FreeSlot
 from conversation.model.callback import FINAL, ON_THE_LINE, CallbackStatus, CallState, Slot
 from conversation.model.verification_code import CodeSent
 from conversation.wording import CATALOGUE, Texts
@@ -147,7 +148,7 @@ def code_json(pending: CodeSent, token: str) -> dict[str, object]:
     return {"id": pending.request, "code": {"to": pending.number, "until": pending.until.isoformat()}, "token": token}
 
 
-def slots_json(free: Sequence[Slot]) -> list[dict[str, str]]:
+def slots_json(free: Sequence[FreeSlot]) -> list[dict[str, str]]:
     """Free slots; `local` is the wall time where the customer is."""
     return [{"start": one.start.isoformat(), "end": one.end.isoformat(), "local": one.local} for one in free]
 

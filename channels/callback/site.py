@@ -19,9 +19,9 @@ from channels.callback.request_fields import fields_of, is_form, link_fields_of,
 from channels.callback.signed_links import CONFIRM, REQUEST, STATUS
 from channels.client_address import remote_of
 from channels.rate_limits import Buckets
-from conversation.errors import MalformedPayload, NotFound, StoreError
+from conversation.errors import CallbackRefused, MalformedPayload, NotFound, StoreError
 from conversation.id_generator import new_id
-from conversation.model.callback import CallbackStatus, CallRefused, CallWish
+from conversation.model.callback import CallbackStatus, CallWish
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import CustomerPagePorts
@@ -119,7 +119,7 @@ class _Site:
         except StoreError as error:
             log.info("callback_door", extra={"error": type(error).__name__})
             return self._problem(request, place, of(error))
-        except (Problem, CallRefused, *_UNREADABLE) as error:
+        except (Problem, CallbackRefused, *_UNREADABLE) as error:
             return self._problem(request, place, of(error))
 
     def _problem(self, request: web.Request, place: CallbackSite | None, problem: Problem) -> web.Response:
@@ -197,7 +197,7 @@ class _Site:
             if "show" in given:
                 return await self._form(request, place, given)
             found = await self._asked(request, place, given)
-        except (FieldsAtFault, CallRefused, Problem) as wrong:
+        except (FieldsAtFault, CallbackRefused, Problem) as wrong:
             if not is_form(request):
                 raise
             status, faults = as_faults(wrong)
@@ -264,7 +264,7 @@ class _Site:
             raise Problem(429, "too_many")
         try:
             found = await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
-        except CallRefused as refused:
+        except CallbackRefused as refused:
             if refused.code == "slot_taken":  # they will choose another
                 place.per_number.give_back(event.number)
             raise
@@ -302,7 +302,7 @@ class _Site:
             if code:
                 return await self._taken(request, place, await calls.confirm(wanted, code))
             fault = Problem(422, "code_missing")
-        except CallRefused as refused:
+        except CallbackRefused as refused:
             fault = of(refused)
         if not is_form(request):
             raise fault
@@ -364,7 +364,7 @@ class _Site:
         """How the request stands now; where it could not be changed, its page says why and offers what is free."""
         try:
             found = await change()
-        except (CallRefused, Problem) as refused:
+        except (CallbackRefused, Problem) as refused:
             if not wants_page(request):
                 raise
             fault, found = of(refused), await self._doors.calls.standing(request.match_info["id"])

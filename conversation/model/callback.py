@@ -354,17 +354,3 @@ class CallWish:
     language: str | None = None
     issue: str | None = None
     conversation: str | None = None
-
-
-class CallRefused(Exception):
-    """This request cannot be taken.
-
-    `code`: slot_taken (`free` are the next slots), no_time (nobody may ever call), do_not_call, on_the_line, closed, asked_already
-    (there is an open request, and nothing proves that it is theirs), code_wrong, code_over (it ended, or was guessed at too often),
-    code_no_way (nobody can be sent one), code_soon (after the one before), too_many (codes).
-    """
-
-    def __init__(self, code: str, free: Sequence[Slot] = ()) -> None:
-        super().__init__(code)
-        self.code = code
-        self.free = tuple(free)

@@ -112,7 +112,7 @@ class Uploads(Protocol):
 
 
 class Calls(Protocol):
-    """Requests to be called, as customers make and change them. All raise `CallRefused` for what cannot be."""
+    """Requests to be called, as customers make and change them. All raise `CallbackRefused` for what cannot be."""
 
     async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
         """The next free slots."""

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 from channels.callback.render import page_texts
 from channels.callback.site import routes
 from channels.callback.time_text import when
-from conversation.model.callback import CallRefused
+from conversation.errors import CallbackRefused
 from tests.browser.conftest import OpenContext, shoot, violations
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
 from tests.fakes import FakeClock
@@ -114,7 +114,7 @@ async def _empty(_: web.Request) -> web.Response:
 async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_it(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
-    calls = FakeCalls(clock, failure=CallRefused("asked_already"))
+    calls = FakeCalls(clock, failure=CallbackRefused("asked_already"))
     app = web.Application()
     app.add_routes(routes({"phone": await account(clock, country="FR")}, doors(clock, calls)))
     watched = await open_context(locale=language, timezone_id="Europe/Paris")
@@ -177,7 +177,7 @@ async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_as
         await expect(page.locator("#slot option").first).to_contain_text("17:00")
         await page.select_option("#slot", index=2)
         await page.get_by_role("button", name=words("send")).click()
-        calls.failure = CallRefused("code_over")
+        calls.failure = CallbackRefused("code_over")
         await page.fill("#code", "123456")
         await page.get_by_role("button", name=words("confirm"), exact=True).click()
         await expect(page.get_by_role("alert")).to_contain_text(words("code_over"))

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from conversation.errors import Conflict, NotFound
+from conversation.errors import CallbackRefused, Conflict, NotFound
 from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Attempt, Callback, CallOutcome, CallRefused, Slot
+from conversation.model.callback import Attempt, Callback, CallOutcome, Slot
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import Agent
@@ -110,7 +110,7 @@ class CallbackService:
                 callback = await self._open(work, before)
                 access.must_control(agent, before)
                 yield work, before, callback
-        except CallRefused as refused:
+        except CallbackRefused as refused:
             raise _conflict(refused) from refused
 
     async def _written(self, work: Work, agent: Agent, callback: Callback) -> Conversation:
@@ -171,7 +171,7 @@ _REFUSED = {
 }
 
 
-def _conflict(refused: CallRefused) -> Conflict:
+def _conflict(refused: CallbackRefused) -> Conflict:
     """As the customers' door says it."""
     free = [{"start": one.start.isoformat(), "end": one.end.isoformat(), "local": one.local} for one in refused.free]
     more = {"items": free} if refused.code == "slot_taken" else None

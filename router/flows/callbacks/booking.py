@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from conversation.errors import NotFound
+from conversation.errors import CallbackRefused, NotFound
 from conversation.id_generator import new_id
 from conversation.model import callback as calling
 from conversation.model.callback import (
@@ -12,7 +12,6 @@ from conversation.model.callback import (
     CallbackSettings,
     CallbackStatus,
     CallOutcome,
-    CallRefused,
     CallState,
     CallWish,
     Slot,
@@ -82,7 +81,7 @@ class CallbackBooking:
             if found is None:
                 raise NotFound("this request was put aside")
             if not proves(asked, found):  # two asked at the same moment
-                raise CallRefused("asked_already")
+                raise CallbackRefused("asked_already")
             return await self._standing(work, found)
 
     async def _made_ready(self, asked: CallbackRequested) -> None:
@@ -90,7 +89,7 @@ class CallbackBooking:
             await self._prepare(work, asked, _HELD)
             for one in await work.callbacks.open_with(asked.number, asked.extension):
                 if stands_for(one, asked) and not proves(asked, one):
-                    raise CallRefused("asked_already")
+                    raise CallbackRefused("asked_already")
 
     async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
@@ -174,10 +173,10 @@ class CallbackBooking:
     # -- the same for agents, under the locks of both ------------------------------------------------------------------
 
     async def put_on(self, work: Work, conversation: Conversation, found: Callback, slot: datetime | None) -> Callback:
-        """To another slot, or as soon as possible. Raises `CallRefused`."""
+        """To another slot, or as soon as possible. Raises `CallbackRefused`."""
         asking = CallbackIntake(rulebook=self._rules.rulebook, cans=self._cans(), now=self._clock.now())
         if found.state not in (*calling.ASLEEP, CallState.DUE):
-            raise CallRefused("on_the_line" if found.open else "closed")
+            raise CallbackRefused("on_the_line" if found.open else "closed")
         if slot is not None and slot == found.slot_at and found.state is CallState.SCHEDULED:
             return found
         plan, now = self._places.plan(found.channel), self._clock.now()
@@ -195,7 +194,7 @@ class CallbackBooking:
         return moved
 
     async def call_off(self, work: Work, conversation: Conversation, found: Callback) -> Callback:
-        """Not wanted any more. Raises `CallRefused`."""
+        """Not wanted any more. Raises `CallbackRefused`."""
         return await call_off(work, conversation, found, cans=self._cans(), now=self._clock.now())
 
     async def free_for(self, work: Work, conversation: Conversation, found: Callback, *, limit: int) -> list[Slot]:
@@ -207,7 +206,7 @@ class CallbackBooking:
     async def _prepare(self, work: Work, asked: CallbackRequested, span: timedelta) -> None:
         """What can be refused is refused at once, and a slot keeps a place."""
         if await work.callbacks.is_blocked(asked.number):
-            raise CallRefused("do_not_call")
+            raise CallbackRefused("do_not_call")
         wish = CallWish(
             channel=asked.channel,
             zones=asked.zones,

@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
+from conversation.errors import CallbackRefused
 from conversation.model import callback as calling
 from conversation.model import conversation as thread
-from conversation.model.callback import Callback, CallRefused
+from conversation.model.callback import Callback
 from conversation.model.conversation import Conversation
 from conversation.model.events import EventType
 from conversation.model.people import WorkKind
@@ -15,16 +16,16 @@ from router.policy.callback_plan import Cans
 
 
 async def call_off(work: Work, before: Conversation, found: Callback, *, cans: Cans, now: datetime) -> Callback:
-    """Cancelled, and its conversation laid down. Raises `CallRefused` "on_the_line"."""
+    """Cancelled, and its conversation laid down. Raises `CallbackRefused` "on_the_line"."""
     gone = await cancelled(work, found, now)
     await _laid_down(work, before, cans, now)
     return gone
 
 
 async def cancelled(work: Work, found: Callback, now: datetime) -> Callback:
-    """Its place is free again. Raises `CallRefused` "on_the_line": nobody is cut off."""
+    """Its place is free again. Raises `CallbackRefused` "on_the_line": nobody is cut off."""
     if found.state in calling.ON_THE_LINE:
-        raise CallRefused("on_the_line")
+        raise CallbackRefused("on_the_line")
     gone = await work.callbacks.move(found, calling.cancel(found, now))
     await work.callbacks.unbook(found.id)
     return gone

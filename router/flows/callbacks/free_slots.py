@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from conversation.model.callback import CallbackSettings, CallRefused, CallWish, Slot, fits
+from conversation.errors import CallbackRefused
+from conversation.model.callback import CallbackSettings, CallWish, Slot, fits
 from conversation.model.decision import Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, Identity
@@ -28,9 +29,9 @@ class CallPlaces:
         self._cans = cans
 
     def must_be_possible(self, wish: CallWish, queue: str) -> None:
-        """Nothing is promised that cannot be kept. Raises `CallRefused` "no_time"."""
+        """Nothing is promised that cannot be kept. Raises `CallbackRefused` "no_time"."""
         if self.times(wish, queue).next_call(self._clock.now()) is None:
-            raise CallRefused("no_time")
+            raise CallbackRefused("no_time")
 
     async def hold(
         self,
@@ -46,7 +47,7 @@ class CallPlaces:
     ) -> None:
         """A place in this slot, which was soon enough and not too soon when it was asked for: a code takes its time.
 
-        Raises `CallRefused` "slot_taken" with the next that are free.
+        Raises `CallbackRefused` "slot_taken" with the next that are free.
         """
         now, plan = self._clock.now(), self.plan(wish.channel)
         within = since + plan.lead <= slot <= since + plan.horizon and now <= slot
@@ -65,7 +66,7 @@ class CallPlaces:
                 beside=beside,
             )
         if not held:
-            raise CallRefused("slot_taken", await self.free(work, wish, queue, _FREE_TOLD))
+            raise CallbackRefused("slot_taken", await self.free(work, wish, queue, _FREE_TOLD))
 
     async def free(self, work: Work, wish: CallWish, queue: str, limit: int) -> list[Slot]:
         """The next slots in which there is a place."""

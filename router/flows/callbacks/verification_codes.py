@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from conversation.errors import NotFound
+from conversation.errors import CallbackRefused, NotFound
 from conversation.id_generator import new_id
 from conversation.model import verification_code as call_codes
-from conversation.model.callback import CallbackSettings, CallRefused
+from conversation.model.callback import CallbackSettings
 from conversation.model.conversation import Conversation
 from conversation.model.message import CallbackRequested
 from conversation.model.outbound import Effect, OutboundMessage, OutboxRow
@@ -72,21 +72,21 @@ class CallCodes:
             return pending.sent
         known = await work.call_codes.find(asked.external_id)
         if known is None:
-            raise CallRefused("code_over")
+            raise CallbackRefused("code_over")
         changed = replace(known, asked=asked)
         await work.call_codes.change(changed)
         return changed.sent
 
     async def again(self, work: Work, request: str, plan_of: Callable[[str], CallbackSettings]) -> PendingCall:
-        """Another code, in place of the first, and good for as long. Raises `CallRefused` "code_over", "code_soon", "too_many"."""
+        """Another code, in place of the first, and good for as long. Raises `CallbackRefused` "code_over", "code_soon", "too_many"."""
         now, code = self._clock.now(), self._draw()
         found = await work.call_codes.find(request)
         where = await self._alone(work, found) if found is not None else None
         found = await work.call_codes.lock(request)
         if found is None or found.callback is not None or found.until <= now or found.tries >= call_codes.TRIES:
-            raise CallRefused("code_over")
+            raise CallbackRefused("code_over")
         if found.sent_at + PAUSE > now:
-            raise CallRefused("code_soon")
+            raise CallbackRefused("code_soon")
         other = replace(found, digest=digest(request, code), sent_at=now, until=now + LIFE, sendings=found.sendings + 1)
         await work.call_codes.change(other)
         await self._leave(work, other, plan_of(other.asked.channel), code, where)
@@ -101,13 +101,13 @@ class CallCodes:
         return found.sent
 
     async def came_back(self, request: str, typed: str) -> PendingCall:
-        """The request whose code this is. Raises `CallRefused` "code_wrong", "code_over"; every try counts."""
+        """The request whose code this is. Raises `CallbackRefused` "code_wrong", "code_over"; every try counts."""
         async with self._storage.begin("call_code") as work:
             found = await work.call_codes.tried(request, now=self._clock.now())
         if found is None:
-            raise CallRefused("code_over")
+            raise CallbackRefused("code_over")
         if not call_codes.fits(found, typed):
-            raise CallRefused("code_wrong")
+            raise CallbackRefused("code_wrong")
         return found
 
     async def settled(self, request: str, callback: str) -> None:
@@ -125,7 +125,7 @@ class CallCodes:
         try:
             return await work.conversations.lock(pending.asked.token or "")
         except NotFound:
-            raise CallRefused("code_no_way") from None
+            raise CallbackRefused("code_no_way") from None
 
     async def _leave(
         self, work: Work, pending: PendingCall, plan: CallbackSettings, code: str, where: Conversation | None
@@ -133,13 +133,13 @@ class CallCodes:
         """By the outbox; bounded by number, because texts cost money and telephones ring."""
         asked, now = pending.asked, self._clock.now()
         if await work.call_codes.sent_to(asked.number, since=now - WITHIN) > plan.codes:  # this one is counted
-            raise CallRefused("too_many")
+            raise CallbackRefused("too_many")
         if pending.carrier is not None:
             await self._text(work, pending, pending.carrier, code, now)
             return
         values, rulebook, cans = {"code": code, "number": asked.number}, self._rules.rulebook, self._cans()
         if where is None or not await say(work, where, CODE, values, rulebook=rulebook, cans=cans, now=now):
-            raise CallRefused("code_no_way")
+            raise CallbackRefused("code_no_way")
 
     async def _text(self, work: Work, pending: PendingCall, carrier: str, code: str, now: datetime) -> None:
         asked, rulebook = pending.asked, self._rules.rulebook

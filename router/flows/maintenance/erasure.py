@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from conversation.errors import Conflict
+from conversation.errors import CallbackRefused, Conflict
 from conversation.model import conversation as thread
-from conversation.model.callback import CallRefused
 from conversation.model.events import EventType, NewEvent
 from conversation.ports.channel import Blobs, Clock
 from conversation.ports.storage import Storage, Work
@@ -45,7 +44,7 @@ class Eraser:
         if asked is not None and asked.open:
             try:
                 await cancelled(work, await work.callbacks.lock(asked.id), now)
-            except CallRefused as refused:
+            except CallbackRefused as refused:
                 detail = "this customer is being called: try again when the call is over"
                 raise Conflict(detail, code=refused.code) from None
         if not before.state.is_open:

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from channels.callback import CallbackAccount, create
 from channels.callback.site import routes
-from conversation.errors import NotFound
-from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallRefused, CallState, CallWish, Slot
+from conversation.errors import CallbackRefused, NotFound
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, CallWish, Slot
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import CustomerPagePorts
@@ -59,7 +59,7 @@ class FakeCalls:
             raise self.failure
         self.requests.append(asked)
         if asked.slot is not None and asked.slot != MORNING:
-            raise CallRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=asked.zones), limit=2))
+            raise CallbackRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=asked.zones), limit=2))
         callback = Callback(
             id=asked.external_id,
             conversation="c",
@@ -90,9 +90,9 @@ class FakeCalls:
 
     async def confirm(self, request: str, code: str) -> CallbackStatus:
         if self.code is None:
-            raise CallRefused("code_over")
+            raise CallbackRefused("code_over")
         if code != self.code:
-            raise CallRefused("code_wrong")
+            raise CallbackRefused("code_wrong")
         return await self.request(self.waiting[request])
 
     async def another_code(self, request: str) -> CodeSent:
@@ -115,7 +115,7 @@ class FakeCalls:
     async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
         found = await self.standing(callback)
         if slot is not None and slot not in (MORNING, MORNING + HALF):
-            raise CallRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=("UTC",)), limit=2))
+            raise CallbackRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=("UTC",)), limit=2))
         moved = replace(found.callback, slot_at=slot, state=CallState.SCHEDULED if slot else CallState.REQUESTED)
         self.kept[callback] = replace(found, callback=moved, next_at=slot or self.open_at, position=None)
         return self.kept[callback]

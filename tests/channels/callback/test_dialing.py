@@ -22,6 +22,7 @@ from channels.http_client import OutgoingHttp
 from channels.supervisor import ReportsStatus
 from channels.twilio_signature import signature
 from conversation.errors import (
+    CallbackRefused,
     ChannelError,
     ChannelMisconfigured,
     PermanentFailure,
@@ -29,7 +30,7 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.model.callback import CallOutcome, CallRefused, CallReport, PhoneCall
+from conversation.model.callback import CallOutcome, CallReport, PhoneCall
 from conversation.wording import CATALOGUE
 from tests.channels.callback.doors import MORNING, FakeCalls, doors
 from tests.contracts.tools import Bench
@@ -385,7 +386,7 @@ async def test_a_caller_hears_the_truth_of_their_request_in_their_language(
         hidden = await told(pressed | {"From": "anonymous"})
         refused = {}
         for code in ("asked_already", "do_not_call", "no_time"):
-            calls.failure = CallRefused(code)
+            calls.failure = CallbackRefused(code)
             refused[code] = await told(pressed)
 
     assert closed == [(voice, words("done_next", time=when(MORNING, "Europe/Paris", language), zone="Europe/Paris"))]

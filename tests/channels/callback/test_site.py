@@ -22,8 +22,7 @@ from channels.callback.render import page_texts
 from channels.callback.request_fields import BODY_LIMIT
 from channels.callback.site import routes
 from channels.callback.zones import zones_of
-from conversation.errors import Overloaded, Refused
-from conversation.model.callback import CallRefused
+from conversation.errors import CallbackRefused, Overloaded, Refused
 from conversation.model.trusted_proxies import Proxies
 from conversation.wording import Texts
 from tests.channels.callback.doors import HALF, MORNING, FakeCalls, account, doors
@@ -282,7 +281,7 @@ async def test_every_slot_of_a_month_can_be_chosen_by_its_day_on_both_pages_and_
 @pytest.mark.parametrize("language", ["en", "fr", "de", "zh", "es"])
 async def test_no_other_time_stands_in_the_place_of_one_that_was_taken(calls: FakeCalls, language: str) -> None:
     calls.full = {MORNING}
-    calls.failure = CallRefused("slot_taken")
+    calls.failure = CallbackRefused("slot_taken")
     form = GOOD | {"when": "slot", "slot": MORNING.isoformat()}
     async with serving(calls) as client:
         taken = unescape(await (await client.post(f"/callback/phone?language={language}", data=form)).text())
@@ -398,7 +397,7 @@ async def test_a_link_proves_its_conversation_and_a_made_up_one_does_not(calls: 
 
 @pytest.mark.parametrize(
     ("failure", "status"),
-    [(Overloaded("full"), 503), (CallRefused("do_not_call"), 422), (CallRefused("asked_already"), 409)],
+    [(Overloaded("full"), 503), (CallbackRefused("do_not_call"), 422), (CallbackRefused("asked_already"), 409)],
 )
 async def test_what_the_house_refuses_is_told(calls: FakeCalls, failure: Exception, status: int) -> None:
     calls.failure = failure
@@ -619,7 +618,7 @@ async def test_a_code_that_leads_nowhere_leads_to_the_form_as_it_was_filled_and_
     async with TestClient(TestServer(app)) as client:
         page = await (await client.post(f"/callback/phone{query}", data={**WAITED, "t": link, "id": "k1"})).text()
         (one,) = calls.waiting
-        calls.failure = CallRefused(code)
+        calls.failure = CallbackRefused(code)
         form = {"token": _hidden(page, "token"), "code": "123456"}
         answer = await client.post(f"/callback/phone/{one}/code{query}", data=form)
         text = unescape(await answer.text())

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from conversation.errors import Conflict, NotFound
-from conversation.model.callback import CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
+from conversation.errors import CallbackRefused, Conflict, NotFound
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
 from conversation.model.conversation import Priority, State
 from conversation.model.message import Direction
 from conversation.model.people import Agent, Presence, WorkKind
@@ -188,7 +188,7 @@ async def test_who_asks_never_to_be_called_again_is_not_tried_again_and_offered_
     sent = [m.text for m in await stage.messages(conversation) if m.direction is Direction.OUT]
     words = "We have noted that +33142685300 is never to be called again. You can still write to us here."
     assert sent == ([] if outcome is CallOutcome.DONE else [words])
-    with pytest.raises(CallRefused, match="do_not_call"):
+    with pytest.raises(CallbackRefused, match="do_not_call"):
         await request(stage, issue="unauthorised")
 
 

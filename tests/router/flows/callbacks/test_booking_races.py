@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from conversation.errors import Conflict, Overloaded, StoreUnavailable
-from conversation.model.callback import CallbackSettings, CallRefused, CallWish
+from conversation.errors import CallbackRefused, Conflict, Overloaded, StoreUnavailable
+from conversation.model.callback import CallbackSettings, CallWish
 from router.flows.callbacks.booking import CallbackBooking
 from storage.signals import open_signals
 from storage.store import open_storage
@@ -47,7 +47,7 @@ async def _ask(calls: CallbackBooking, who: int, slot: datetime) -> tuple[str, i
     while True:
         try:
             told = await calls.request(one)
-        except CallRefused as full:
+        except CallbackRefused as full:
             assert full.code == "slot_taken"
             refused += 1
             if not full.free:

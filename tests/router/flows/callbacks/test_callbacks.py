@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from conversation.errors import Conflict
+from conversation.errors import CallbackRefused, Conflict
 from conversation.id_generator import new_id
-from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, CallWish
 from conversation.model.conversation import Priority, State
 from conversation.model.message import CallbackRequested, Direction
 from conversation.model.people import Agent, Identity, WorkKind
@@ -111,7 +111,7 @@ async def test_a_slot_is_booked_once_for_each_who_can_call_and_the_next_free_one
     async with door(stage) as calls:
         free = await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
         first = await calls.request(asked(slot=free[1].start))
-        with pytest.raises(CallRefused) as taken:
+        with pytest.raises(CallbackRefused) as taken:
             await calls.request(asked(number="+33491123456", slot=free[1].start))
         again = await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
 
@@ -127,7 +127,7 @@ async def test_a_slot_is_booked_once_for_each_who_can_call_and_the_next_free_one
 )
 async def test_a_time_that_is_no_slot_is_refused(stage: Stage, slot: datetime) -> None:
     await stage.agent()
-    with pytest.raises(CallRefused, match="slot_taken"):
+    with pytest.raises(CallbackRefused, match="slot_taken"):
         await request(stage, slot=slot)
 
 
@@ -166,7 +166,7 @@ async def test_who_only_knows_a_number_neither_changes_nor_sees_its_open_request
         first = await calls.request(asked(slot=slot.start))
         for token in (None, own.conversation):
             for wanted in (None, later.start):
-                with pytest.raises(CallRefused, match="asked_already"):
+                with pytest.raises(CallbackRefused, match="asked_already"):
                     await calls.request(asked(issue=issue, slot=wanted, note="mine now", token=token))
         free = await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1)
 
@@ -184,7 +184,7 @@ async def test_of_two_strangers_who_ask_for_one_number_at_the_same_moment_one_ha
         )
 
     (had,) = [one for one in told if isinstance(one, CallbackStatus)]
-    (refused,) = [one for one in told if isinstance(one, CallRefused)]
+    (refused,) = [one for one in told if isinstance(one, CallbackRefused)]
     found = await callback(stage, had)
     conversation = await stage.conversation(found.conversation)
     assert (refused.code, found.state) == ("asked_already", CallState.SCHEDULED)
@@ -318,7 +318,7 @@ async def test_who_asked_never_to_be_called_is_not_asked_for_and_not_dialed(stag
     async with stage.storage.begin("test") as work:
         await work.callbacks.block("+33142685300", reason="asked", now=MONDAY)
 
-    with pytest.raises(CallRefused, match="do_not_call"):
+    with pytest.raises(CallbackRefused, match="do_not_call"):
         await request(stage)
     with pytest.raises(Conflict) as refused:
         await stage.calls.dial(agent, conversation)

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from conversation.errors import Conflict
-from conversation.model.callback import Callback, CallOutcome, CallRefused, CallState, CallWish
+from conversation.errors import CallbackRefused, Conflict
+from conversation.model.callback import Callback, CallOutcome, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.people import Agent
 from router.flows.callbacks.booking import CallbackBooking
@@ -118,7 +118,7 @@ class Month:
                 self.links.get(number) if self.draw.random() < 0.9 else None
             )  # the others cannot prove that it is theirs
             told = await self.calls.request(asked(number=number, zones=(zone,), slot=slot, issue=issue, token=link))
-        except CallRefused:
+        except CallbackRefused:
             return
         one = told.callback
         if slot is not None:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conversation.model.callback import CallOutcome, CallRefused, CallReport, CallState, CallWish, PhoneCall
+from conversation.errors import CallbackRefused
+from conversation.model.callback import CallOutcome, CallReport, CallState, CallWish, PhoneCall
 from conversation.model.conversation import State
 from conversation.model.message import Direction
 from conversation.model.people import WorkKind
@@ -170,10 +171,10 @@ async def test_nothing_is_promised_where_nobody_may_ever_call(stage: Stage) -> N
     await stage.agent()
     first = await request(stage, number="+33491123456")
     stage.rules.swap(rulebook(NEVER, revision="never"))  # open while Paris sleeps
-    with pytest.raises(CallRefused, match="no_time"):
+    with pytest.raises(CallbackRefused, match="no_time"):
         await request(stage)
     async with door(stage) as calls:
-        with pytest.raises(CallRefused, match="no_time"):
+        with pytest.raises(CallbackRefused, match="no_time"):
             await calls.reschedule(first.callback.id, None)
     await tick(stage, timedelta(minutes=1))
     assert (await callback(stage, first)).state is CallState.EXPIRED  # and whoever waits is told, at once
@@ -322,11 +323,11 @@ async def test_a_place_whose_time_ran_out_is_held_anew_or_refused(stage: Stage) 
         await calls._made_ready(one)
         stage.clock.advance(timedelta(minutes=3))
         await calls._made_ready(one)  # held for another two minutes
-        with pytest.raises(CallRefused, match="slot_taken"):
+        with pytest.raises(CallbackRefused, match="slot_taken"):
             await calls.request(other)
         stage.clock.advance(timedelta(minutes=3))
         assert (await calls.request(other)).callback.slot_at == slot
-        with pytest.raises(CallRefused, match="slot_taken"):
+        with pytest.raises(CallbackRefused, match="slot_taken"):
             await calls.request(one)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from conversation.errors import Unknown
-from conversation.model.callback import CallbackStatus, CallRefused, CallState, CallWish
+from conversation.errors import CallbackRefused, Unknown
+from conversation.model.callback import CallbackStatus, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.people import Identity
 from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
@@ -96,13 +96,13 @@ async def test_a_code_can_be_guessed_at_a_few_times_only(stage: Stage) -> None:
     async with door(stage) as calls:
         sent = await waits(calls)
         for guess in [*("999999", "", "00000", "0000000", "letters")][:TRIES]:
-            with pytest.raises(CallRefused, match="code_wrong"):
+            with pytest.raises(CallbackRefused, match="code_wrong"):
                 await calls.confirm(sent.request, guess)
-        with pytest.raises(CallRefused, match="code_over"):
+        with pytest.raises(CallbackRefused, match="code_over"):
             await calls.confirm(sent.request, "000000")
-        with pytest.raises(CallRefused, match="code_over"):
+        with pytest.raises(CallbackRefused, match="code_over"):
             await calls.another_code(sent.request)
-        with pytest.raises(CallRefused, match="code_over"):
+        with pytest.raises(CallbackRefused, match="code_over"):
             await calls.confirm("nobody asked for this", "000000")
         assert (
             await calls.code_sent(sent.request) == sent
@@ -118,11 +118,11 @@ async def test_a_code_ends_gives_the_slot_back_and_the_same_request_gets_another
         sent = await waits(calls, slot=slot, external_id=one.external_id)
         stage.clock.advance(LIFE)
         assert slot in await slots(calls, 5)
-        with pytest.raises(CallRefused, match="code_over"):
+        with pytest.raises(CallbackRefused, match="code_over"):
             await calls.confirm(sent.request, "000000")
         other = await calls.ask(one)
         assert isinstance(other, CodeSent)
-        with pytest.raises(CallRefused, match="code_wrong"):
+        with pytest.raises(CallbackRefused, match="code_wrong"):
             await calls.confirm(other.request, "000000")
         told = await calls.confirm(other.request, "000001")
     assert told.callback.slot_at == slot
@@ -135,11 +135,11 @@ async def test_a_repeat_sends_no_second_code_and_another_takes_the_place_of_the_
         first, second = await calls.ask(one), await calls.ask(one)
         assert first == second
         assert len(await texts(stage)) == 1
-        with pytest.raises(CallRefused, match="code_soon"):
+        with pytest.raises(CallbackRefused, match="code_soon"):
             await calls.another_code(one.external_id)
         stage.clock.advance(PAUSE)
         await calls.another_code(one.external_id)
-        with pytest.raises(CallRefused, match="code_wrong"):
+        with pytest.raises(CallbackRefused, match="code_wrong"):
             await calls.confirm(one.external_id, "000000")
         newest = (await texts(stage))[-1][1].split()[0]
         told = await calls.confirm(one.external_id, newest)
@@ -154,9 +154,9 @@ async def test_a_number_gets_a_few_codes_in_an_hour_whoever_asks_for_them(stage:
         one = asked()
         await calls.ask(one)
         stage.clock.advance(PAUSE)
-        with pytest.raises(CallRefused, match="too_many"):
+        with pytest.raises(CallbackRefused, match="too_many"):
             await calls.another_code(one.external_id)
-        with pytest.raises(CallRefused, match="too_many"):
+        with pytest.raises(CallbackRefused, match="too_many"):
             await waits(calls)
         await waits(calls, number="+33491123456")
         assert len(await texts(stage)) == 4
@@ -169,7 +169,7 @@ async def test_who_asked_never_to_be_called_is_not_sent_a_code_either(stage: Sta
     async with stage.storage.begin("test") as work:
         await work.callbacks.block(NUMBER, reason="asked", now=stage.clock.now())
     async with door(stage) as calls:
-        with pytest.raises(CallRefused, match="do_not_call"):
+        with pytest.raises(CallbackRefused, match="do_not_call"):
             await waits(calls)
     assert await texts(stage) == []
 
@@ -197,7 +197,7 @@ async def test_the_code_is_said_where_they_wrote_and_strangers_get_none(stage: S
     await stage.agent()
     own = await stage.write("call me please", channel="site", address="anna")
     async with door(stage, **SAID) as calls:
-        with pytest.raises(CallRefused, match="code_no_way"):
+        with pytest.raises(CallbackRefused, match="code_no_way"):
             await waits(calls)
         sent = await waits(calls, token=own.conversation)
         assert sent.number is None
@@ -214,7 +214,7 @@ async def test_a_code_that_was_said_proves_no_number(stage: Stage) -> None:
         first = await calls.request(asked())
         own = await stage.write("call me please", channel="site", address="mallory")
         sent = await waits(calls, token=own.conversation, note="mine now")
-        with pytest.raises(CallRefused, match="asked_already"):
+        with pytest.raises(CallbackRefused, match="asked_already"):
             await calls.confirm(sent.request, "000000")
         assert (await calls.standing(first.callback.id)).callback == first.callback
 
@@ -261,7 +261,7 @@ async def test_a_request_keeps_every_field_while_it_waits(stage: Stage) -> None:
             if wanted.slot is None:
                 await calls.ask(wanted)
             else:
-                with pytest.raises(CallRefused, match="slot_taken"):
+                with pytest.raises(CallbackRefused, match="slot_taken"):
                     await calls.ask(wanted)  # nobody works here, so there is no slot
     async with stage.storage.read("test") as work:
         kept = await work.call_codes.find(one.external_id)

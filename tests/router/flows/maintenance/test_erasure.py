@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from conversation.errors import Conflict, NotFound
+from conversation.errors import CallbackRefused, Conflict, NotFound
 from conversation.id_generator import new_id
-from conversation.model.callback import CallbackStatus, CallOutcome, CallRefused, CallState, CallWish
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
 from conversation.model.conversation import State
 from conversation.model.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
 from conversation.model.people import Identity
@@ -220,7 +220,7 @@ async def test_what_still_waits_for_its_code_is_forgotten_and_nothing_comes_of_t
 
         assert (erased.rows["call_codes"], erased.rows["outbox"]) == (1, 1)
         assert await left(stage.storage, *SECRETS) == []
-        with pytest.raises(CallRefused, match="code_over"):
+        with pytest.raises(CallbackRefused, match="code_over"):
             await calls.confirm(sent.request, "000000")
         assert (await stage.conversation(chat.conversation)).state is State.CLOSED
         assert isinstance(
