@@ -74,6 +74,7 @@ def facts_to_json(facts: Facts) -> Json:
         "rivals": list(facts.rivals),
         "wish": facts.wish,
         "on_duty": None if facts.on_duty is None else sorted(map(list, facts.on_duty)),
+        "callback_queue": facts.callback_queue,
     }
 
 

@@ -52,6 +52,7 @@ class Facts:
     of its own ("are you there?"). `model` names the classifier that found the issue, where `issue_source` is model.
     `script` is Hans or Hant where the language is Chinese and the text shows it. `rivals` are the issues found where none is sure.
     `wish` is the language that this very text asks to be answered in. `on_duty` names the (queue, language) pairs that somebody online can serve now; None where nobody looked.
+    `callback_queue` is the queue that is to make the call asked for: where its slot is held, or the one that the account names.
     """
 
     now: datetime
@@ -79,6 +80,7 @@ class Facts:
     rivals: tuple[str, ...] = ()
     wish: str | None = None
     on_duty: frozenset[tuple[str, str]] | None = None
+    callback_queue: str | None = None
 
 
 class Joining(StrEnum):
@@ -96,7 +98,7 @@ class Decision:
     `moves` says whether the queue of an existing conversation changes; `queue` is where it stands afterwards. `open` is the
     queue's state at `Facts.now`, `opens` its next opening when closed (None: never). `replies` are names of replies to say, in order.
     `rules` are the names of the rules that settled something; `settled_by` maps each action to the rule, or to "issue", "queue",
-    "fallback", "conversation". `choices` are the issues that the customer is asked to choose from, `languages` the languages. `due` is the instant by which a first answer is promised.
+    "fallback", "conversation", "callback". `choices` are the issues that the customer is asked to choose from, `languages` the languages. `due` is the instant by which a first answer is promised.
     """
 
     joining: Joining

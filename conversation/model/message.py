@@ -147,7 +147,7 @@ class CallbackRequested:
 
     `number` is E.164, `extension` is dialed after it; `zones` are where the customer may be, the first is shown. `token` is a
     conversation's id proven by a signature of ours; `proven`: a code that was sent to the number came back. `external_id` names
-    the place that is held in the slot.
+    the place that is held in the slot, `queue` the queue whose agents keep it.
     """
 
     channel: str
@@ -165,6 +165,7 @@ class CallbackRequested:
     locale: str | None = None
     token: str | None = None
     proven: bool = False
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

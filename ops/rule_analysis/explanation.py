@@ -162,6 +162,8 @@ def _because(by: str | None) -> str:
     named = {None: "", "issue": "  (its issue says so)", "fallback": "  (nothing else placed it: the fallback)"}
     if by in named:
         return named[by]
+    if by == "callback":
+        return "  (where the call is booked)"
     return "  (where it stands already)" if by == "conversation" else f"  (rule: {by})"
 
 

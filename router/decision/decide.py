@@ -18,7 +18,7 @@ from router.decision.facts import STATUS
 from router.decision.rule_input import View
 from router.rules.alarm_calming import ELSEWHERE
 from router.rules.deadlines import due
-from router.rules.model import Question, Queue
+from router.rules.model import ACTIONS, Actions, Question, Queue
 from router.rules.rulebook import Rule, RuleBook
 
 OWNER_SPEAKS = timedelta(minutes=10)
@@ -26,6 +26,9 @@ ASK_REPLY = "ask"
 STATUS_REPLY = "status"  # what "any news?" is answered with, as often as it is asked
 HUMAN = "human"  # the intent that ends automation, and
 _SAYS_LITTLE = (THANKS, STATUS, HUMAN)
+_NOT_PLACING = frozenset(ACTIONS) - {"queue", "issue"}
+# in place of a rule: what is held for a call is a reason to move the conversation, whatever else the message claims
+_CALLBACK = Rule(name="callback", checks=(), tests=(), actions=Actions(), named=(), listens=True)
 
 
 @dataclass(slots=True)
@@ -56,14 +59,28 @@ class _Settled:
 def decide(facts: Facts, rulebook: RuleBook) -> Decision:
     """Where the message goes and why. Never raises, whatever the facts."""
     joined = join(facts, rulebook)
-    view = View(facts, joined, rulebook)
-    return _Composer(facts, rulebook, joined, _settle(view, rulebook), view).decision()
+    view, settled = View(facts, joined, rulebook), _settled_before(facts, rulebook)
+    untried = rulebook.index.worth_trying(settled.by) if settled.by else rulebook.index.every
+    return _Composer(facts, rulebook, joined, _settle(view, rulebook, settled, untried), view).decision()
 
 
-def _settle(view: View, rulebook: RuleBook) -> _Settled:
-    settled = _Settled()
+def queue_for(facts: Facts, rulebook: RuleBook) -> str:
+    """The queue of a new conversation with these facts, as `decide` would have it; nothing else is decided."""
+    joined = join(facts, rulebook)
+    view, placing = View(facts, joined, rulebook), rulebook.index.worth_trying(_NOT_PLACING)
+    return _Composer(facts, rulebook, joined, _settle(view, rulebook, _Settled(), placing), view).placed()[0]
+
+
+def _settled_before(facts: Facts, rulebook: RuleBook) -> _Settled:
+    """A call goes to the queue that is to make it: no rule is asked for another one."""
+    if facts.callback_queue is None or facts.callback_queue not in rulebook.queues:
+        return _Settled()
+    return _Settled(values={"queue": facts.callback_queue}, by={"queue": _CALLBACK})
+
+
+def _settle(view: View, rulebook: RuleBook, settled: _Settled, untried: int) -> _Settled:
     index = rulebook.index
-    bits = index.candidates(view.value)
+    bits = index.candidates(view.value) & untried
     while bits:
         lowest = bits & -bits
         bits ^= lowest
@@ -85,7 +102,7 @@ def speaks_unknown(facts: Facts) -> bool:
 def reasons(facts: Facts, rulebook: RuleBook) -> tuple[Tried, ...]:
     """Every rule in the file's order: each condition with what was wanted and found, what it settled, what it came too late for."""
     view = View(facts, join(facts, rulebook), rulebook)
-    settled = _Settled()
+    settled = _settled_before(facts, rulebook)
     rules: list[Tried] = []
     stopped = False
     for rule in rulebook.rules:
@@ -157,7 +174,7 @@ class _Composer:
 
     def _queue(self) -> tuple[str, bool]:
         """(queue, whether the conversation comes to it now)."""
-        wanted, by = self._placed()
+        wanted, by = self.placed()
         matter = self._joined.matter
         if matter is None:
             self._settled_by.setdefault("queue", by)
@@ -170,7 +187,8 @@ class _Composer:
         self._settled_by.setdefault("queue", by)
         return wanted, True
 
-    def _placed(self) -> tuple[str, str]:
+    def placed(self) -> tuple[str, str]:
+        """(queue, by what) where the rules, the issue or the fallback place a new conversation."""
         if "queue" in self._settled.by:
             return self._settled.values["queue"], self._settled.by["queue"].name
         issue = self._rulebook.issues.get(self._issue or "")

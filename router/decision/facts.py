@@ -48,6 +48,7 @@ def gather(
     rulebook: RuleBook,
     now: datetime,
     on_duty: frozenset[tuple[str, str]] | None = None,
+    callback_queue: str | None = None,
 ) -> Facts:
     """The facts. `first_message` means that no conversation of this customer is open."""
     if message.apart:
@@ -74,7 +75,7 @@ def gather(
         token=_answered(asked, tongue) or _token(message, customer, conversations),
         script=_script(message, standing) if spoken.language == _CHINESE else None,
         rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=wish,
-        on_duty=on_duty,
+        on_duty=on_duty, callback_queue=callback_queue,
     )  # fmt: skip
 
 

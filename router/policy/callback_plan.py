@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from conversation.model.callback import CallbackSettings, CallCapacity
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
+from conversation.model.message import CallbackRequested
 from conversation.model.people import Agent, WorkKind
 from conversation.ports.callback_links import LinksByAccount
 from router.policy.callback_times import CallTimes
@@ -34,6 +35,14 @@ def request_link(cans: Cans, links: LinksByAccount, conversation: Conversation) 
     """Where whoever has this conversation requests a call; None where no account calls back, or the account has no key yet."""
     signed = links.get(offering_account(cans, conversation.queue) or "")
     return signed.request_link(conversation.id) if signed is not None else None
+
+
+def requested_queue(cans: Cans, asked: CallbackRequested | None) -> str | None:
+    """The queue that is to make this call: where its slot is held, else the one that the account names; None: by the rules."""
+    if asked is None or asked.queue is not None:
+        return asked.queue if asked is not None else None
+    settings = plan_of(cans, asked.channel)
+    return settings.queue if settings is not None else None
 
 
 def queue_of(rulebook: RuleBook, name: str) -> Queue:

@@ -16,6 +16,7 @@ from router.decision.customer_profile import learned
 from router.decision.decide import decide
 from router.decision.facts import gather
 from router.policy.batch_state import BatchState
+from router.policy.callback_plan import requested_queue
 from router.policy.conversation_plan import ConversationPlan
 from router.policy.message_plan import MessagePlan
 from router.policy.reply_plan import ReplyPlan
@@ -157,6 +158,7 @@ class IntakePlan:
             rulebook=self._state.rulebook,
             now=self._state.now,
             on_duty=self._on_duty,
+            callback_queue=requested_queue(self._state.cans, event.callback),
         )
 
     def _add_customer(self, known: Known) -> None:

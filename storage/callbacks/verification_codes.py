@@ -20,7 +20,7 @@ _SENDER = ("channel", "address", "name", "phone")
 
 
 def _asked_to(asked: CallbackRequested) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(asked).items() if name not in ("sender", *_INSTANTS)}
+    told = {name: value for name, value in asdict(asked).items() if name not in ("sender", "queue", *_INSTANTS)}
     sender = {name: getattr(asked.sender, name) for name in _SENDER}
     instants = {name: at.isoformat() for name in _INSTANTS if (at := getattr(asked, name)) is not None}
     return {**told, "zones": list(asked.zones), "sender": sender, **instants}

@@ -12,7 +12,7 @@ from json_logic import jsonLogic
 
 from conversation.model.decision import Facts, Joining
 from router.decision.conversation_matching import Joined
-from router.decision.decide import _settle, decide
+from router.decision.decide import _settle, _Settled, decide
 from router.decision.rule_input import View
 from router.rules.document import Document
 from router.rules.rulebook import RuleBook, compile_rules
@@ -133,8 +133,8 @@ class Book:
 
     def by_rules(self, facts: Facts) -> str | None:
         """The rules alone, as `decide` asks them."""
-        joined = Joined(joining=Joining.NEW, issue=facts.issue)
-        return _settle(View(facts, joined, self.rulebook), self.rulebook).values.get("queue")
+        view = View(facts, Joined(joining=Joining.NEW, issue=facts.issue), self.rulebook)
+        return _settle(view, self.rulebook, _Settled(), self.rulebook.index.every).values.get("queue")
 
     def by_loop(self, facts: Facts) -> str | None:
         """One after the other."""

@@ -64,7 +64,7 @@ function Sums({ decision }) {
     ["due", decision.due && weekday(decision.due), null],
     ["joining", decision.joining && term("joining", decision.joining), null],
   ].filter(([, words]) => words !== null && words !== undefined);
-  return html`<dl>${rows.map(([name, words, source]) => html`<dt>${term("fact", name)}</dt><dd>${words}${source && html` <span class="quiet">· ${by[name] === source && !["issue", "queue", "fallback", "conversation"].includes(source) ? `“${source}”` : term("source", source)}</span>`}</dd>`)}</dl>`;
+  return html`<dl>${rows.map(([name, words, source]) => html`<dt>${term("fact", name)}</dt><dd>${words}${source && html` <span class="quiet">· ${by[name] === source && !["issue", "queue", "fallback", "conversation", "callback"].includes(source) ? `“${source}”` : term("source", source)}</span>`}</dd>`)}</dl>`;
 }
 
 // "to Cards, if issue were Card": the outcome, then what would bring it.

@@ -74,8 +74,8 @@ class CallbackBooking:
 
         Who does not prove that an open request is theirs is refused, and learns nothing of it but that.
         """
-        await retried(lambda: self._made_ready(asked))
-        accepted = (await self._inbox.accept([asked]))[0]
+        queue = await retried(lambda: self._made_ready(asked))
+        accepted = (await self._inbox.accept([replace(asked, queue=queue)]))[0]
         async with self._storage.read("call_standing") as work:
             found = await self._kept(work, asked, accepted.conversation or "")
             if found is None:
@@ -84,12 +84,13 @@ class CallbackBooking:
                 raise CallbackRefused("asked_already")
             return await self._standing(work, found)
 
-    async def _made_ready(self, asked: CallbackRequested) -> None:
+    async def _made_ready(self, asked: CallbackRequested) -> str | None:
         async with self._storage.begin("call_hold") as work:
-            await self._prepare(work, asked, _HELD)
+            queue = await self._prepare(work, asked, _HELD)
             for one in await work.callbacks.open_with(asked.number, asked.extension):
                 if stands_for(one, asked) and not proves(asked, one):
                     raise CallbackRefused("asked_already")
+        return queue
 
     async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
         """Taken at once, or, where a code must come back first, kept aside with its place in a slot."""
@@ -203,8 +204,8 @@ class CallbackBooking:
 
     # -- steps ---------------------------------------------------------------------------------------------------------
 
-    async def _prepare(self, work: Work, asked: CallbackRequested, span: timedelta) -> None:
-        """What can be refused is refused at once, and a slot keeps a place."""
+    async def _prepare(self, work: Work, asked: CallbackRequested, span: timedelta) -> str | None:
+        """What can be refused is refused at once, and a slot keeps a place: the queue in which it does."""
         if await work.callbacks.is_blocked(asked.number):
             raise CallbackRefused("do_not_call")
         wish = CallWish(
@@ -215,12 +216,13 @@ class CallbackBooking:
             conversation=asked.token,
         )
         if asked.slot is None:
-            self._places.must_be_possible(wish, await self._places.queue(work, wish))
-            return
+            await self._places.must_be_possible_soon(work, wish)
+            return None
         if await self._has_it(work, asked):
-            return
+            return None
         since, queue = min(asked.received_at, self._clock.now()), await self._places.queue(work, wish)
         await self._places.hold(work, asked.external_id, wish, queue, asked.slot, span=span, since=since)
+        return queue
 
     async def _has_it(self, work: Work, asked: CallbackRequested) -> bool:
         """Whether the open request that this one changes is booked for that very slot."""

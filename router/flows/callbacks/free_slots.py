@@ -10,7 +10,7 @@ from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, Identity
 from conversation.ports.channel import Clock
 from conversation.ports.storage import Work
-from router.decision.decide import decide
+from router.decision.decide import queue_for
 from router.decision.facts import gather
 from router.flows.active_rules import RulesInForce
 from router.policy.callback_plan import Cans, plan_of, queue_of, team, times_of, tongue
@@ -30,8 +30,21 @@ class CallPlaces:
 
     def must_be_possible(self, wish: CallWish, queue: str) -> None:
         """Nothing is promised that cannot be kept. Raises `CallbackRefused` "no_time"."""
-        if self.times(wish, queue).next_call(self._clock.now()) is None:
+        if not self._is_possible(wish, queue):
             raise CallbackRefused("no_time")
+
+    async def must_be_possible_soon(self, work: Work, wish: CallWish) -> None:
+        """The same before the intake decides on the queue: the rules are asked only where it makes a difference."""
+        queue = await self._known_queue(work, wish)
+        if queue is None:
+            possible = {self._is_possible(wish, name) for name in self._rules.rulebook.queues}
+            if possible == {True}:
+                return
+            queue = _routed(self._rules.rulebook, wish, self._clock.now())
+        self.must_be_possible(wish, queue)
+
+    def _is_possible(self, wish: CallWish, queue: str) -> bool:
+        return self.times(wish, queue).next_call(self._clock.now()) is not None
 
     async def hold(
         self,
@@ -84,15 +97,16 @@ class CallPlaces:
         return free
 
     async def queue(self, work: Work, wish: CallWish) -> str:
-        """The account's, else that of the conversation that is proven, else where the router would put it."""
+        """The account's, else that of the conversation that is proven, else where the rules put a request like this one."""
+        known = await self._known_queue(work, wish)
+        return known or _routed(self._rules.rulebook, wish, self._clock.now())
+
+    async def _known_queue(self, work: Work, wish: CallWish) -> str | None:
         named = self.plan(wish.channel).queue
-        if named is not None:
+        if named is not None or wish.conversation is None:
             return named
-        if wish.conversation is not None:
-            found = (await work.conversations.find([wish.conversation])).get(wish.conversation)
-            if found is not None:
-                return found.queue
-        return _routed(self._rules.rulebook, wish, self._clock.now())
+        found = (await work.conversations.find([wish.conversation])).get(wish.conversation)
+        return found.queue if found is not None else None
 
     def times(self, wish: CallWish, queue: str) -> CallTimes:
         """When they may be called by this queue."""
@@ -105,7 +119,7 @@ class CallPlaces:
 
 
 def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:
-    """Decided, not guessed: where the words of such a request would go."""
+    """By the rules: the queue whose slots are shown, and which then gets the call that is booked in one of them."""
     nobody = MessageReceived(
         channel=wish.channel,
         external_id="",
@@ -118,4 +132,4 @@ def _routed(rulebook: RuleBook, wish: CallWish, now: datetime) -> str:
     facts = gather(
         nobody, customer=Customer(id=""), conversations=(), understood=Understood(), rulebook=rulebook, now=now
     )
-    return decide(facts, rulebook).queue
+    return queue_for(facts, rulebook)

@@ -13,7 +13,7 @@ from conversation.model.message import CallbackRequested
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
 from router.policy import escalation, notifications
-from router.policy.callback_plan import Cans, is_held, plan_of, times_of
+from router.policy.callback_plan import Cans, is_held, plan_of, requested_queue, times_of
 from router.rules.rulebook import RuleBook
 
 
@@ -42,8 +42,8 @@ class CallbackIntake:
             return  # they are being called this moment; their words stand in the conversation
         if callback.conversation != found.id:  # asked for elsewhere before, and proven by a code: it stays there
             found = await work.conversations.lock(callback.conversation)
-        queue, slot = await self._place(work, asked, callback) or (plan.queue, None)
-        queue = queue or found.queue
+        slot = await self._booked_slot(work, asked, callback)
+        queue = requested_queue(self.cans, asked) or found.queue
         callback = self.timed(callback, plan, queue, slot)
         if before is None:
             await work.callbacks.add(callback)
@@ -51,15 +51,13 @@ class CallbackIntake:
             await work.callbacks.move(before, callback)
         await self.settle_down(work, found, callback, queue)
 
-    async def _place(
-        self, work: Work, asked: CallbackRequested, callback: Callback
-    ) -> tuple[str | None, datetime] | None:
-        """The slot that was held for it, or that it has already: (queue, slot), the queue None where it stays; else no place is kept."""
+    async def _booked_slot(self, work: Work, asked: CallbackRequested, callback: Callback) -> datetime | None:
+        """The slot that was held for it, or that it has already; else no place is kept."""
         booked = await work.callbacks.confirm(asked.external_id, callback.id)
         if booked is not None:
-            return booked
+            return booked[1]
         if callback.state is CallState.SCHEDULED and asked.slot is not None and callback.slot_at == asked.slot:
-            return None, asked.slot
+            return asked.slot
         await work.callbacks.unbook(callback.id)
         return None
 
