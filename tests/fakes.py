@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from conversation.errors import NotFound
-from conversation.model.callback import CallbackStatus, CallOutcome, CallWish, Slot
+from conversation.model.callback import CallbackStatus, CallOutcome, Slot, SlotQuery
 from conversation.model.message import Accepted, CallbackRequested, InboundEvent, MessageReceived
 from conversation.model.verification_code import CodeSent
 
@@ -73,10 +73,10 @@ class FakeInbox:
 class NoCalls:
     """The port `Calls` of a house where nobody calls back."""
 
-    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
+    async def slots(self, wish: SlotQuery, *, limit: int) -> list[Slot]:
         return []
 
-    async def next_call(self, wish: CallWish) -> datetime | None:
+    async def next_call(self, wish: SlotQuery) -> datetime | None:
         return None
 
     async def request(self, asked: CallbackRequested) -> CallbackStatus:
@@ -94,7 +94,7 @@ class NoCalls:
     async def code_sent(self, request: str) -> CodeSent:
         raise NotFound(request)
 
-    async def standing(self, callback: str) -> CallbackStatus:
+    async def status(self, callback: str) -> CallbackStatus:
         raise NotFound(callback)
 
     async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:

@@ -62,7 +62,7 @@ def page(form: Form) -> str:
     return _document(form.channel, form.language, f"{title} – {form.service}", body, script=True)
 
 
-def standing(
+def status_page(
     status: CallbackStatus,
     *,
     channel: str,

@@ -21,7 +21,7 @@ from channels.client_address import remote_of
 from channels.rate_limits import Buckets
 from conversation.errors import CallbackRefused, MalformedPayload, NotFound, StoreError
 from conversation.id_generator import new_id
-from conversation.model.callback import CallbackStatus, CallWish
+from conversation.model.callback import CallbackStatus, SlotQuery
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import CustomerPagePorts
@@ -239,7 +239,7 @@ class _Site:
     async def _known(self, event: CallbackRequested) -> CallbackStatus | None:
         """How the request stands that came before under the same key. Raises `Problem` 409 where that one was another."""
         try:
-            found = await self._doors.calls.standing(event.external_id)
+            found = await self._doors.calls.status(event.external_id)
         except NotFound:
             return None
         if event.language not in (
@@ -253,7 +253,7 @@ class _Site:
     async def _must_not_change(self, event: CallbackRequested) -> None:
         """A form may be sent anew, with another time, while its code is awaited; a key of an application is good for one body."""
         try:
-            waiting = await self._doors.calls.code_sent(event.external_id)
+            waiting = await self._doors.verification.code_sent(event.external_id)
         except NotFound:
             return
         if waiting.until > self._doors.clock.now():
@@ -263,7 +263,7 @@ class _Site:
         if not place.per_number.allow(event.number):
             raise Problem(429, "too_many")
         try:
-            found = await (self._doors.calls.request(event) if vouched else self._doors.calls.ask(event))
+            found = await (self._doors.calls.request(event) if vouched else self._doors.verification.ask(event))
         except CallbackRefused as refused:
             if refused.code == "slot_taken":  # they will choose another
                 place.per_number.give_back(event.number)
@@ -290,17 +290,17 @@ class _Site:
 
     async def _code(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         self._authorised(request, place, token_of(request, {}), CONFIRM)
-        return self._awaited(request, place, await self._doors.calls.code_sent(request.match_info["id"]))
+        return self._awaited(request, place, await self._doors.verification.code_sent(request.match_info["id"]))
 
     async def _typed(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         given = await link_fields_of(request)
         wanted = self._authorised(request, place, token_of(request, given), CONFIRM)
-        calls, code = self._doors.calls, given.get("code", "").strip()
+        verification, code = self._doors.verification, given.get("code", "").strip()
         try:
             if given.get("again"):
-                return self._awaited(request, place, await calls.another_code(wanted), status=202)
+                return self._awaited(request, place, await verification.another_code(wanted), status=202)
             if code:
-                return await self._taken(request, place, await calls.confirm(wanted, code))
+                return await self._taken(request, place, await verification.confirm(wanted, code))
             fault = Problem(422, "code_missing")
         except CallbackRefused as refused:
             fault = of(refused)
@@ -311,7 +311,7 @@ class _Site:
     async def _in_vain(self, request: web.Request, place: CallbackSite, wanted: str, fault: Problem) -> web.Response:
         """Said where the code is typed, while one may still come back; else on the form, filled from the request that waited."""
         try:
-            sent = await self._doors.calls.code_sent(wanted)
+            sent = await self._doors.verification.code_sent(wanted)
         except NotFound:  # forgotten a day later
             raise fault from None
         if fault.code in _TRY_AGAIN:
@@ -337,7 +337,7 @@ class _Site:
     async def _look(self, request: web.Request, place: CallbackSite) -> web.StreamResponse:
         token = token_of(request, {})
         callback = self._authorised(request, place, token)
-        found = await self._doors.calls.standing(callback)
+        found = await self._doors.calls.status(callback)
         if wants_page(request):
             return await self._status_response(request, place, found, token)
         return _json(render.as_json(found, None))
@@ -367,7 +367,7 @@ class _Site:
         except (CallbackRefused, Problem) as refused:
             if not wants_page(request):
                 raise
-            fault, found = of(refused), await self._doors.calls.standing(request.match_info["id"])
+            fault, found = of(refused), await self._doors.calls.status(request.match_info["id"])
             return await self._status_response(request, place, found, token, status=fault.status, fault=fault.code)
         if wants_page(request):
             return await self._status_response(request, place, found, token)
@@ -390,21 +390,23 @@ class _Site:
         fault: str | None = None,
     ) -> web.Response:
         one = found.callback
-        wish = CallWish(channel=place.channel, zones=one.zones, language=one.language, conversation=one.conversation)
+        wish = SlotQuery(channel=place.channel, zones=one.zones, language=one.language, conversation=one.conversation)
         slots = await self._doors.calls.slots(wish, limit=_TOLD) if one.open else []
         language = self._language(request)
-        text = render.standing(found, channel=place.channel, language=language, token=token, slots=slots, fault=fault)
+        text = render.status_page(
+            found, channel=place.channel, language=language, token=token, slots=slots, fault=fault
+        )
         return web.Response(status=status, text=text, content_type="text/html")
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def _wish(
         self, place: CallbackSite, given: Mapping[str, str], zones: tuple[str, ...], language: str | None
-    ) -> CallWish:
+    ) -> SlotQuery:
         known = language if language in self._doors.languages else None
         issue = given.get("issue") if given.get("issue") in self._doors.issues() else None
         conversation, _ = place.account.callback_links.conversation(given.get("t", "")) or (None, False)
-        return CallWish(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
+        return SlotQuery(channel=place.channel, zones=zones, language=known, issue=issue, conversation=conversation)
 
     def _language(self, request: web.Request) -> str:
         """What the address says, else the first of the browser's that this house speaks."""

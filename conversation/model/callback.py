@@ -346,7 +346,7 @@ class CallbackStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallWish:
+class SlotQuery:
     """What slots depend on. `zones` as in `CallbackRequested`; `conversation` is one that a signature of ours proves."""
 
     channel: str

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from conversation.model.callback import CallbackStatus, CallOutcome, CallWish, Slot
+from conversation.model.callback import CallbackStatus, CallOutcome, Slot, SlotQuery
 from conversation.model.message import CallbackRequested, Message
 from conversation.model.people import Identity
 from conversation.model.trusted_proxies import Proxies
@@ -111,14 +111,14 @@ class Uploads(Protocol):
         ...
 
 
-class Calls(Protocol):
-    """Requests to be called, as customers make and change them. All raise `CallbackRefused` for what cannot be."""
+class CallbackBookings(Protocol):
+    """Callbacks, as customers request and change them. All raise `CallbackRefused` for what cannot be."""
 
-    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
+    async def slots(self, wish: SlotQuery, *, limit: int) -> list[Slot]:
         """The next free slots."""
         ...
 
-    async def next_call(self, wish: CallWish) -> datetime | None:
+    async def next_call(self, wish: SlotQuery) -> datetime | None:
         """When a call as soon as possible could begin; None: not within three weeks."""
         ...
 
@@ -126,23 +126,7 @@ class Calls(Protocol):
         """Returns after the commit. An open request that is proven to be theirs is changed, and keeps its place."""
         ...
 
-    async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
-        """The same for whom nobody vouches: where the account wants a code to come back first, it waits for `confirm`."""
-        ...
-
-    async def confirm(self, request: str, code: str) -> CallbackStatus:
-        """A code came back."""
-        ...
-
-    async def another_code(self, request: str) -> CodeSent:
-        """In place of the one that did not arrive."""
-        ...
-
-    async def code_sent(self, request: str) -> CodeSent:
-        """Where the code went and what waits for it, also once it has ended. Raises `NotFound` for a request that is forgotten."""
-        ...
-
-    async def standing(self, callback: str) -> CallbackStatus:
+    async def status(self, callback: str) -> CallbackStatus:
         """Raises `NotFound`."""
         ...
 
@@ -166,6 +150,26 @@ class Calls(Protocol):
         ...
 
 
+class CodeVerifications(Protocol):
+    """Requests for which a verification code must come back first. All raise `CallbackRefused` for what cannot be."""
+
+    async def ask(self, asked: CallbackRequested) -> CallbackStatus | CodeSent:
+        """The same for whom nobody vouches: where the account wants a code to come back first, it waits for `confirm`."""
+        ...
+
+    async def confirm(self, request: str, code: str) -> CallbackStatus:
+        """A code came back."""
+        ...
+
+    async def another_code(self, request: str) -> CodeSent:
+        """In place of the one that did not arrive."""
+        ...
+
+    async def code_sent(self, request: str) -> CodeSent:
+        """Where the code went and what waits for it, also once it has ended. Raises `NotFound` for a request that is forgotten."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPagePorts:
     """What a customers' page is given by the house."""
@@ -175,7 +179,8 @@ class CustomerPagePorts:
     feed: VisitorFeed
     availability: Availabilities
     uploads: Uploads
-    calls: Calls
+    calls: CallbackBookings
+    verification: CodeVerifications
     signals: Signals
     clock: Clock
     public_url: str

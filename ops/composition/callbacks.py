@@ -11,6 +11,7 @@ from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.booking import CallbackBooking
 from router.flows.callbacks.timers import CallbackTimers
+from router.flows.callbacks.verification_codes import CodeVerification
 from router.flows.intake.inbox import IntakeFlow
 
 
@@ -21,6 +22,7 @@ class Callbacks:
     links: LinksByAccount
     attempts: CallAttempts
     booking: CallbackBooking
+    verification: CodeVerification
     service: CallbackService
     due: Sequence[Callable[[datetime], Awaitable[int]]]
 
@@ -41,7 +43,10 @@ def build_callbacks(
     store, rules, clock, cans = infrastructure.store, infrastructure.rules, infrastructure.clock, accounts.cans
     attempts = CallAttempts(store, rules, clock, cans=cans, links=links, dialers=accounts.dialers)
     booking = CallbackBooking(store, rules, inbox, clock, cans=cans, ends=attempts)
+    verification = CodeVerification(store, rules, clock, booking, cans=cans)
     service = CallbackService(store, rules, clock, ends=attempts, customers=booking)
     calls_back = any(can.calls for can in cans().values())
     due = CallbackTimers(store, rules, clock, cans=cans, ends=attempts).duties() if calls_back else ()
-    return Callbacks(links=links, attempts=attempts, booking=booking, service=service, due=due)
+    return Callbacks(
+        links=links, attempts=attempts, booking=booking, verification=verification, service=service, due=due
+    )

@@ -47,6 +47,7 @@ def _ports(
         availability=Availabilities(infrastructure.store, infrastructure.rules, infrastructure.clock),
         uploads=uploads,
         calls=callbacks.booking,
+        verification=callbacks.verification,
         signals=infrastructure.signals,
         clock=infrastructure.clock,
         public_url=infrastructure.public_url,

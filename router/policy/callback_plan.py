@@ -16,7 +16,7 @@ from router.rules.rulebook import RuleBook
 Cans = Mapping[str, Can]
 
 
-def plan_of(cans: Cans, channel: str) -> CallbackSettings | None:
+def settings_of(cans: Cans, channel: str) -> CallbackSettings | None:
     """The account's own plan; for a request that came over another medium that of the first account that calls back."""
     own = cans[channel].calls if channel in cans else None
     return own or next((can.calls for can in cans.values() if can.calls is not None), None)
@@ -41,7 +41,7 @@ def requested_queue(cans: Cans, asked: CallbackRequested | None) -> str | None:
     """The queue that is to make this call: where its slot is held, else the one that the account names; None: by the rules."""
     if asked is None or asked.queue is not None:
         return asked.queue if asked is not None else None
-    settings = plan_of(cans, asked.channel)
+    settings = settings_of(cans, asked.channel)
     return settings.queue if settings is not None else None
 
 

@@ -19,7 +19,7 @@ from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.callbacks.notices import note, notify
 from router.policy import notifications
-from router.policy.callback_plan import Cans, is_held, plan_of, times_of
+from router.policy.callback_plan import Cans, is_held, settings_of, times_of
 from router.policy.callback_times import CallTimes
 from router.policy.last_owner import with_last_owner
 from router.wording.callback_messages import FAILED, NEVER, note_of
@@ -204,7 +204,7 @@ class CallAttempts:
 
     def plan(self, callback: Callback) -> CallbackSettings:
         """How its account calls back."""
-        return plan_of(self._cans(), callback.channel) or CallbackSettings()
+        return settings_of(self._cans(), callback.channel) or CallbackSettings()
 
     async def _laid_down(self, work: Work, before: Conversation, callback: Callback, *, by_agent: bool) -> Conversation:
         """It sleeps until the next try, or is closed. What the exchange ends is left to its agent, who may want to write a note."""

@@ -21,7 +21,7 @@ from router.flows.callbacks.lost_attempts import CallTries
 from router.flows.callbacks.notices import note
 from router.flows.intake.callback_requests import CallbackIntake
 from router.policy import notifications
-from router.policy.callback_plan import Cans, is_held, plan_of, times_of
+from router.policy.callback_plan import Cans, is_held, settings_of, times_of
 from router.policy.callback_times import CallTimes
 from router.policy.last_owner import with_last_owner
 from router.rules.rulebook import RuleBook
@@ -182,7 +182,7 @@ class CallbackTimers:
         spans = {name: can.calls.expires for name, can in self._cans().items() if can.calls is not None}
         async with self._storage.read("calls_old") as work:
             found = [one for name, span in spans.items() for one in await work.callbacks.old(name, now - span, _BATCH)]
-            if (gone := plan_of(self._cans(), "")) is not None:  # of accounts that were taken out
+            if (gone := settings_of(self._cans(), "")) is not None:  # of accounts that were taken out
                 found += await work.callbacks.old(None, now - gone.expires, _BATCH, but=[*spans])
         return sum([await self._each("call_expired", one, now, self._expire) for one in found])
 

@@ -13,7 +13,7 @@ from conversation.model.message import CallbackRequested
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
 from router.policy import escalation, notifications
-from router.policy.callback_plan import Cans, is_held, plan_of, requested_queue, times_of
+from router.policy.callback_plan import Cans, is_held, requested_queue, settings_of, times_of
 from router.rules.rulebook import RuleBook
 
 
@@ -28,7 +28,7 @@ class CallbackIntake:
     async def keep(self, work: Work, requests: Sequence[tuple[CallbackRequested, str]]) -> None:
         """Each request with the conversation that its words went to; under the lock of their customers."""
         for asked, conversation in requests:
-            plan = plan_of(self.cans, asked.channel)
+            plan = settings_of(self.cans, asked.channel)
             if plan is not None:  # else its words stand in the conversation, and an agent reads them
                 await self._keep(work, asked, plan, await work.conversations.lock(conversation))
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from channels.callback import CallbackAccount, create
 from channels.callback.site import routes
 from conversation.errors import CallbackRefused, NotFound
-from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, CallWish, Slot
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, Slot, SlotQuery
 from conversation.model.message import CallbackRequested
 from conversation.model.verification_code import CodeSent
 from conversation.ports.customer_pages import CustomerPagePorts
@@ -23,7 +23,7 @@ HALF = timedelta(minutes=30)
 
 @dataclass
 class FakeCalls:
-    """The port `Calls`."""
+    """The ports `CallbackBookings` and `CodeVerifications`."""
 
     clock: FakeClock
     open_at: datetime | None = MORNING
@@ -31,7 +31,7 @@ class FakeCalls:
     many: int = 4  # slots from then on
     full: set[datetime] = field(default_factory=set)  # slots without a place
     requests: list[CallbackRequested] = field(default_factory=list)
-    wishes: list[CallWish] = field(default_factory=list)
+    queries: list[SlotQuery] = field(default_factory=list)
     kept: dict[str, CallbackStatus] = field(default_factory=dict)
     told: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     failure: Exception | None = None
@@ -39,9 +39,9 @@ class FakeCalls:
     waiting: dict[str, CallbackRequested] = field(default_factory=dict)
     codes: int = 0
 
-    async def slots(self, wish: CallWish, *, limit: int) -> list[Slot]:
-        self.wishes.append(wish)
-        zone = ZoneInfo(wish.zones[0])
+    async def slots(self, query: SlotQuery, *, limit: int) -> list[Slot]:
+        self.queries.append(query)
+        zone = ZoneInfo(query.zones[0])
         starts = [at for at in (self.first + number * HALF for number in range(self.many)) if at not in self.full][
             :limit
         ]
@@ -50,8 +50,8 @@ class FakeCalls:
             for s in starts
         ]
 
-    async def next_call(self, wish: CallWish) -> datetime | None:
-        self.wishes.append(wish)
+    async def next_call(self, query: SlotQuery) -> datetime | None:
+        self.queries.append(query)
         return self.open_at
 
     async def request(self, asked: CallbackRequested) -> CallbackStatus:
@@ -59,7 +59,9 @@ class FakeCalls:
             raise self.failure
         self.requests.append(asked)
         if asked.slot is not None and asked.slot != MORNING:
-            raise CallbackRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=asked.zones), limit=2))
+            raise CallbackRefused(
+                "slot_taken", await self.slots(SlotQuery(channel="phone", zones=asked.zones), limit=2)
+            )
         callback = Callback(
             id=asked.external_id,
             conversation="c",
@@ -107,21 +109,21 @@ class FakeCalls:
             request=request, number=asked.number, until=self.clock.now() + timedelta(minutes=10), asked=asked
         )
 
-    async def standing(self, callback: str) -> CallbackStatus:
+    async def status(self, callback: str) -> CallbackStatus:
         if callback not in self.kept:
             raise NotFound(callback)
         return self.kept[callback]
 
     async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
-        found = await self.standing(callback)
+        found = await self.status(callback)
         if slot is not None and slot not in (MORNING, MORNING + HALF):
-            raise CallbackRefused("slot_taken", await self.slots(CallWish(channel="phone", zones=("UTC",)), limit=2))
+            raise CallbackRefused("slot_taken", await self.slots(SlotQuery(channel="phone", zones=("UTC",)), limit=2))
         moved = replace(found.callback, slot_at=slot, state=CallState.SCHEDULED if slot else CallState.REQUESTED)
         self.kept[callback] = replace(found, callback=moved, next_at=slot or self.open_at, position=None)
         return self.kept[callback]
 
     async def cancel(self, callback: str) -> CallbackStatus:
-        found = await self.standing(callback)
+        found = await self.status(callback)
         self.kept[callback] = replace(
             found, callback=replace(found.callback, state=CallState.CANCELLED), next_at=None, position=None, wait=None
         )
@@ -143,7 +145,7 @@ def doors(
 ) -> CustomerPagePorts:
     issues = {"card": {"en": "Card <lost>", "fr": "Carte"}}
     given = Cards(clock=clock).fake_ports()
-    return replace(given, calls=calls, languages=tuple(languages), issues=lambda: issues)
+    return replace(given, calls=calls, verification=calls, languages=tuple(languages), issues=lambda: issues)
 
 
 async def account(clock: FakeClock, **settings: Any) -> CallbackAccount:

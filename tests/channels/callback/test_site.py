@@ -85,7 +85,7 @@ async def test_slots_are_told_in_the_zone_they_state_else_in_the_numbers(calls: 
         "local": "2026-11-23T17:00",
     }
     assert (number["timezone"], number["items"][0]["local"]) == ("Europe/Paris", "2026-11-23T09:00")
-    assert calls.wishes[-1].issue == "card"
+    assert calls.queries[-1].issue == "card"
     assert bad.status == 422
 
 
@@ -115,7 +115,7 @@ async def test_times_are_offered_by_all_the_zones_that_a_request_would_have(call
 
     everywhere = zones_of("US", stated=None)
     assert len(everywhere) > 20
-    assert [wish.zones for wish in calls.wishes] == [everywhere] * 3  # /slots, and the page's slots and next call
+    assert [query.zones for query in calls.queries] == [everywhere] * 3  # /slots, and the page's slots and next call
     assert calls.requests[0].zones == everywhere
     assert (told["timezone"], told["items"][0]["local"]) == ("America/New_York", "2026-11-23T03:00")
 

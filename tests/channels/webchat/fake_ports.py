@@ -45,6 +45,7 @@ class Cards:
             availability=_Availabilities(self),
             uploads=_Uploads(self),
             calls=NoCalls(),
+            verification=NoCalls(),
             issues=dict,
             signals=self.signals,
             clock=self.clock,

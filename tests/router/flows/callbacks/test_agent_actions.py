@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from conversation.errors import CallbackRefused, Conflict, NotFound
-from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, SlotQuery
 from conversation.model.conversation import Priority, State
 from conversation.model.message import Direction
 from conversation.model.people import Agent, Presence, WorkKind
 from tests.router.flows.callbacks.test_callbacks import MONDAY, PARIS, asked, callback, door, offered, request
 from tests.router.flows.stage import Stage
 
-WISH = CallWish(channel="phone", zones=PARIS, language="en", issue="topup")
+WISH = SlotQuery(channel="phone", zones=PARIS, language="en", issue="topup")
 
 
 @pytest.fixture(autouse=True)
@@ -200,8 +200,8 @@ async def ignored(stage: Stage, agent: Agent, text: str = "top up please") -> Ca
     accepted = await stage.write(text, channel="site", address="anna")
     await stage.actions.take(agent, accepted.conversation or "")
     async with door(stage) as calls:
-        wish = replace(WISH, conversation=accepted.conversation)
-        (slot,) = await calls.slots(wish, limit=1)
+        query = replace(WISH, conversation=accepted.conversation)
+        (slot,) = await calls.slots(query, limit=1)
         told = await calls.request(asked(slot=slot.start, token=accepted.conversation))
     stage.clock.advance(slot.start - stage.clock.now())
     await stage.ticker.once(stage.clock.now())

@@ -9,10 +9,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from channels.callback.site import routes
-from router.flows.callbacks.booking import CallbackBooking
+from router.flows.callbacks.verification_codes import CodeVerification
 from tests.channels.callback.doors import FakeCalls, account, doors
 from tests.router.flows.callbacks import test_verification_codes
-from tests.router.flows.callbacks.test_callbacks import door, monday
+from tests.router.flows.callbacks.test_callbacks import monday
 from tests.router.flows.stage import Stage
 
 FRENCH = {"number": "+33142685300", "issue": "topup", "language": "en"}
@@ -20,15 +20,22 @@ FRENCH = {"number": "+33142685300", "issue": "topup", "language": "en"}
 __all__ = ["monday"]  # it is Monday in Paris here, too
 
 
+def without_code(stage: Stage) -> AbstractAsyncContextManager[CodeVerification]:
+    return test_verification_codes.door(stage, code=None)
+
+
 @asynccontextmanager
 async def page(
-    stage: Stage, behind: Callable[[Stage], AbstractAsyncContextManager[CallbackBooking]] = door
+    stage: Stage, behind: Callable[[Stage], AbstractAsyncContextManager[CodeVerification]] = without_code
 ) -> AsyncIterator[TestClient[Any, Any]]:
     """The account `phone` before a house with a real store."""
     app = web.Application()
     async with behind(stage) as calls:
         house = replace(
-            doors(stage.clock, FakeCalls(stage.clock)), calls=calls, issues=lambda: {"topup": {}, "unauthorised": {}}
+            doors(stage.clock, FakeCalls(stage.clock)),
+            calls=calls.booking,
+            verification=calls,
+            issues=lambda: {"topup": {}, "unauthorised": {}},
         )
         app.add_routes(routes({"phone": await account(stage.clock)}, house))
         async with TestClient(TestServer(app)) as client:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from conversation.errors import CallbackRefused, Conflict, Overloaded, StoreUnavailable
-from conversation.model.callback import CallbackSettings, CallWish
+from conversation.model.callback import CallbackSettings, SlotQuery
 from router.flows.callbacks.booking import CallbackBooking
 from storage.signals import open_signals
 from storage.store import open_storage
@@ -20,7 +20,7 @@ from tests.router.flows.stage import CANS, Stage, rulebook
 SLOTS, SEATS, ASKING = 50, 2, 250
 PLAN = CallbackSettings(lawful=dict.fromkeys(range(7), ((0, 24 * 60),)), horizon=timedelta(hours=25), per_slot=SEATS)
 RULES = '[queues.general]\n[fallback]\nqueue = "general"\n'
-WISH = CallWish(channel="phone", zones=("Europe/Paris",), language="en")
+WISH = SlotQuery(channel="phone", zones=("Europe/Paris",), language="en")
 
 
 def _ask_all(url: str, process: int) -> list[tuple[str, int]]:

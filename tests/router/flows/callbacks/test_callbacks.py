@@ -10,7 +10,7 @@ import pytest
 
 from conversation.errors import CallbackRefused, Conflict
 from conversation.id_generator import new_id
-from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, CallWish
+from conversation.model.callback import Callback, CallbackStatus, CallOutcome, CallState, SlotQuery
 from conversation.model.conversation import Priority, State
 from conversation.model.message import CallbackRequested, Direction
 from conversation.model.people import Agent, Identity, WorkKind
@@ -109,11 +109,11 @@ async def test_a_place_is_counted_in_its_own_queue(stage: Stage) -> None:
 async def test_a_slot_is_booked_once_for_each_who_can_call_and_the_next_free_ones_are_told(stage: Stage) -> None:
     await stage.agent(capacity=1)
     async with door(stage) as calls:
-        free = await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
+        free = await calls.slots(SlotQuery(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
         first = await calls.request(asked(slot=free[1].start))
         with pytest.raises(CallbackRefused) as taken:
             await calls.request(asked(number="+33491123456", slot=free[1].start))
-        again = await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
+        again = await calls.slots(SlotQuery(channel="phone", zones=PARIS, language="en", issue="topup"), limit=5)
 
     assert free[0].local == "2026-11-23T10:30"
     assert (first.callback.state, first.callback.slot_local) == (CallState.SCHEDULED, free[1].local)
@@ -139,7 +139,7 @@ async def test_a_second_request_by_the_link_of_the_first_changes_it_and_keeps_it
         first = await calls.request(asked())
         stage.clock.advance(timedelta(minutes=3))
         other = await calls.request(asked(number="+33491123456"))
-        slot = (await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1))[0]
+        slot = (await calls.slots(SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1))[0]
         second = await calls.request(asked(slot=slot.start, note="rather later", token=first.callback.conversation))
         third = await calls.request(asked(issue="unauthorised"))
 
@@ -162,13 +162,13 @@ async def test_who_only_knows_a_number_neither_changes_nor_sees_its_open_request
     await stage.agent(capacity=1)
     own = await stage.write("hello", channel="site", address="mallory")
     async with door(stage) as calls:
-        slot, later = await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=2)
+        slot, later = await calls.slots(SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en"), limit=2)
         first = await calls.request(asked(slot=slot.start))
         for token in (None, own.conversation):
             for wanted in (None, later.start):
                 with pytest.raises(CallbackRefused, match="asked_already"):
                     await calls.request(asked(issue=issue, slot=wanted, note="mine now", token=token))
-        free = await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1)
+        free = await calls.slots(SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1)
 
     assert await callback(stage, first) == first.callback
     assert len(await stage.messages(first.callback.conversation)) == 1
@@ -278,7 +278,7 @@ async def test_after_the_last_try_a_message_leaves_over_the_medium_they_wrote_on
 async def test_a_missed_slot_goes_to_the_top_of_the_queue_and_from_whoever_slept_on_it(stage: Stage) -> None:
     agent = await stage.agent(capacity=1)
     async with door(stage) as calls:
-        slot = (await calls.slots(CallWish(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1))[0]
+        slot = (await calls.slots(SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en"), limit=1))[0]
         told = await calls.request(asked(slot=slot.start))
     stage.clock.advance(slot.start - stage.clock.now())
     await stage.ticker.once(stage.clock.now())
@@ -299,8 +299,8 @@ async def test_a_reminder_leaves_before_a_slot_once(stage: Stage) -> None:
     await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
     async with door(stage) as calls:
-        wish = CallWish(channel="phone", zones=PARIS, language="en", conversation=accepted.conversation)
-        slot = (await calls.slots(wish, limit=5))[4]
+        query = SlotQuery(channel="phone", zones=PARIS, language="en", conversation=accepted.conversation)
+        slot = (await calls.slots(query, limit=5))[4]
         told = await calls.request(asked(slot=slot.start, token=accepted.conversation))
     for span in (slot.start - stage.clock.now() - timedelta(hours=1), timedelta(seconds=5)):
         stage.clock.advance(span)
@@ -341,13 +341,13 @@ async def test_nobody_is_dialed_at_night_where_they_are(stage: Stage) -> None:
 async def test_cancelling_frees_the_slot_and_ends_the_matter(stage: Stage) -> None:
     await stage.agent(capacity=1)
     async with door(stage) as calls:
-        wish = CallWish(channel="phone", zones=PARIS, issue="topup", language="en")
-        slot = (await calls.slots(wish, limit=1))[0]
+        query = SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en")
+        slot = (await calls.slots(query, limit=1))[0]
         told = await calls.request(asked(slot=slot.start))
-        assert (await calls.slots(wish, limit=1))[0] != slot
+        assert (await calls.slots(query, limit=1))[0] != slot
         gone = await calls.cancel(told.callback.id)
         again = await calls.cancel(told.callback.id)
-        assert (await calls.slots(wish, limit=1))[0] == slot
+        assert (await calls.slots(query, limit=1))[0] == slot
 
     assert (gone.callback.state, again.callback.state) == (CallState.CANCELLED, CallState.CANCELLED)
     assert (await stage.conversation(told.callback.conversation)).state is State.CLOSED
@@ -356,11 +356,11 @@ async def test_cancelling_frees_the_slot_and_ends_the_matter(stage: Stage) -> No
 async def test_another_slot_or_as_soon_as_possible_may_be_chosen_later(stage: Stage) -> None:
     await stage.agent(capacity=1)
     async with door(stage) as calls:
-        wish = CallWish(channel="phone", zones=PARIS, issue="topup", language="en")
-        slots = await calls.slots(wish, limit=3)
+        query = SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en")
+        slots = await calls.slots(query, limit=3)
         told = await calls.request(asked(slot=slots[0].start))
         moved = await calls.reschedule(told.callback.id, slots[2].start)
-        free = await calls.slots(wish, limit=3)
+        free = await calls.slots(query, limit=3)
         soon = await calls.reschedule(told.callback.id, None)
 
     assert moved.callback.slot_at == slots[2].start
@@ -373,8 +373,8 @@ async def test_a_promise_outside_of_new_hours_is_moved_and_told(stage: Stage) ->
     await stage.agent()
     accepted = await stage.write("top up please", channel="site", address="anna")
     async with door(stage) as calls:
-        wish = CallWish(channel="phone", zones=PARIS, language="en", conversation=accepted.conversation)
-        slot = next(s for s in await calls.slots(wish, limit=50) if s.start.hour == 12)
+        query = SlotQuery(channel="phone", zones=PARIS, language="en", conversation=accepted.conversation)
+        slot = next(s for s in await calls.slots(query, limit=50) if s.start.hour == 12)
         told = await calls.request(asked(slot=slot.start, token=accepted.conversation))
     shorter = RULES.replace('"13:00-21:00"', '"13:00-18:00"')
     stage.rules.swap(rulebook(shorter, revision="r2"))

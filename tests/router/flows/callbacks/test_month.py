@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from conversation.errors import CallbackRefused, Conflict
-from conversation.model.callback import Callback, CallOutcome, CallState, CallWish
+from conversation.model.callback import Callback, CallOutcome, CallState, SlotQuery
 from conversation.model.conversation import State
 from conversation.model.people import Agent
 from router.flows.callbacks.booking import CallbackBooking
@@ -109,8 +109,8 @@ class Month:
     async def _ask(self, _: str) -> None:
         zone, again = self.draw.choice(ZONES), self.draw.random() < 0.1 and self.requests
         number = f"+3319900{self.draw.randrange(10_000):04}" if not again else "+33199001234"
-        wish = CallWish(channel="phone", zones=(zone,), language="en")
-        free = await self.calls.slots(wish, limit=200) if self.draw.random() < 0.6 else []
+        query = SlotQuery(channel="phone", zones=(zone,), language="en")
+        free = await self.calls.slots(query, limit=200) if self.draw.random() < 0.6 else []
         slot = self.draw.choice(free).start if free else None
         issue = self.draw.choice(["topup", "fees"])
         try:
@@ -147,7 +147,7 @@ class Month:
     async def _work(self, which: str) -> None:
         for duty in self.duties:
             await duty(self.stage.clock.now())
-        one = (await self.calls.standing(which)).callback
+        one = (await self.calls.status(which)).callback
         if one.state in (CallState.REQUESTED, CallState.SCHEDULED):
             self._wait(one)
         elif one.state is CallState.DUE:
@@ -173,7 +173,7 @@ class Month:
         assert lawful(one.zone, now)
         assert is_open(now) or is_open(now - MINUTE)  # once a minute those are put to sleep whose queue has closed
         await self.stage.calls.outcome(agent, one.conversation, self.draw.choices(WAYS, (5, 3, 2, 1, 1, 1, 1))[0])
-        self._wait((await self.calls.standing(one.id)).callback)
+        self._wait((await self.calls.status(one.id)).callback)
 
 
 async def month(url: str, start: datetime, seed: int) -> tuple[str, Counter[str]]:
@@ -186,7 +186,7 @@ async def month(url: str, start: datetime, seed: int) -> tuple[str, Counter[str]
             calls = CallbackBooking(storage, stage.rules, inbox, clock, cans=lambda: CANS, ends=stage.ends)
             lived = Month(stage, calls, start, seed)
             await lived.run(CALLS)
-            ends = [(await calls.standing(one)).callback for one in sorted(lived.requests)]
+            ends = [(await calls.status(one)).callback for one in sorted(lived.requests)]
         async with storage.read("test") as work:
             states = Counter([(await work.conversations.get(one.conversation)).state for one in ends])
     assert [one.id for one in ends if one.open] == []  # nobody is forgotten

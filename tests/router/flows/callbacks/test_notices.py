@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from conversation.errors import Conflict
-from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, SlotQuery
 from conversation.model.conversation import Priority, State
 from conversation.model.message import Direction
 from conversation.model.people import WorkKind
@@ -149,7 +149,7 @@ async def two_matters(stage: Stage) -> tuple[CallbackStatus, CallbackStatus]:
     """One as soon as possible over the page, another for a slot later, from a chat."""
     chat = await stage.write("hello", address="anna")
     async with door(stage) as calls:
-        far = (await calls.slots(CallWish(channel="phone", zones=PARIS, language="en", issue="topup"), limit=9))[8]
+        far = (await calls.slots(SlotQuery(channel="phone", zones=PARIS, language="en", issue="topup"), limit=9))[8]
         later = await calls.request(asked(issue="topup", slot=far.start, token=chat.conversation))
         return await calls.request(asked(issue="unauthorised")), later
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conversation.model.callback import CallWish
+from conversation.model.callback import SlotQuery
 from conversation.model.decision import Decision, Facts, StoredDecision
 from router.decision.decide import decide, reasons
 from router.policy import intake_plan
@@ -33,7 +33,7 @@ when = { kind = "callback" }
 then = { priority = "low" }
 """
 )
-WISH = CallWish(channel="phone", zones=("Asia/Shanghai",))
+WISH = SlotQuery(channel="phone", zones=("Asia/Shanghai",))
 
 
 def counting(book: RuleBook, tried: Counter[str]) -> RuleBook:

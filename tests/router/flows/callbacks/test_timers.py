@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from conversation.errors import CallbackRefused
-from conversation.model.callback import CallOutcome, CallReport, CallState, CallWish, PhoneCall
+from conversation.model.callback import CallOutcome, CallReport, CallState, PhoneCall, SlotQuery
 from conversation.model.conversation import State
 from conversation.model.message import Direction
 from conversation.model.people import WorkKind
@@ -34,7 +34,7 @@ TUESDAY = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)  # nine in Paris, and Shangha
 SATURDAY = datetime(
     2026, 11, 28, 9, 0, tzinfo=UTC
 )  # ten in Paris; on Friday it is still dark there when Shanghai closes
-WISH = CallWish(channel="phone", zones=PARIS, issue="topup", language="en")
+WISH = SlotQuery(channel="phone", zones=PARIS, issue="topup", language="en")
 CLOSED_TILL_FRIDAY = RULES.replace(
     "mon-fri = [", 'dates = [{ from = "2026-11-24", to = "2026-11-26", hours = [] }]\nmon-fri = [', 1
 )

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from conversation.errors import CallbackRefused, Unknown
-from conversation.model.callback import CallbackStatus, CallState, CallWish
+from conversation.model.callback import CallbackStatus, CallState, SlotQuery
 from conversation.model.conversation import State
 from conversation.model.people import Identity
 from conversation.model.verification_code import IN_CONVERSATION, LIFE, PAUSE, TRIES, CodeSent
 from router.flows.callbacks.booking import CallbackBooking
+from router.flows.callbacks.verification_codes import CodeVerification
 from tests.router.flows.callbacks.test_callbacks import HALF, PARIS, asked, monday
 from tests.router.flows.stage import CANS, PLAN, Stage
 
@@ -27,24 +28,19 @@ __all__ = ["monday"]  # it is Monday in Paris here, too
 
 
 @asynccontextmanager
-async def door(stage: Stage, **plan: Any) -> AsyncIterator[CallbackBooking]:
+async def door(stage: Stage, **plan: Any) -> AsyncIterator[CodeVerification]:
     """Codes are 000000, 000001 and so on."""
     cans = CANS | {"phone": replace(CANS["phone"], calls=replace(PLAN, **(plan or BY_TEXT)))}
     stage.cans = cans
     numbers = count()
     async with stage.intake() as inbox:
-        yield CallbackBooking(
-            stage.storage,
-            stage.rules,
-            inbox,
-            stage.clock,
-            cans=lambda: cans,
-            ends=stage.ends,
-            draw=lambda: f"{next(numbers):06}",
+        booking = CallbackBooking(stage.storage, stage.rules, inbox, stage.clock, cans=lambda: cans, ends=stage.ends)
+        yield CodeVerification(
+            stage.storage, stage.rules, stage.clock, booking, cans=lambda: cans, draw=lambda: f"{next(numbers):06}"
         )
 
 
-async def waits(calls: CallbackBooking, **values: Any) -> CodeSent:
+async def waits(calls: CodeVerification, **values: Any) -> CodeSent:
     told = await calls.ask(asked(**values))
     assert isinstance(told, CodeSent)
     return told
@@ -57,9 +53,9 @@ async def texts(stage: Stage) -> list[tuple[str, str]]:
     return [(one.to.address, one.text) for one in stage.channels["text"].sent]
 
 
-async def slots(calls: CallbackBooking, limit: int = 1) -> list[datetime]:
-    wish = CallWish(channel="phone", zones=PARIS, language="en", issue="topup")
-    return [slot.start for slot in await calls.slots(wish, limit=limit)]
+async def slots(calls: CodeVerification, limit: int = 1) -> list[datetime]:
+    query = SlotQuery(channel="phone", zones=PARIS, language="en", issue="topup")
+    return [slot.start for slot in await calls.booking.slots(query, limit=limit)]
 
 
 async def conversations(stage: Stage) -> int:
@@ -178,7 +174,7 @@ async def test_who_proves_the_number_changes_the_open_request_wherever_it_was_ma
     await stage.agent()
     own = await stage.write("hello", channel="site", address="anna")
     async with door(stage) as calls:
-        first = await calls.request(asked(token=own.conversation))
+        first = await calls.booking.request(asked(token=own.conversation))
         (slot,) = await slots(calls)
         sent = await waits(calls, slot=slot, note="rather then")  # and is not told that a call is asked for
         told = await calls.confirm(sent.request, "000000")
@@ -211,12 +207,12 @@ async def test_the_code_is_said_where_they_wrote_and_strangers_get_none(stage: S
 async def test_a_code_that_was_said_proves_no_number(stage: Stage) -> None:
     await stage.agent()
     async with door(stage, **SAID) as calls:
-        first = await calls.request(asked())
+        first = await calls.booking.request(asked())
         own = await stage.write("call me please", channel="site", address="mallory")
         sent = await waits(calls, token=own.conversation, note="mine now")
         with pytest.raises(CallbackRefused, match="asked_already"):
             await calls.confirm(sent.request, "000000")
-        assert (await calls.standing(first.callback.id)).callback == first.callback
+        assert (await calls.booking.status(first.callback.id)).callback == first.callback
 
 
 async def test_a_customer_who_wrote_from_that_number_needs_no_code(stage: Stage) -> None:
@@ -316,12 +312,13 @@ async def test_codes_that_are_said_and_calls_that_are_moved_do_not_wait_for_one_
     async with door(stage, **SAID) as calls:
         (slot,) = await slots(calls)
         opened = [
-            await calls.request(asked(number=f"+3349112000{n}", token=one.conversation)) for n, one in enumerate(own)
+            await calls.booking.request(asked(number=f"+3349112000{n}", token=one.conversation))
+            for n, one in enumerate(own)
         ]
 
         async def move(n: int) -> None:
             for turn in range(6):
-                await calls.reschedule(opened[n].callback.id, slot if turn % 2 == 0 else None)
+                await calls.booking.reschedule(opened[n].callback.id, slot if turn % 2 == 0 else None)
 
         async def ask(n: int) -> None:
             for turn in range(6):

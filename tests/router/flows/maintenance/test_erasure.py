@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from conversation.errors import CallbackRefused, Conflict, NotFound
 from conversation.id_generator import new_id
-from conversation.model.callback import CallbackStatus, CallOutcome, CallState, CallWish
+from conversation.model.callback import CallbackStatus, CallOutcome, CallState, SlotQuery
 from conversation.model.conversation import State
 from conversation.model.message import Attachment, Malformed, MessageEdited, MessageReacted, Status
 from conversation.model.people import Identity
@@ -45,7 +45,7 @@ def eraser(stage: Stage, blobs: FolderBlobs) -> Eraser:
     return Eraser(stage.storage, blobs, stage.clock)
 
 
-WISH = CallWish(channel="phone", zones=PARIS, language="en", issue="fees")
+WISH = SlotQuery(channel="phone", zones=PARIS, language="en", issue="fees")
 
 
 async def _all(work: Work, customer: str) -> list[str]:
@@ -85,7 +85,7 @@ async def someone(stage: Stage, blobs: FolderBlobs, address: str = "anna.private
     await stage.replies.send(agent, conversation.id, client_id=new_id(), text="Dear Anna Dupont")
     await _belongings(stage, blobs, conversation.identity or "", conversation.id, sub=address)
     async with door(stage, **BY_TEXT) as calls:
-        await calls.request(asked(token=conversation.id, note="the blue wallet", number=number))
+        await calls.booking.request(asked(token=conversation.id, note="the blue wallet", number=number))
         await calls.ask(asked(issue="unauthorised", number=number))
     return conversation.customer
 
@@ -154,12 +154,12 @@ async def test_what_is_open_is_laid_down_as_an_agent_would(stage: Stage, blobs: 
     anna = await someone(stage, blobs)
     agent = await stage.agent(capacity=1)
     async with door(stage, code=None) as calls:
-        (slot,) = await calls.slots(WISH, limit=1)
-        booked = await calls.request(asked(number=NUMBER, issue="fees", slot=slot.start))
+        (slot,) = await calls.booking.slots(WISH, limit=1)
+        booked = await calls.booking.request(asked(number=NUMBER, issue="fees", slot=slot.start))
         customer = (await stage.conversation(booked.callback.conversation)).customer
         await eraser.erase(customer, actor="tests")
-        assert slot in await calls.slots(WISH, limit=1)  # its place is free again
-        assert (await calls.standing(booked.callback.id)).callback.state is CallState.CANCELLED
+        assert slot in await calls.booking.slots(WISH, limit=1)  # its place is free again
+        assert (await calls.booking.status(booked.callback.id)).callback.state is CallState.CANCELLED
     await eraser.erase(anna, actor="tests")
     async with stage.storage.begin("test") as work:
         states = {one.state for one in (await work.conversations.find([*await _all(work, anna)])).values()}
