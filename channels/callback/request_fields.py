@@ -1,4 +1,4 @@
-"""What is read of a request: its body to the end, its fields, and what it says of itself."""
+"""What is read of a request: its body to the end, its fields, its token and its origin."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, urlsplit
@@ -59,6 +59,14 @@ def token_of(request: web.Request, given: Mapping[str, str]) -> str:
     return bearer.strip() if scheme.lower() == "bearer" else given.get("token") or request.query.get("token", "")
 
 
+def authorised_subject(request: web.Request, site: CallbackSite, token: str, purpose: str) -> str:
+    """The id in the address, if this token is for it. Raises `Problem` 403."""
+    subject = request.match_info["id"]
+    if site.account.callback_links.subject(purpose, token) != subject:
+        raise Problem(403, "link_bad")
+    return subject
+
+
 def is_form(request: web.Request) -> bool:
     """Whether a browser's form posted it."""
     return request.content_type == "application/x-www-form-urlencoded"
@@ -69,10 +77,10 @@ def wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get(hdrs.ACCEPT, "") or is_form(request)
 
 
-def origin_allowed(request: web.Request, place: CallbackSite) -> bool:
+def origin_allowed(request: web.Request, site: CallbackSite) -> bool:
     """No browser's page, the own page, or one that the account names."""
     origin = request.headers.get(hdrs.ORIGIN)
-    if origin is None or origin in place.account.settings.origins:
+    if origin is None or origin in site.account.settings.origins:
         return True
     try:
         return urlsplit(origin).netloc == request.host
