@@ -27,6 +27,7 @@ from router.flows.callbacks.agent_actions import CallbackService
 from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.booking import CallbackBooking
 from router.flows.callbacks.timers import CallbackTimers
+from router.flows.classifier_plugin import Classifiers
 from router.flows.delivery.sender import Dispatcher
 from router.flows.distribution.distributor import Distributor
 from router.flows.distribution.timers import Ticker
@@ -248,6 +249,7 @@ class Stage:
         shards: int | None = None,
         detector: Any = detect,
         budget: UnprovenBudget | None = None,
+        classifiers: Classifiers | None = None,
     ) -> IntakeFlow:
         return IntakeFlow(
             storage or self.storage,
@@ -259,6 +261,7 @@ class Stage:
             shards=shards or self.shards,
             limits=limits,
             budget=budget,
+            classifiers=classifiers,
             checkpoint=checkpoint,
             count=self.count,
             took=self.batches.append,

@@ -48,8 +48,7 @@ def classifiers() -> Iterator[Classifiers]:
 
 async def stored_issue(stage: Stage, text: str, classifiers: Classifiers) -> tuple[str | None, str, str | None]:
     """(issue, source, model) of the decision that was stored about a first message."""
-    flow = stage.flow()
-    flow._classifiers = classifiers
+    flow = stage.flow(classifiers=classifiers)
     async with running(flow.run()):
         (accepted,) = await flow.accept([received(text)])
     async with stage.storage.read("test") as work:
