@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from conversation.model.decision import Condition, Decision, Facts, Matter, Tried
+from conversation.model.decision import Condition, Decision, ExistingConversation, Facts, Tried
 from conversation.model.routing_state import Escalation
 
 Json = dict[str, Any]
@@ -29,21 +29,21 @@ def _text_of(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def matter_to_json(matter: Matter) -> Json:
+def existing_to_json(existing: ExistingConversation) -> Json:
     """A conversation as a decision knew it."""
     return {
-        "id": matter.id,
-        "state": matter.state.value,
-        "queue": matter.queue,
-        "issue": matter.issue,
-        "language": matter.language,
-        "priority": matter.priority.label,
-        "owned": matter.owned,
-        "last_activity": _time(matter.last_activity),
-        "closed_at": _time(matter.closed_at),
-        "owner_wrote_at": _time(matter.owner_wrote_at),
-        "said": list(matter.said),
-        "attributes": plain(matter.attributes),
+        "id": existing.id,
+        "state": existing.state.value,
+        "queue": existing.queue,
+        "issue": existing.issue,
+        "language": existing.language,
+        "priority": existing.priority.label,
+        "owned": existing.owned,
+        "last_activity": _time(existing.last_activity),
+        "closed_at": _time(existing.closed_at),
+        "owner_wrote_at": _time(existing.owner_wrote_at),
+        "said": list(existing.sent_replies),
+        "attributes": plain(existing.attributes),
     }
 
 
@@ -68,7 +68,7 @@ def facts_to_json(facts: Facts) -> Json:
         "machine": facts.machine,
         "customer": plain(facts.customer),
         "conversation": plain(facts.conversation),
-        "matters": [matter_to_json(matter) for matter in facts.matters],
+        "matters": [existing_to_json(existing) for existing in facts.existing],
         "token": facts.token,
         "script": facts.script,
         "rivals": list(facts.rivals),

@@ -1,1 +1,1 @@
-"""The agents' door: HTTP API, live events, console."""
+"""The agents' surface: HTTP API, live events, console."""

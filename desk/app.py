@@ -33,7 +33,7 @@ CONSOLE = Path(__file__).parent / "console"
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 # every path that is not in the table of the API, and why it needs no login there
-OPEN_DOORS = {
+PUBLIC_PATHS = {
     "/healthz": "says only that the process answers",
     "/readyz": "names parts, never contents",
     "/metrics": "checks for loopback or its token itself",
@@ -47,19 +47,19 @@ OPEN_DOORS = {
 
 def api_routes() -> list[Route]:
     """The whole table of the API."""
-    spoken = (conversations, calls, messages, formatted, customers, attachments)
-    groups = (login, people, accounts, queues, *spoken, live, hours, never_called, operators)
+    conversation_routes = (conversations, calls, messages, formatted, customers, attachments)
+    groups = (login, people, accounts, queues, *conversation_routes, live, hours, never_called, operators)
     return [route for group in groups for route in group.routes.routes]
 
 
 @web.middleware
-async def tell_problems(request: web.Request, handler: Next) -> web.StreamResponse:
-    """Every fault becomes a problem with a code; a bug is logged once and tells nothing."""
+async def answer_problems(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Every fault becomes a problem with a code; a bug is logged once, and the answer has no details."""
     try:
         return await handler(request)
     except (web.HTTPRedirection, web.HTTPSuccessful):
         raise
-    except Exception as error:  # noqa: BLE001 the last door: a bug is logged with its trace, and told to nobody
+    except Exception as error:  # noqa: BLE001 the last handler: a bug is logged with its trace, and no client sees it
         return (_expected(error) or _bug(request, error)).response()
 
 
@@ -81,14 +81,14 @@ def _bug(request: web.Request, error: Exception) -> Problem:
 
 
 def make_app(services: Services) -> web.Application:
-    """The application for one house. Raises where a route has no policy."""
-    app = web.Application(middlewares=[tell_problems], client_max_size=services.body_limit)
+    """The HTTP application. Raises where a route has no policy."""
+    app = web.Application(middlewares=[answer_problems], client_max_size=services.body_limit)
     app[SERVICES] = services
     app[LIVE] = Live(services)
     app[FAILED_LOGINS] = FailedLogins(services.clock.monotonic)
     app.on_response_prepare.append(add_headers)
     _mount_api(app, services)
-    _mount_doors(app, services)
+    _mount_public_paths(app, services)
     unguarded = sorted(set(unguarded_paths(app)))
     if unguarded:
         raise RuntimeError(f"routes without a policy: {unguarded}")
@@ -103,7 +103,7 @@ def _mount_api(app: web.Application, services: Services) -> None:
         app.router.add_route(route.method, route.path, serve(services, route), name=f"api:{route.name}:{route.who}")
 
 
-def _mount_doors(app: web.Application, services: Services) -> None:
+def _mount_public_paths(app: web.Application, services: Services) -> None:
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
@@ -111,7 +111,7 @@ def _mount_doors(app: web.Application, services: Services) -> None:
     app.router.add_post("/hooks/{channel}", hook)
     app.router.add_get("/files/{id}/{proof}/{name}", shared_file)
     app.router.add_routes(services.site_routes)
-    app.router.add_get("/", _to_console, name="api:front:public")  # named: as a prefix it would open every door
+    app.router.add_get("/", _to_console, name="api:front:public")  # named: as a prefix it would make every route public
     app.router.add_get("/desk", _to_console)
     app.router.add_get("/desk/", _console)
     if CONSOLE.is_dir():
@@ -119,10 +119,10 @@ def _mount_doors(app: web.Application, services: Services) -> None:
 
 
 def unguarded_paths(app: web.Application) -> Iterator[str]:
-    """Routes that are neither in the API's table nor among the open doors."""
+    """Routes that are neither in the API's table nor among the public paths."""
     for resource in app.router.resources():
         named = (resource.name or "").startswith("api:")
-        if not named and not resource.canonical.startswith(tuple(OPEN_DOORS)):
+        if not named and not resource.canonical.startswith(tuple(PUBLIC_PATHS)):
             yield resource.canonical
 
 

@@ -1,1 +1,1 @@
-"""The operators' door: command line, configuration, composition."""
+"""The operators' surface: command line, configuration, composition."""

@@ -11,7 +11,7 @@ from storage.schema.types import EPOCH
 
 
 def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str, span: timedelta) -> int | None:
-    """One statement: the row is locked by the very thing that reads it. The epoch grows with every change of hands."""
+    """One statement: the row is locked by the very thing that reads it. The epoch grows with every new holder."""
     at = instant(dialect, now)
     row = leases.c
     new = insert_into(dialect, leases).values(name=name, owner=owner, until=at + span_micros(span), epoch=1)

@@ -83,7 +83,7 @@ class Conversation:
     labels: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
     routing: RoutingState = NOTHING_KEPT
-    said: tuple[str, ...] = ()
+    sent_replies: tuple[str, ...] = ()
     passed: tuple[str, ...] = ()
     linked: str | None = None
     last_seq: int = 0
@@ -227,7 +227,7 @@ def wake(conversation: Conversation, now: datetime) -> Conversation:
 def close(conversation: Conversation, now: datetime) -> Conversation:
     """The matter is done. What was sent automatically may be sent again after a reopening."""
     done = _moved(conversation, "close", now)
-    return replace(done, closed_at=now, said=(), passed=(), due=None, waiting_since=None)
+    return replace(done, closed_at=now, sent_replies=(), passed=(), due=None, waiting_since=None)
 
 
 def reopen(conversation: Conversation, now: datetime) -> Conversation:

@@ -10,7 +10,7 @@ from conversation.model.routing_state import Escalation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matter:
+class ExistingConversation:
     """One conversation of this customer that is open, or was closed not long ago, as `decide` needs to know it."""
 
     id: str
@@ -23,7 +23,7 @@ class Matter:
     last_activity: datetime
     closed_at: datetime | None = None
     owner_wrote_at: datetime | None = None
-    said: tuple[str, ...] = ()
+    sent_replies: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -74,7 +74,7 @@ class Facts:
     machine: str | None = None
     customer: Mapping[str, object] = field(default_factory=dict)
     conversation: Mapping[str, object] = field(default_factory=dict)
-    matters: tuple[Matter, ...] = ()
+    existing: tuple[ExistingConversation, ...] = ()
     token: str | None = None
     script: str | None = None
     rivals: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ class Direction(StrEnum):
 
 
 class Status(StrEnum):
-    """Where a message stands. Outbound: queued < sending < sent < delivered < read; failed, uncertain and suppressed beside it.
+    """The status of a message. Outbound: queued < sending < sent < delivered < read; outside this order failed, uncertain, suppressed.
 
     `suppressed`: an automatic answer that was kept back on purpose, so that machines come to an end.
     """
@@ -74,7 +74,7 @@ PROVIDER = "provider:"  # before what an account needs to ask for a file that it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file beside a message. `size` is in bytes; `url` is set while the bytes still lie with the provider.
+    """A file of a message. `size` is in bytes; `url` is set while the bytes still lie with the provider.
 
     It is a public http(s) URL, or `PROVIDER` and whatever the account's own `fetch` needs to ask for them. `fault` is the code
     of why they could not be had: "expired", "too_large", "refused" ...
@@ -249,9 +249,9 @@ class MessageReacted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageEchoed:
-    """Somebody answered in the provider's own app: said to the customer `to`, and by nobody of this house.
+    """Somebody answered the customer `to` in the provider's own app: no message of this service.
 
-    The echo of a message that this house sent carries that message's own `external_id` and changes nothing.
+    The echo of a message that this service sent carries that message's own `external_id` and changes nothing.
     """
 
     channel: str
@@ -303,7 +303,7 @@ class DeliveryReported:
 class Malformed:
     """One item of a batch that could not be read: its mates are accepted, its own `raw` bytes go to quarantine.
 
-    An item that is understood to be something this house has no use for has the code "unsupported".
+    An item that was read, and that this service has no use for, has the code "unsupported".
 
     `external_id` is the sender's id of the item, or its place in the batch; it is answered in `Accepted.external_id`.
     """

@@ -1,4 +1,4 @@
-"""What leaves the house: messages for a channel to send, and the rows of the outbox that carry them."""
+"""Outbound messages for a channel, and the rows of the outbox that carry them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who is at the other end of a request, past the proxies that this house believes. Pure."""
+"""Who is at the other end of a request, past the trusted proxies. Pure."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network

@@ -139,7 +139,7 @@ class Proves(Protocol):
     async def prove(self) -> str | None:
         """In words what was proven, without a secret; None where nothing can be asked without an effect.
 
-        MUST change nothing, here or at the provider, and touch no state: it is asked beside a house that runs, or before the
+        MUST change nothing, here or at the provider, and touch no state: it is called while the service runs, or before the
         first one does. Raises a `ChannelError` as `start` does; `stop` comes after it.
         """
         ...
@@ -155,7 +155,7 @@ class Blobs(Protocol):
         """
         ...
 
-    async def check_room(self) -> None:
+    async def check_free_space(self) -> None:
         """Raises `DiskFull` where too little of the disk is free to keep what a stranger sends."""
         ...
 
@@ -244,7 +244,7 @@ class Poster(Protocol):
 
 
 class Http(Poster, Protocol):
-    """The one guarded door for outgoing requests."""
+    """The one guarded client for outgoing requests."""
 
     async def request(
         self,

@@ -91,10 +91,10 @@ async def get_rules(call: ApiRequest[None, None]) -> RulesOut:
 @routes.add("POST", "/rules/reload", who=Who.ADMIN, faults=(422,))
 async def reload_rules(call: ApiRequest[None, None]) -> ReloadOut:
     """Read the configuration again; a fault keeps the rules that are in force, and lists every fault."""
-    said = await call.services.reloader.reload_for_api(call.agent.email)
-    if said.get("applied") is False:
-        raise Problem(422, "rules_refused", "nothing was applied", errors=_faults(said.get("faults")))
-    return ReloadOut.model_validate(said)
+    result = await call.services.reloader.reload_for_api(call.agent.email)
+    if result.get("applied") is False:
+        raise Problem(422, "rules_refused", "nothing was applied", errors=_faults(result.get("faults")))
+    return ReloadOut.model_validate(result)
 
 
 class ActivateIn(Input):
@@ -142,10 +142,10 @@ class MessageIn(Input):
 async def explain_message(call: ApiRequest[MessageIn, None]) -> ExplainOut:
     """What would happen to this message under the rules in force and why; nothing is stored."""
     try:
-        told = await call.services.explainer.message(call.body.model_dump(by_alias=True, exclude_none=True))
+        explained = await call.services.explainer.message(call.body.model_dump(by_alias=True, exclude_none=True))
     except ValueError as error:
         raise Problem(422, "invalid", str(error)) from error
-    return ExplainOut.model_validate(told)
+    return ExplainOut.model_validate(explained)
 
 
 def _faults(lines: object) -> list[FieldFault]:

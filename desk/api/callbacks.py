@@ -176,7 +176,7 @@ async def get_slots(call: ApiRequest[None, SlotsQuery]) -> SlotsOut:
 
 @routes.add("POST", "/conversations/{id}/callback/slot", who=Who.AGENT, faults=(409,))
 async def move_call(call: ApiRequest[NewSlot, None]) -> CallOut:
-    """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) tells the next free ones."""
+    """To another slot, or as soon as possible; of a slot that is taken the answer (409, `slot_taken`) has the next free ones."""
     with _settled_by_name():
         moved = await call.services.callbacks.reschedule(call.agent, call.path("id"), call.body.slot)
     async with call.services.storage.read("desk.call") as work:

@@ -117,7 +117,7 @@ async def mark_read(call: ApiRequest[Read, None]) -> Nothing:
 
 
 async def _representation(call: ApiRequest[Any, None], moved: Conversation) -> ConversationOut:
-    """A conversation that left the caller's view by their own move is told once more, to them."""
+    """A conversation that left the caller's view by their own move is sent to them once more."""
     async with call.services.storage.read("desk.conversation") as work:
         names = await names_for(work, call.services.rules.rulebook, [moved])
         unread = await work.conversations.unread(call.agent.id, [moved.id])

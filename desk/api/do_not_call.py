@@ -42,7 +42,7 @@ async def list_numbers(call: ApiRequest[None, PageQuery]) -> Page[NumberOut]:
 
 @routes.add("POST", "/do-not-call", who=Who.LEAD, faults=(422,), status=201)
 async def add_number(call: ApiRequest[NumberIn, None]) -> NumberOut:
-    """It is not dialed any more; what is asked for it is cancelled within seconds, and its customers are told."""
+    """It is not dialed any more; open callbacks to it are cancelled within seconds, and their customers are notified."""
     body, services = call.body, call.services
     now = services.clock.now()
     try:

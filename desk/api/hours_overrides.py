@@ -39,8 +39,8 @@ class OverrideOut(Output):
 async def list_overrides(call: ApiRequest[None, None]) -> Page[OverrideOut]:
     """Those that stand."""
     async with call.services.storage.read("desk.api.hours_overrides") as work:
-        standing = await work.overrides.standing(call.services.clock.now())
-    return Page(items=[_out(one) for one in standing], next=None)
+        active = await work.overrides.active(call.services.clock.now())
+    return Page(items=[_out(one) for one in active], next=None)
 
 
 @routes.add("POST", "/hours/overrides", who=Who.ADMIN, faults=(422,), status=201)

@@ -23,7 +23,7 @@ _PAGE = (
 
 
 class Wishes(Input):
-    """`pictures`: the agent agreed that pictures are fetched from elsewhere, which tells the sender that the mail is read."""
+    """`pictures`: the agent agreed that pictures are fetched from elsewhere, by which the sender learns that the mail is read."""
 
     pictures: bool = False
 

@@ -31,7 +31,7 @@ async def list_queues(call: ApiRequest[None, None]) -> Page[QueueOut]:
 
 
 def queue_out(rulebook: RuleBook, queue: Queue, counts: Counts, online: int, now: datetime) -> QueueOut:
-    """One queue. Hours that go by language are told for the default language."""
+    """One queue. Hours that go by language are those of the default language."""
     waiting, since = counts.get(queue.name, (0, None))
     is_open = rulebook.calendars.is_open(queue.hours, now, rulebook.default_language)
     return QueueOut(

@@ -13,7 +13,7 @@ from desk.http.routing import ApiRequest, Route, Routes
 
 
 def docs_routes(table: Sequence[Route], service_name: str) -> list[Route]:
-    """Both are public: the contract is in the open source anyway and holds nothing of this house."""
+    """Both are public: the contract is in the open source anyway and holds no data."""
     routes = Routes("contract")
 
     @cache

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, and the ones that depend on the door."""
+"""The headers that every answer carries, and the ones that depend on the endpoint."""
 
 from urllib.parse import urlsplit
 

@@ -6,7 +6,7 @@ Four counters, each bounded in number:
 - an account from networks that it never logged in from: no delay of its own, only fewer free tries for each strange network;
 - tries of one network that are being judged: a few at a time.
 
-Where no network tells people apart (a proxy that is not named) only the account counts, with a delay that stays short.
+Where no network distinguishes people (a proxy that is not named) only the account counts, with a delay that stays short.
 A device that logged in before has a counter of its own, which strangers cannot touch.
 """
 
@@ -51,7 +51,7 @@ class Steps:
 AT_ACCOUNT = Steps(free=2, first=1.0, longest=300.0)
 AT_ATTACKED_ACCOUNT = Steps(free=0, first=30.0, longest=900.0)
 OF_NETWORK = Steps(free=20, first=1.0, longest=60.0)
-NOT_TOLD_APART = Steps(free=2, first=1.0, longest=30.0)
+SHARED_NETWORK = Steps(free=2, first=1.0, longest=30.0)
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class _Counter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guesser:
-    """Who tries: at which account (or with which token), from which network (None: not told apart), on which known device."""
+    """Who tries: at which account (or with which token), from which network (None: unknown), on which known device."""
 
     account: str
     network: str | None
@@ -152,7 +152,7 @@ class FailedLogins:
         if self._knows(who):
             return AT_ACCOUNT
         if who.network is None:
-            return NOT_TOLD_APART
+            return SHARED_NETWORK
         return AT_ATTACKED_ACCOUNT if self.attacked(who.account) else AT_ACCOUNT
 
     def _knows(self, who: Guesser) -> bool:

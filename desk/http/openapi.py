@@ -108,17 +108,17 @@ def _query_parameters(route: Route, refs: Mapping[Any, Any], schemas: Mapping[st
 
 
 def _responses(route: Route, refs: Mapping[Any, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {}
+    responses: dict[str, Any] = {}
     for status in (route.status, *route.also):
-        said[str(status)] = {"description": HTTPStatus(status).phrase}
+        responses[str(status)] = {"description": HTTPStatus(status).phrase}
         if route.answer and status not in (101, 204):
             content = {"application/json": {"schema": refs[route.answer, "serialization"]}}
-            said[str(status)]["content"] = content
+            responses[str(status)]["content"] = content
     problem = {"content": {TYPE: {"schema": refs[ProblemModel, "serialization"]}}}
     for status in _faults(route):
-        said[str(status)] = {"description": HTTPStatus(status).phrase, **problem}
-    said["default"] = {"description": "Any other fault", **problem}
-    return said
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, **problem}
+    responses["default"] = {"description": "Any other fault", **problem}
+    return responses
 
 
 def _faults(route: Route) -> list[int]:
@@ -172,9 +172,9 @@ def _entry(method: str, path: str, operation: Mapping[str, Any]) -> str:
     rows = [(p["name"], p["in"], _kind(p["schema"])) for p in operation["parameters"]]
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         rows.append(("body", kind, _kind(content["schema"])))
-    for status, said in operation["responses"].items():
-        answer: Mapping[str, Any] = next(iter(said.get("content", {}).values()), {"schema": {}})
-        rows.append((status, said["description"], _kind(answer["schema"])))
+    for status, response in operation["responses"].items():
+        answer: Mapping[str, Any] = next(iter(response.get("content", {}).values()), {"schema": {}})
+        rows.append((status, response["description"], _kind(answer["schema"])))
     cells = "".join(f"<tr>{''.join(f'<td>{escape(str(cell))}</td>' for cell in row)}</tr>" for row in rows)
     return (
         f"<section><details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "

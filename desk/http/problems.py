@@ -117,7 +117,7 @@ _OF: dict[type[HuntgroupError], Callable[[Any], Problem]] = {
 
 
 def of_error(error: HuntgroupError) -> Problem | None:
-    """The answer that an error of the house stands for; None for one that nobody expected here."""
+    """The answer that an error of the service stands for; None for one that nobody expected here."""
     found = next((make for kind, make in _OF.items() if isinstance(error, kind)), None)
     return found(error) if found else None
 

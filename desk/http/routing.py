@@ -185,7 +185,7 @@ def _query_values(request: web.Request) -> dict[str, object]:
 async def read_call(
     services: Services, request: web.Request, route: Route, caller: Caller | None
 ) -> ApiRequest[Any, Any]:
-    """Body and query, checked; all faulty fields are told at once."""
+    """Body and query, checked; all faulty fields are in one answer."""
     body, faults = _checked(route.body, await _json(request) if route.body else None)
     query, more = _checked(route.query, _query_values(request))
     if faults or more:
@@ -201,19 +201,19 @@ def _response(route: Route, answer: object) -> web.StreamResponse:
         return answer
     if answer is None:
         return web.Response(status=204)
-    said = answer if isinstance(answer, ApiResponse) else None
-    model = said.model if said else answer
+    given = answer if isinstance(answer, ApiResponse) else None
+    model = given.model if given else answer
     if not isinstance(model, BaseModel):
         raise TypeError(f"{route.name} answered {type(model).__name__}")
-    status = (said.status if said else None) or route.status
+    status = (given.status if given else None) or route.status
     response = web.Response(
         status=status,
         body=model.model_dump_json(exclude_unset=True).encode(),
         content_type="application/json",
         charset="utf-8",
-        headers=said.headers if said else None,
+        headers=given.headers if given else None,
     )
-    for cookie in said.cookies if said else ():
+    for cookie in given.cookies if given else ():
         response.headers.add(hdrs.SET_COOKIE, cookie)
     return response
 

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 
 PREFIXES = {"bearer": "hg_", "session": "hgs_", "login": "hgl_"}
-_SHOWN = 6  # letters of the secret that may be shown in a list, to tell tokens apart
+_SHOWN = 6  # letters of the secret that may be shown in a list, to distinguish tokens
 LONGEST = 200
 
 

@@ -27,7 +27,7 @@ class EventFrame:
     hidden: str
 
     def for_agent(self, agent: Agent, rulebook: RuleBook) -> str | None:
-        """What this agent is told of it; None where it is none of their business."""
+        """The frame for this agent; None where they may not see it."""
         if self.event.conversation is None:
             return self.frame
         if self.conversation is None:
@@ -53,7 +53,7 @@ def _serves(agent: Agent, name: object, rulebook: RuleBook) -> bool:
     return queue is not None and serves(agent, queue)
 
 
-async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int) -> list[EventFrame]:
+async def frames_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int) -> list[EventFrame]:
     """The events after a cursor, ready to be sent: one read for each table, not for each event."""
     events = await work.events.after(cursor, limit=limit)
     if not events:
@@ -62,16 +62,16 @@ async def tell_after(work: Work, rulebook: RuleBook, cursor: int, *, limit: int)
     messages = await work.messages.find(sorted({e.message for e in events if e.message}))
     people = {event.agent for event in events} | writers(messages.values())
     names = await names_for(work, rulebook, conversations.values(), agents=people)
-    return [_told(event, conversations, messages, names) for event in events]
+    return [_frame_of(event, conversations, messages, names) for event in events]
 
 
-def _told(
+def _frame_of(
     event: Event, conversations: Mapping[str, Conversation], messages: Mapping[str, Message], names: Names
 ) -> EventFrame:
     conversation = conversations.get(event.conversation or "")
     message = messages.get(event.message or "")
     agent = agent_ref(names, event.agent)
-    said: dict[str, object] = {
+    fields: dict[str, object] = {
         "cursor": event.cursor,
         "at": _instant(event.at),
         "type": event.type.value,
@@ -84,10 +84,10 @@ def _told(
         shown = _json(conversation_out(conversation, names))
         for name in ("unread", "preview", "reply"):  # each reader has their own count; the others are asked for
             del shown[name]
-        said["snapshot"] = shown
+        fields["snapshot"] = shown
     if message is not None:
-        said["message"] = _json(message_out(message, names))
-    return EventFrame(event=event, conversation=conversation, frame=_text(said), hidden=_hidden(event))
+        fields["message"] = _json(message_out(message, names))
+    return EventFrame(event=event, conversation=conversation, frame=_text(fields), hidden=_hidden(event))
 
 
 def _hidden(event: Event) -> str:
@@ -110,8 +110,8 @@ def _json(model: BaseModel) -> dict[str, object]:
     return model.model_dump(mode="json")
 
 
-def _text(said: Mapping[str, object]) -> str:
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+def _text(fields: Mapping[str, object]) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +140,10 @@ def _typing(hint: Hint) -> Typing:
         value = hint.data.get(name)
         return value if isinstance(value, str) else None
 
-    said = {
+    fields = {
         "type": EventType.TYPING.value,
         "conversation": word("conversation"),
         "from": word("from"),
         "agent": {"id": word("agent"), "name": word("name")} if word("agent") else None,
     }
-    return Typing(frame=_text(said), typist=word("agent"), queue=word("queue"), owner=word("owner"))
+    return Typing(frame=_text(fields), typist=word("agent"), queue=word("queue"), owner=word("owner"))

@@ -1,4 +1,4 @@
-"""The lines before the queues: whoever looks after one is told when it grows or shrinks. A passing thing, without a cursor."""
+"""Queue counts: whoever serves a queue is notified when it grows or shrinks. Without a cursor: a later count replaces it."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ class Line:
 
 
 class Lines:
-    """What was told last, and whether anything happened since that can have changed it."""
+    """The counts that were sent last, and whether an event since then can have changed them."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -39,12 +39,12 @@ class Lines:
         self._moved = self._moved or event.conversation is not None
 
     async def look(self) -> None:
-        """Know the lines as they are, if they are not known yet: from now on changes are told."""
+        """Read the counts, if they are not known yet: from now on changes are sent."""
         if self._known is None:
             self._known = await self._counts()
 
     async def changes(self, *, listened: bool) -> list[Line]:
-        """The lines whose length is another than was told; they are forgotten where nobody listens."""
+        """The queues whose count differs from the one sent last; the counts are forgotten where nobody listens."""
         if not listened:
             self._known, self._moved = None, False
         if not self._moved:
@@ -68,5 +68,5 @@ def _frame(queue: str, counts: Counts) -> str:
     waiting, since = counts.get(queue, (0, None))
     oldest = since.isoformat().replace("+00:00", "Z") if since else None
     data = {"waiting": waiting, "oldest_waiting_since": oldest}
-    said = {"type": EventType.QUEUE.value, "conversation": None, "queue": queue, "data": data}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
+    fields = {"type": EventType.QUEUE.value, "conversation": None, "queue": queue, "data": data}
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

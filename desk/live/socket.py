@@ -18,7 +18,7 @@ from desk.http.authentication import Caller, Who, check_origin
 from desk.http.problems import Problem, busy
 from desk.http.routing import ApiRequest, Input, Routes
 from desk.http.services import Services
-from desk.live.frames import EventFrame, tell_after, typing_of
+from desk.live.frames import EventFrame, frames_after, typing_of
 from desk.live.queue_lengths import Lines
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Client:
 
 
 class Live:
-    """Reads the feed once and tells every client; renews presence and watches tokens of whoever is connected."""
+    """Reads the feed once for all clients; renews presence and watches tokens of whoever is connected."""
 
     def __init__(
         self, services: Services, *, poll: float = 1.0, renew: float = 20.0, guard: float = 3.0, batch: int = _BATCH
@@ -74,7 +74,7 @@ class Live:
                     group.create_task(self._follow()),
                     group.create_task(self._every(self._renew_every, self._renew)),
                     group.create_task(self._every(self._guard_every, self._guard)),
-                    group.create_task(self._every(self._poll / 2, self._tell_lines)),
+                    group.create_task(self._every(self._poll / 2, self._send_queue_counts)),
                 ]
                 await self._stopping.wait()
                 for task in tasks:
@@ -83,7 +83,7 @@ class Live:
             self._stopped.set()
 
     def dismiss(self) -> None:
-        """Tell every client that this node goes away; they resume elsewhere from their cursor."""
+        """Notify every client that this node goes away; they resume elsewhere from their cursor."""
         for client in list(self._clients):
             client.writer.close(GOING_AWAY, "going away")
 
@@ -116,7 +116,7 @@ class Live:
                 await self._carefully(self._start)
             while True:
                 heard = await listening.wait(self._poll)
-                self._tell_typing(heard.get(Topic.TYPING, ()))
+                self._send_typing(heard.get(Topic.TYPING, ()))
                 await self._carefully(self._read)
 
     async def _start(self) -> None:
@@ -129,7 +129,7 @@ class Live:
     async def _read(self) -> None:
         while True:
             if not self._clients:
-                return  # nobody to tell: the first one to join finds out where to begin
+                return  # nobody listens: the first one to join finds out where to begin
             entry = await self._after(self._cursor)
             for at, one in enumerate(entry):
                 self._deliver(one)
@@ -141,7 +141,7 @@ class Live:
     async def _after(self, cursor: int) -> list[EventFrame]:
         rulebook = self._services.rules.rulebook
         async with self._services.storage.read("live.events") as work:
-            return await tell_after(work, rulebook, cursor, limit=self._batch)
+            return await frames_after(work, rulebook, cursor, limit=self._batch)
 
     def _deliver(self, entry: EventFrame) -> None:
         rulebook = self._services.rules.rulebook
@@ -155,14 +155,14 @@ class Live:
             if frame is not None and not client.writer.offer(frame):
                 self._drop(client)
 
-    def _tell_typing(self, hints: Sequence[Hint]) -> None:
+    def _send_typing(self, hints: Sequence[Hint]) -> None:
         rulebook = self._services.rules.rulebook
         for typing in typing_of(hints):
             for client in list(self._clients):
                 if typing.for_agent(client.agent, rulebook):
                     client.writer.offer(typing.frame)
 
-    async def _tell_lines(self) -> None:
+    async def _send_queue_counts(self) -> None:
         """At most twice a second, however much moves."""
         rulebook = self._services.rules.rulebook
         for line in await self._lines.changes(listened=bool(self._clients)):
@@ -173,7 +173,7 @@ class Live:
     # -- clients -------------------------------------------------------------------------------------------------------
 
     async def here(self) -> int:
-        """Where the feed stands: who joins from this cursor is told whatever is committed after this call."""
+        """Where the feed stands: who joins from this cursor gets whatever is committed after this call."""
         await self._started.wait()
         await self._lines.look()
         async with self._services.storage.read("live.here") as work:
@@ -278,7 +278,7 @@ async def events(call: ApiRequest[None, EventsQuery]) -> web.StreamResponse:
     if not socket.can_prepare(request):
         raise Problem(426, "websocket_only", "this is a WebSocket", headers={"Upgrade": "websocket"})
     live, cursor = request.app[LIVE], call.query.cursor
-    # before the socket opens: what the client fetches once it is open, and what it is told, then leave no gap
+    # before the socket opens: what the client fetches once it is open, and what it is sent, then leave no gap
     cursor = await live.here() if cursor is None else cursor
     await socket.prepare(request)
     await _attend(services, live, Client(call.who, socket, _writer(services, request, socket)), cursor)

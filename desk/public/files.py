@@ -1,4 +1,4 @@
-"""The door for whoever was given the signed address of one file: a provider that carries it on, or the customer."""
+"""The endpoint for whoever has the signed address of one file: a provider that carries it on, or the customer."""
 
 from aiohttp import web
 

@@ -1,4 +1,4 @@
-"""The providers' door: verify -> normalize -> inbox -> answer. Nothing is acknowledged before the commit."""
+"""The providers' endpoint: verify -> normalize -> inbox -> answer. Nothing is acknowledged before the commit."""
 
 import asyncio
 import hashlib

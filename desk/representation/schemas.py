@@ -112,7 +112,7 @@ class AuthorOut(Output):
 
 
 class AttachmentOut(Output):
-    """A file beside a message; fetched from /api/v1/attachments/{id}."""
+    """A file of a message; fetched from /api/v1/attachments/{id}."""
 
     id: str
     name: str
@@ -281,7 +281,7 @@ class WebhookCallOut(Output):
 
 
 class ShadowOut(Output):
-    """A second rules file that decides beside the one in force, for nobody."""
+    """A second rules file that decides the same messages without effect."""
 
     file: str
     decided: int

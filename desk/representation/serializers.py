@@ -1,4 +1,4 @@
-"""From the house's data classes to what the API answers, field by field."""
+"""From the data classes to what the API answers, field by field."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -213,7 +213,7 @@ def message_out(message: Message, names: Names, *, answers: str | None = None) -
 
 
 def _afterwards(message: Message) -> dict[str, Any]:
-    """What a medium tells of few messages."""
+    """What a medium reports of few messages."""
     outside = message.author.kind is AuthorKind.AGENT and message.author.id is None
     return {
         "album": message.album,
@@ -251,7 +251,7 @@ async def staff(work: Work, now: datetime) -> Staff:
 
 
 def agent_fields(agent: Agent, team: Staff) -> dict[str, object]:
-    """What both an agent's page and `me` tell."""
+    """What both an agent's page and `me` contain."""
     return {
         "id": agent.id,
         "email": agent.email,

@@ -367,7 +367,7 @@ def _leaving() -> None:
     )
 
 
-def _house() -> None:
+def _configuration() -> None:
     op.create_table(
         "quarantine",
         sa.Column("id", ID, nullable=False),
@@ -481,7 +481,7 @@ def upgrade() -> None:
     _agents()
     _conversations()
     _leaving()
-    _house()
+    _configuration()
     op.execute("INSERT INTO counters (name, value) VALUES ('feed', 0)")
 
 

@@ -30,11 +30,11 @@ def _reword(connection: sa.Connection) -> None:
         for row in rows:
             facts, decision = json.loads(row.facts), json.loads(row.decision)
             facts.pop("missing", None)
-            for told in (*facts["matters"], decision):
-                told["priority"] = _PRIORITIES.get(told["priority"], told["priority"])
-            connection.execute(write, {"id": row.id, "facts": _told(facts), "decision": _told(decision)})
+            for part in (*facts["matters"], decision):
+                part["priority"] = _PRIORITIES.get(part["priority"], part["priority"])
+            connection.execute(write, {"id": row.id, "facts": _as_text(facts), "decision": _as_text(decision)})
         after = rows[-1].id
 
 
-def _told(data: dict[str, Any]) -> str:
+def _as_text(data: dict[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))

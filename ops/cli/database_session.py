@@ -1,4 +1,4 @@
-"""For commands that work on the database beside a serving house: open it, wait up to five seconds, let it go."""
+"""For commands that work on the database while a server runs: open it, wait up to five seconds, let it go."""
 
 import asyncio
 import getpass

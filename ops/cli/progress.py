@@ -17,7 +17,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._shown = self._stream.isatty()
         self._done = 0
-        self._began = self._told = monotonic()
+        self._began = self._shown_at = monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -36,8 +36,8 @@ class Progress:
         """So much more is done."""
         self._done += steps
         now = monotonic()
-        if self._shown and (now - self._told >= _EVERY or self._done >= self._total):
-            self._told = now
+        if self._shown and (now - self._shown_at >= _EVERY or self._done >= self._total):
+            self._shown_at = now
             self._draw()
 
     def _draw(self) -> None:

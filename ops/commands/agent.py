@@ -89,10 +89,10 @@ def _typed(email: str) -> str:
     """From a terminal: asked for twice, and not shown."""
     try:
         first = getpass(f"Password for {email} (it is not shown): ")
-        again = getpass("The same again: ")
+        repeated = getpass("The same again: ")
     except EOFError:
         raise NoPassword("no password was typed; nothing is changed") from None
-    if not first or first != again:
+    if not first or first != repeated:
         raise NoPassword("the two are not the same, or empty; nothing is changed")
     return first
 

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 told, 1 there are combinations that nobody ever serves, 2 wrong usage or an unreadable configuration."""
+    """0 printed, 1 there are combinations that nobody ever serves, 2 wrong usage or an unreadable configuration."""
     try:
         start = _start(args.start)
         settings = load(args.config, os.environ, make_secrets=False, need_secrets=False)
@@ -42,12 +42,12 @@ def run(args: argparse.Namespace) -> int:
         return 2
     rulebook = parse_rules(settings.source, settings.hints)
     coverage = Coverage(rulebook, start, start + args.days * _DAY)
-    told = as_json(coverage)
+    report = as_json(coverage)
     if args.json:
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(report, ensure_ascii=False))
     else:
         print("\n".join(as_text(coverage, rulebook, grid=args.grid)))
-    return 1 if told["never_served"] else 0
+    return 1 if report["never_served"] else 0
 
 
 def _start(text: str | None) -> datetime:
@@ -132,8 +132,8 @@ def _names(combinations: Sequence[Combination]) -> Iterator[str]:
     languages: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for (language, reached), named in issues.items():
         languages.setdefault((tuple(named), reached), []).append(language)
-    for (named_issues, reached), spoken in languages.items():
-        yield f"{', '.join(spoken)} · {', '.join(named_issues)} · {', '.join(reached)}"
+    for (named_issues, reached), served_languages in languages.items():
+        yield f"{', '.join(served_languages)} · {', '.join(named_issues)} · {', '.join(reached)}"
 
 
 def _hole_lines(timeline: Timeline, zone: ZoneInfo) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`huntgroup demo`: a running house with a demo team and simulated customers; prints where to look and a one-time login. Where it runs already, these again."""
+"""`huntgroup demo`: a running server with a demo team and simulated customers; prints its address and a one-time login. Where it runs already, it prints new ones."""
 
 import argparse
 import asyncio
@@ -21,7 +21,7 @@ from ops.system_clock import SystemClock
 from storage.store import Store
 
 _LOGIN = timedelta(hours=12)
-_HANDS = 8  # chats at once: enough for the simulated customers and whoever tries the page
+_CHATS_AT_ONCE = 8  # chats at once: enough for the simulated customers and whoever tries the page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +52,7 @@ async def _demo(options: Options, *, quiet: bool) -> int:
 
 
 async def _elsewhere(settings: Settings, url: str) -> int:
-    """The house runs already: its address once more, and a fresh login where the demo's people are there."""
+    """The server runs already: its address once more, and a fresh login where the demo's people are there."""
 
     async def doing(store: Store, settings: Settings) -> int:
         login = await _login(store, TEAM[0].email)
@@ -83,7 +83,7 @@ async def _hire(application: Application, person: DemoAgent) -> None:
         role=Role(person.role),
         languages=person.languages,
         skills=person.skills,
-        capacity={**DEFAULT_CAPACITY, WorkKind.CHAT: _HANDS},
+        capacity={**DEFAULT_CAPACITY, WorkKind.CHAT: _CHATS_AT_ONCE},
         created_at=SystemClock().now(),
     )
     try:

@@ -1,4 +1,4 @@
-"""`huntgroup doctor`: what is fine and what is not, in plain words, with what to do; beside a house that runs, or before the first start."""
+"""`huntgroup doctor`: what is fine and what is not, in plain words, with what to do; while a server runs, or before the first start."""
 
 import argparse
 import asyncio
@@ -72,12 +72,12 @@ async def examine(settings: Settings, clock: Clock, *, only: str | None = None) 
     async with open_for_checks(settings, clock) as (http, build):
         checks = [_of_account(name, settings, build) for name in settings.channels if only in (None, name)]
         if only is None:
-            checks = [*_of_house(settings, clock, build), *checks, *_of_webhooks(settings, http)]
+            checks = [*_of_application(settings, clock, build), *checks, *_of_webhooks(settings, http)]
         found = await asyncio.gather(*(_within_reason(name, check) for name, check in checks))
     return [one for several in found for one in several]
 
 
-def _of_house(settings: Settings, clock: Clock, build: Callable[[str], Channel]) -> Iterator[tuple[str, Check]]:
+def _of_application(settings: Settings, clock: Clock, build: Callable[[str], Channel]) -> Iterator[tuple[str, Check]]:
     service, today = settings.service, clock.now().date()
     yield _quick("python", doctor_machine.python)
     yield _quick("packages", doctor_machine.packages)
@@ -125,7 +125,7 @@ def _of_webhook(name: str, url: str, http: OutgoingHttp, *, signed: bool) -> tup
 
 
 async def _within_reason(name: str, check: Check) -> Sequence[Finding]:
-    """Whatever happens in one check, the others are told; an unknown error's own words may hold a secret, its name does not."""
+    """Whatever happens in one check, the others are reported; an unknown error's own words may hold a secret, its name does not."""
     try:
         async with asyncio.timeout(_LONGEST):
             return await check()

@@ -41,7 +41,7 @@ def _erase(args: argparse.Namespace) -> Doing:
             return 1
         blobs = FolderBlobs(settings.service.attachments)
         erased = await Eraser(store, blobs, SystemClock()).erase(customer.id, actor=actor())
-        _say(customer.id, erased, as_json=args.json)
+        _print_result(customer.id, erased, as_json=args.json)
         return 0
 
     return doing
@@ -56,7 +56,7 @@ def _confirmed(customer: Customer, known: list[Identity]) -> bool:
     return sys.stdin.readline().strip() == customer.id
 
 
-def _say(customer: str, erased: Erased, *, as_json: bool) -> None:
+def _print_result(customer: str, erased: Erased, *, as_json: bool) -> None:
     counts = {name: count for name, count in erased.rows.items() if count}
     if as_json:
         print(json.dumps({"customer": customer, "erased": counts}))

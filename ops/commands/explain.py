@@ -91,10 +91,10 @@ def _run_one(args: argparse.Namespace, trial: DryRun) -> int:
     if args.language:
         given["language"] = args.language
     at = instant(args.at) if args.at else SystemClock().now()
-    said = TrialMessage(channel=args.channel, text=clean_text(args.text), at=at, sender=args.sender, given=given)
-    (turn,) = trial.hold([said])
-    explained = explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
-    print(json.dumps(explained, ensure_ascii=False) if args.json else as_text(explained, said.text))
+    message = TrialMessage(channel=args.channel, text=clean_text(args.text), at=at, sender=args.sender, given=given)
+    (turn,) = trial.hold([message])
+    explained = explain(turn.facts, turn.decision, trial.rulebook, reply_texts=turn.reply_texts)
+    print(json.dumps(explained, ensure_ascii=False) if args.json else as_text(explained, message.text))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`huntgroup export`: everything the house knows of one customer, as a zip of JSON lines and their files."""
+"""`huntgroup export`: everything that is stored about one customer, as a zip of JSON lines and their files."""
 
 import argparse
 import json
@@ -21,7 +21,7 @@ from storage.store import Store
 
 _AT_ONCE = 500
 _FILES = "attachments"
-# they open a door or name a place of ours, and tell nothing about the customer
+# they grant access or name a place of ours, and hold nothing about the customer
 _OURS = {"identities": {"reply_token"}, "visitor_sessions": {"digest"}, _FILES: {"key"}}
 
 
@@ -49,7 +49,7 @@ def _export(args: argparse.Namespace) -> Doing:
         except OSError as error:
             print(f"huntgroup export: {path}: {error.strerror}", file=sys.stderr)
             return 2
-        _say(path, counts, missing, as_json=args.json)
+        _print_result(path, counts, missing, as_json=args.json)
         return 1 if missing else 0
 
     return doing
@@ -123,7 +123,7 @@ def _instant(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _say(path: Path, counts: dict[str, int], missing: list[str], *, as_json: bool) -> None:
+def _print_result(path: Path, counts: dict[str, int], missing: list[str], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"file": str(path), "records": counts, "missing": missing}, ensure_ascii=False))
         return

@@ -67,8 +67,8 @@ def _override(args: argparse.Namespace) -> Doing:
 def _list(args: argparse.Namespace) -> Doing:
     async def doing(store: Store, _: Settings) -> int:
         async with store.read("hours.list") as work:
-            standing = await work.overrides.standing(SystemClock().now())
-        for one in standing:
+            active = await work.overrides.active(SystemClock().now())
+        for one in active:
             print(json.dumps(as_json(one), ensure_ascii=False) if args.json else _line(one))
         return 0
 

@@ -58,13 +58,13 @@ class WrongUsage(Exception):
 class Reader:
     """How payloads are read. `webhook` is a configured account, whose signatures are checked; else only the bytes are read.
 
-    `tell` is set for kinds whose raw payload says more than its events do, such as a mail: it is told instead.
+    `describe` is set for kinds whose raw payload has more than its events, such as a mail: it is printed instead.
     """
 
     channel: str
     normalize: Callable[[Request], Sequence[InboundEvent]]
     webhook: Webhook | None = None
-    tell: Callable[[bytes], Mapping[str, Any]] | None = None
+    describe: Callable[[bytes], Mapping[str, Any]] | None = None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,8 +117,8 @@ def parse_file(name: str, reader: Reader, headers: Mapping[str, str], at: dateti
 
 
 def _read(name: str, reader: Reader, request: Request) -> dict[str, Any]:
-    if reader.tell is not None:
-        return {"file": name, **reader.tell(request.body)}
+    if reader.describe is not None:
+        return {"file": name, **reader.describe(request.body)}
     if reader.webhook is not None:
         reader.webhook.verify(request)
     events = list(reader.normalize(request))
@@ -187,7 +187,7 @@ def _parsed(
 
 
 def _answer(reader: Reader, request: Request, events: Sequence[InboundEvent]) -> dict[str, Any]:
-    """What the provider would be told; ids that only the database gives are null."""
+    """The request to the provider; ids that only the database gives are null."""
     if reader.webhook is None:
         return {"status": 200}
     accepted = [_accepted(event) for event in events]
@@ -212,11 +212,11 @@ def _reader(args: argparse.Namespace) -> Reader:
 
 def _bare(kind: str) -> Reader:
     """The kind's `parse_output.to_dict` or `normalize.events`, which are pure: no account is needed."""
-    room = kinds.create_of(kind).__module__
-    tell = _found(f"{room}.parse_output", "to_dict")
-    if tell is not None:
-        return Reader(channel=kind, normalize=lambda _: (), tell=tell)
-    read = _found(f"{room}.normalize", "events")
+    package = kinds.create_of(kind).__module__
+    describe = _found(f"{package}.parse_output", "to_dict")
+    if describe is not None:
+        return Reader(channel=kind, normalize=lambda _: (), describe=describe)
+    read = _found(f"{package}.normalize", "events")
     if read is None:
         raise WrongUsage(f"the kind '{kind}' has no raw payloads to parse")
 

@@ -53,8 +53,8 @@ def _list(args: argparse.Namespace) -> Doing:
 
 
 def _as_line(row: Quarantined) -> str:
-    again = "replayed" if row.replayed_at else f"x{row.times}"
-    return f"{row.id}  {row.last_at:%Y-%m-%d %H:%M:%S}Z  {row.channel:12} {again:9} {row.size:>8} B  {row.code}: {row.reason}"
+    times = "replayed" if row.replayed_at else f"x{row.times}"
+    return f"{row.id}  {row.last_at:%Y-%m-%d %H:%M:%S}Z  {row.channel:12} {times:9} {row.size:>8} B  {row.code}: {row.reason}"
 
 
 def _as_json(row: Quarantined) -> dict[str, object]:
@@ -95,7 +95,7 @@ def _replay(args: argparse.Namespace) -> Doing:
             account = {row.channel: settings.channels[row.channel]}
             channel = kinds.build(account, infrastructure.tools)[row.channel]
             try:
-                events = _read_again(channel, row)
+                events = _reread(channel, row)
             except MalformedPayload as error:
                 print(f"still not readable: {error.detail}", file=sys.stderr)
                 return 1
@@ -111,7 +111,7 @@ def _replay(args: argparse.Namespace) -> Doing:
     return doing
 
 
-def _read_again(channel: Channel, row: Quarantined) -> list[InboundEvent]:
+def _reread(channel: Channel, row: Quarantined) -> list[InboundEvent]:
     """The events in the kept bytes. Raises `MalformedPayload` where any of them still cannot be read."""
     normalize = getattr(channel, "normalize", None)
     if normalize is None:
@@ -127,11 +127,11 @@ def _read_again(channel: Channel, row: Quarantined) -> list[InboundEvent]:
 async def _while(
     running: Callable[[], Awaitable[None]], doing: Callable[[], Awaitable[list[Accepted]]]
 ) -> list[Accepted]:
-    """Do it while something runs beside it."""
-    beside = asyncio.ensure_future(running())
+    """Do it while something runs in the background."""
+    background = asyncio.ensure_future(running())
     try:
         return await doing()
     finally:
-        beside.cancel()
+        background.cancel()
         with suppress(asyncio.CancelledError):
-            await beside
+            await background

@@ -1,4 +1,4 @@
-"""`rehearse NEW.toml`: decide stored traffic again under a new file, and tell what would have gone elsewhere."""
+"""`rehearse NEW.toml`: replay stored traffic under a new file, and report what would have gone elsewhere."""
 
 import argparse
 import json
@@ -65,7 +65,7 @@ async def rehearse(storage: Storage, settings: Settings, new: Settings, since: d
         while True:
             async with storage.read("rehearse") as work:
                 page = await work.decisions.stream(since, after=after, limit=_PAGE)
-                await _tell_revisions(work, rehearsal, page)
+                await _add_revisions(work, rehearsal, page)
             for stored in page:
                 rehearsal.add(stored)
                 progress.step()
@@ -74,11 +74,11 @@ async def rehearse(storage: Storage, settings: Settings, new: Settings, since: d
             after = page[-1].id
 
 
-async def _tell_revisions(work: Work, rehearsal: Rehearsal, page: list[StoredDecision]) -> None:
+async def _add_revisions(work: Work, rehearsal: Rehearsal, page: list[StoredDecision]) -> None:
     for revision in {stored.decision.revision for stored in page}:
         if not rehearsal.knows(revision):
             kept = await work.rulebooks.get(revision)
-            rehearsal.tell(revision, None if kept is None else kept.source)
+            rehearsal.add_revision(revision, None if kept is None else kept.source)
 
 
 # -- for people --------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`report`: what happened at the doors, as tables, as JSON, or as one page with charts."""
+"""`report`: what happened on the channels, as tables, as JSON, or as one page with charts."""
 
 import argparse
 import json

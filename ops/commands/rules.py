@@ -45,7 +45,7 @@ def _list(args: argparse.Namespace) -> Doing:
         async with store.read("rules.list") as work:
             known = await work.rulebooks.newest(_LISTED)
         for one in known:
-            print(json.dumps(_told(one), ensure_ascii=False) if args.json else _line(one))
+            print(json.dumps(_as_json(one), ensure_ascii=False) if args.json else _line(one))
         return 0
 
     return doing
@@ -83,7 +83,7 @@ def _lines(revision: Revision) -> list[str]:
     return json.dumps(json.loads(revision.source), ensure_ascii=False, indent=1).splitlines()
 
 
-def _told(one: Revision) -> dict[str, object]:
+def _as_json(one: Revision) -> dict[str, object]:
     return {
         "id": one.id,
         "digest": one.digest,

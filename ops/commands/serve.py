@@ -237,7 +237,7 @@ def _on_signals(stop: asyncio.Event, reload: Callable[[], object]) -> None:
 
 
 async def _drain(application: Application, runner: web.AppRunner) -> None:
-    """Not ready any more, nothing new, what was accepted is stored and told, then the connections end."""
+    """Not ready any more, nothing new, what was accepted is stored and acknowledged, then the connections end."""
     application.draining.set()
     log.info("draining")
     for site in list(runner.sites):

@@ -1,4 +1,4 @@
-"""`simulate`: the same arrivals over another team or other rules, with the house's own router on a virtual clock."""
+"""`simulate`: the same arrivals over another team or other rules, with the real router on a virtual clock."""
 
 import argparse
 import json
@@ -118,7 +118,7 @@ def _question(args: argparse.Namespace, now: datetime) -> Question:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the store tells before anything is simulated."""
+    """What is read from the store before anything is simulated."""
 
     agents: list[Agent]
     week: dict[str, tuple[Interval, ...]]
@@ -131,7 +131,7 @@ async def simulate(storage: Storage, settings: Settings, question: Question) -> 
     known = await _known(storage, question.window)
     files = (settings, question.new or settings)
     rulebooks = [under(parse_rules(one.source, one.hints), known.overrides) for one in files]
-    teams = _teams(rulebooks, question, known)  # first: what is wrong with the question is told at once
+    teams = _teams(rulebooks, question, known)  # first: what is wrong with the question is reported at once
     dice = random.Random(question.seed)  # noqa: S311 a simulation, no secret
     if question.synthetic is None:
         detector = load_detector(settings.document.languages.offered)

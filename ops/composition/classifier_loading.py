@@ -1,4 +1,4 @@
-"""Which classifier serves: the model in use or a plug-in, loaded off the event loop, followed while the house runs."""
+"""Which classifier serves: the model in use or a plug-in, loaded off the event loop, followed while the server runs."""
 
 import asyncio
 import logging

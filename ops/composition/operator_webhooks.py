@@ -1,4 +1,4 @@
-"""Calls to operators' webhooks: signed by Standard Webhooks, through the guarded door; the dispatcher repeats them."""
+"""Calls to operators' webhooks: signed by Standard Webhooks, through the guarded client; the dispatcher repeats them."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ class WebhookKeys:
         """The key of this webhook; None where this node has none."""
         return self._keys.get(webhook)
 
-    def read_again(self) -> None:
+    def reread(self) -> None:
         """As the files and the environment say now. What cannot be read leaves everything as it was."""
         try:
             self._keys = _keys_of(webhook_secrets(self._path, self._environment))

@@ -26,7 +26,7 @@ from router.understanding.language_detector import Detector
 
 log = logging.getLogger(__name__)
 _HEAL = (
-    5.0  # seconds between looks at the store when no hint comes: an emergency told by another process waits no longer
+    5.0  # seconds between looks at the store when no hint comes: an emergency set by another process waits no longer
 )
 
 
@@ -125,7 +125,7 @@ class Reloader:
                 return Reloaded(self._rules.rulebook.revision, applied=False, faults=faults)
             assert result.settings is not None  # noqa: S101 a result that is ok has them
             revision = await self._activate(result.settings, actor)
-            await asyncio.to_thread(self._keys.read_again)
+            await asyncio.to_thread(self._keys.reread)
             self._swap(revision)
             return Reloaded(revision.id, applied=True)
 
@@ -162,14 +162,14 @@ class Reloader:
     async def _catch_up(self) -> None:
         async with self._storage.read("rules.follow") as work:
             revision = await work.rulebooks.active()
-            standing = tuple(await work.overrides.standing(self._clock.now()))
+            active = tuple(await work.overrides.active(self._clock.now()))
         if revision is not None and revision.id != self._rules.rulebook.revision:
-            await asyncio.to_thread(self._keys.read_again)
+            await asyncio.to_thread(self._keys.reread)
             self._swap(revision)
-        if standing != self._emergencies:
-            self._emergencies = standing
-            self._rules.swap(under(self._written, standing))
-            log.warning("hours_overridden", extra={"calendars": [one.calendar for one in standing]})
+        if active != self._emergencies:
+            self._emergencies = active
+            self._rules.swap(under(self._written, active))
+            log.warning("hours_overridden", extra={"calendars": [one.calendar for one in active]})
 
     async def watch(self) -> None:
         """Reload when a file changes on disk, included ones too. Watches folders: editors and mounts replace files. Runs until cancelled."""
@@ -192,7 +192,7 @@ class Reloader:
         await self._carefully(lambda: self.reload(actor))
 
     async def _carefully(self, step: Callable[[], Awaitable[object]]) -> None:
-        """A lost database, or rules that do not fit this node, must not end the house."""
+        """A lost database, or rules that do not fit this node, must not end the process."""
         try:
             await step()
         except StoreError as error:

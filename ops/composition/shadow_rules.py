@@ -1,4 +1,4 @@
-"""Shadow: a second rules file decides beside the one in force, after the commit and for nobody; what it would do otherwise is logged.
+"""Shadow: a second rules file decides the same messages after the commit, without effect; what it would do otherwise is logged.
 
 It never delays a message: what it cannot keep up with is passed over and counted. A file with faults casts no shadow, and says so.
 """
@@ -23,13 +23,13 @@ from ops.observability.metrics import Meters
 from ops.rule_analysis.replay import Rehearsal, differences
 from router.understanding.language import Detector
 
-_Marks = Mapping[Path, tuple[int, int] | None]  # when each file was written, and its size
+_FileStamps = Mapping[Path, tuple[int, int] | None]  # when each file was written, and its size
 
 log = logging.getLogger(__name__)
 _MOST_WAITING = 10_000
 _AT_ONCE = 50  # decisions between two turns of the loop
 _LOOK = 5.0  # seconds between looks at the file and at emergencies
-_TOLD = ("queue", "priority", "language", "issue", "open", "replies", "webhooks")
+_LOGGED = ("queue", "priority", "language", "issue", "open", "replies", "webhooks")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Tally:
 
 
 class Shadow:
-    """Told of decisions by `decided`, which only puts them in line; `run` decides them again until cancelled."""
+    """`decided` puts decisions in a queue; `run` replays them until cancelled."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Shadow:
         self._came = asyncio.Event()
         self._rehearsal: Rehearsal | None = None
         self._files: tuple[Path, ...] = (path,)
-        self._read_at: _Marks = {}
+        self._read_at: _FileStamps = {}
         self.tally = Tally(file=str(path))
 
     def counts(self) -> dict[str, object]:
@@ -77,10 +77,10 @@ class Shadow:
 
     def decided(self, stored: Sequence[StoredDecision]) -> None:
         """These were committed. Returns at once; beyond what can wait they are passed over."""
-        room = _MOST_WAITING - len(self._waiting)
-        self._waiting.extend(stored[:room])
-        if len(stored) > room:
-            self._count(CountedEvent.SHADOW_PASSED_OVER, len(stored) - room)
+        free = _MOST_WAITING - len(self._waiting)
+        self._waiting.extend(stored[:free])
+        if len(stored) > free:
+            self._count(CountedEvent.SHADOW_PASSED_OVER, len(stored) - free)
         self._came.set()
 
     async def run(self) -> None:
@@ -127,7 +127,7 @@ class Shadow:
         if not rehearsal.knows(revision):
             async with self._storage.read("shadow.revision") as work:
                 kept = await work.rulebooks.get(revision)
-            rehearsal.tell(revision, None if kept is None else kept.source)
+            rehearsal.add_revision(revision, None if kept is None else kept.source)
         after = rehearsal.decide(stored)
         self._count(CountedEvent.SHADOW_DECIDED, 1)
         changed = differences(stored.decision, after)
@@ -144,14 +144,14 @@ class Shadow:
 
     async def _look(self) -> None:
         """Read the file where it or one that it includes has changed, and the emergencies that stand."""
-        marks = await asyncio.to_thread(_marks, self._files)
+        stamps = await asyncio.to_thread(_file_stamps, self._files)
         now = self._clock.now()
         async with self._storage.read("shadow.overrides") as work:
             overrides = await work.overrides.since(now - timedelta(minutes=1))
-        if marks != self._read_at:
+        if stamps != self._read_at:
             await self.read()
-            found = await asyncio.to_thread(_marks, self._files)
-            self._read_at = {**found, **{file: mark for file, mark in marks.items() if file in found}}
+            found = await asyncio.to_thread(_file_stamps, self._files)
+            self._read_at = {**found, **{file: mark for file, mark in stamps.items() if file in found}}
         if self._rehearsal is not None:
             self._rehearsal.stand(overrides)
 
@@ -170,7 +170,7 @@ class Shadow:
         log.info("shadow_cast", extra={"file": str(self._path), "digest": new.digest[:12]})
 
 
-def _marks(files: Sequence[Path]) -> _Marks:
+def _file_stamps(files: Sequence[Path]) -> _FileStamps:
     return {file: _mark(file) for file in files}
 
 
@@ -185,7 +185,7 @@ def _mark(path: Path) -> tuple[int, int] | None:
 def _difference(stored: StoredDecision, after: Decision, changed: Sequence[str]) -> dict[str, object]:
     """`{"queue": "general -> vip"}` for what is worth a line; the names of all that differs."""
     before = stored.decision
-    pairs = {name: f"{_plain(before, name)} -> {_plain(after, name)}" for name in _TOLD if name in changed}
+    pairs = {name: f"{_plain(before, name)} -> {_plain(after, name)}" for name in _LOGGED if name in changed}
     return {"conversation": stored.conversation, "decision": stored.id, "differs": list(changed), **pairs}
 
 

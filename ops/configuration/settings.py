@@ -96,7 +96,7 @@ class Retention(BaseModel):
     audit: _Span = Keep().audit
 
     def keep(self) -> Keep:
-        """As the house takes it."""
+        """As the router takes it."""
         return Keep(**dict(self))
 
 
@@ -112,7 +112,7 @@ class Media(BaseModel):
     give_up: Duration = Caps().give_up
 
     def caps(self) -> Caps:
-        """As the house takes it."""
+        """As the router takes it."""
         return Caps(**dict(self))
 
 
@@ -164,7 +164,7 @@ class Service(BaseModel):
 
     @property
     def hidden_by_a_proxy(self) -> bool:
-        """Whether customers come by a proxy on this machine that is not believed: nobody tells them apart then."""
+        """Whether customers come by a proxy on this machine that is not trusted: nothing distinguishes them then."""
         outside = self.public_url is not None and not is_loopback(urlsplit(self.public_url).hostname or "")
         believed = any(ip_network(one).is_loopback for one in self.proxies)
         return outside and is_loopback(self.host) and not believed

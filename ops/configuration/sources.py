@@ -183,9 +183,9 @@ def _merge(
                 into[key].append(test)
         else:
             first = nearest(source.places, here) or SourceLocation(str(source.first), 1)
-            again = nearest(places, here) or first
+            elsewhere = nearest(places, here) or first
             message = f"'{_dotted(here)}' is set in {first.file}:{first.line} already"
-            source.faults.append(Located(file=again.file, line=again.line, message=message))
+            source.faults.append(Located(file=elsewhere.file, line=elsewhere.line, message=message))
 
 
 def _placed(source: Source, places: Mapping[Path, SourceLocation], theirs: Path, here: Path) -> None:

@@ -76,9 +76,9 @@ def _sentence(path: Path, details: list[ErrorDetails], model: type[BaseModel]) -
     if "missing" in kinds:
         return f"'{key}' is missing"
     name = _name(path)
-    said = [_own_words(detail) for detail in details if detail["type"] in ("value_error", "assertion_error")]
-    if said:
-        return f"{name}: {said[0]}"
+    own_words = [_own_words(detail) for detail in details if detail["type"] in ("value_error", "assertion_error")]
+    if own_words:
+        return f"{name}: {own_words[0]}"
     literals = [
         str(detail.get("ctx", {}).get("expected", "")) for detail in details if detail["type"] == "literal_error"
     ]

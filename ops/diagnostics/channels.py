@@ -28,14 +28,14 @@ async def account(channel: Channel, example: str | None = None, *, patience: flo
         return untried(title, example, f"[channels.{channel.name}]")
     try:
         async with asyncio.timeout(patience):
-            told = await channel.prove()
+            proof = await channel.prove()
     except TimeoutError:
         return bad(title, f"no answer within {patience:g} seconds", _LATER)
     except ChannelError as error:
         return _refusal(title, error)
     finally:
         await channel.stop()
-    return ok(title, told) if told else skipped(title, "nothing can be asked of it without an effect")
+    return ok(title, proof) if proof else skipped(title, "nothing can be asked of it without an effect")
 
 
 _LATER = "look at the network, the firewall and the provider's own status page, then try again"

@@ -1,4 +1,4 @@
-"""What a look at a house found: one plain sentence for each thing, whether it is fine, and what to do where it is not."""
+"""The results of checks: one plain sentence for each thing, whether it is fine, and what to do where it is not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ _LONGEST = 300
 
 
 class State(StrEnum):
-    """`skipped` says that nothing could be asked; only `bad` keeps a house from being whole."""
+    """`skipped` says that nothing could be asked; only `bad` is a failure."""
 
     OK = "ok"
     WARN = "warn"
@@ -35,8 +35,8 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        told = f"{self.state.value:<8}{self.name}: {one_line(self.words)}"
-        return f"{told}\n        {self.advice}" if self.advice else told
+        line = f"{self.state.value:<8}{self.name}: {one_line(self.words)}"
+        return f"{line}\n        {self.advice}" if self.advice else line
 
 
 def ok(name: str, words: str) -> Finding:

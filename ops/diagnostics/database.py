@@ -1,4 +1,4 @@
-"""What `doctor` looks at in the memory of the house: the database, its schema, how it keeps a commit, its clock; and the link of hints."""
+"""What `doctor` looks at in the store: the database, its schema, how it keeps a commit, its clock; and the link of hints."""
 
 import asyncio
 import os
@@ -47,23 +47,23 @@ def _file(path: Path) -> Finding:
     """Of SQLite: the file, its folder, and the room there."""
     if not path.parent.is_dir():
         return bad("database", f"the folder {path.parent} does not exist", "make it, or name another file in [service]")
-    room = folder("database", path.parent.resolve())
-    if room.state is State.BAD:
-        return room
+    checked = folder("database", path.parent.resolve())
+    if checked.state is State.BAD:
+        return checked
     if not path.exists():
         return ok("database", f"{path} does not exist yet: `huntgroup serve` makes it")
     if not os.access(path, os.W_OK):
         return bad("database", f"{path} cannot be written to", "let the user of huntgroup write to it")
-    return room
+    return checked
 
 
 def _answers(server: Server) -> Finding:
-    told = f"PostgreSQL {server.version} answers"
+    words = f"PostgreSQL {server.version} answers"
     if server.read_only:
-        return bad("database", f"{told}, and is a standby that only reads", "name the primary server in [service]")
+        return bad("database", f"{words}, and is a standby that only reads", "name the primary server in [service]")
     if server.encoding != "UTF8":
-        return bad("database", f"{told}, and keeps {server.encoding}", "make a database with the encoding UTF8")
-    return ok("database", told)
+        return bad("database", f"{words}, and keeps {server.encoding}", "make a database with the encoding UTF8")
+    return ok("database", words)
 
 
 def schema(state: SchemaState, *, is_embedded: bool) -> Finding:
@@ -118,7 +118,7 @@ def clocks(ahead: timedelta) -> Finding:
 
 
 async def signals(service: Service) -> Sequence[Finding]:
-    """Whether nodes can wake one another; without it a house works, a second later each time."""
+    """Whether nodes can wake one another; without it everything works, a second later each time."""
     if service.signals == "local":
         return [skipped("signals", "hints stay in this process: right for one node")]
     through = "PostgreSQL" if service.signals == "postgres" else "NATS"

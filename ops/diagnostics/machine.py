@@ -26,10 +26,10 @@ _MONTHS_APART = 2  # between two releases, roughly
 
 def python(version: tuple[int, int] = (sys.version_info[0], sys.version_info[1])) -> Finding:
     """Whether we are tried on this one."""
-    told = "Python " + ".".join(map(str, version))
+    named = "Python " + ".".join(map(str, version))
     if _OLDEST <= version <= _NEWEST:
-        return ok("python", told)
-    return warn("python", f"{told}: tried are 3.11 to 3.13", "run huntgroup with one of those")
+        return ok("python", named)
+    return warn("python", f"{named}: tried are 3.11 to 3.13", "run huntgroup with one of those")
 
 
 def packages(
@@ -37,30 +37,32 @@ def packages(
 ) -> Finding:
     """Whether our rooms, which have everyday names, are ours: other distributions have packages called `channels` or `router`."""
     strangers = _strangers(packages_distributions() if owners is None else owners)
-    strays = _strays({room: _place(room) for room in ROOMS} if places is None else places)
+    strays = _strays({package: _place(package) for package in ROOMS} if places is None else places)
     if not strangers and not strays:
         return ok("packages", f"all {len(ROOMS)} rooms are huntgroup's own")
-    told = [*(f"'{room}' belongs to {' and '.join(names)} too" for room, names in strangers), *strays]
-    return bad("packages", "; ".join(told), "give huntgroup a virtual environment or a container of its own")
+    faults = [*(f"'{package}' belongs to {' and '.join(names)} too" for package, names in strangers), *strays]
+    return bad("packages", "; ".join(faults), "give huntgroup a virtual environment or a container of its own")
 
 
 def _strangers(owners: Mapping[str, Sequence[str]]) -> list[tuple[str, list[str]]]:
-    others = [(room, sorted({name for name in owners.get(room, ()) if name.lower() != _OURS})) for room in ROOMS]
-    return [(room, names) for room, names in others if names]
+    others = [
+        (package, sorted({name for name in owners.get(package, ()) if name.lower() != _OURS})) for package in ROOMS
+    ]
+    return [(package, names) for package, names in others if names]
 
 
 def _strays(places: Mapping[str, Path | None]) -> list[str]:
     """Rooms that lie elsewhere than this one does."""
     home = _place(__name__.partition(".")[0])  # not by the number of folders above this file: it moves
     return [
-        f"'{room}' is not installed" if place is None else f"'{room}' is read from {place}"
-        for room, place in places.items()
+        f"'{package}' is not installed" if place is None else f"'{package}' is read from {place}"
+        for package, place in places.items()
         if place != home
     ]
 
 
-def _place(room: str) -> Path | None:
-    found = find_spec(room)
+def _place(package: str) -> Path | None:
+    found = find_spec(package)
     folders = list(found.submodule_search_locations or ()) if found else []
     return Path(folders[0]).resolve().parent if folders else None
 
@@ -121,10 +123,10 @@ def folder(name: str, path: Path, *, keep_free: int = 0) -> Finding:
     except OSError as error:
         advice = f"let this user write to {place}, or name another place in the configuration"
         return bad(name, f"{place} cannot be written to: {error.strerror}", advice)
-    return _room(name, path, free, keep_free)
+    return _free_space(name, path, free, keep_free)
 
 
-def _room(name: str, path: Path, free: int, keep_free: int = 0) -> Finding:
+def _free_space(name: str, path: Path, free: int, keep_free: int = 0) -> Finding:
     made = "" if path.exists() else ", and will be made"
     words = f"{path} can be written to{made}; {free / _GIB:.1f} GiB are free"
     advice = "make room, or move it to a larger disk: what cannot be written is not acknowledged"

@@ -17,7 +17,7 @@ from router.flows.active_rules import RulesInForce
 log = logging.getLogger(__name__)
 _EVERY = 5.0
 _MOST_CALLS = 1_000
-LATE = 300.0  # seconds for which a mailbox may be unread before somebody is told
+LATE = 300.0  # seconds for which a mailbox may be unread before it is reported
 
 
 class Gauges:

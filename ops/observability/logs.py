@@ -23,7 +23,7 @@ class JsonLines(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, event, logger, then what the caller said beside the event."""
+        """Time, level, event, logger, then the caller's fields."""
         entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -66,6 +66,6 @@ def set_up(*, level: str = "info", form: str = "auto", stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # some of these would tell secrets and whole mails at debug level
+    # some of these would log secrets and whole mails at debug level
     for chatty in ("aiohttp.access", "aioimaplib", "httpx", "alembic", "sqlalchemy.engine", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)

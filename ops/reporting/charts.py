@@ -1,4 +1,4 @@
-"""Small charts as SVG: one series, one hue, every value also stands in the table beside it. No script, no style but classes."""
+"""Small charts as SVG: one series, one hue, every value is also in the table next to it. No script, no style but classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class Point:
 
     name: str
     value: float
-    told: str
+    label: str
 
 
 def bars(title: str, points: Sequence[Point]) -> str:
-    """Horizontal bars, one below the other, with name and value beside each."""
+    """Horizontal bars, one below the other, with name and value at each."""
     top = max((point.value for point in points), default=0) or 1
-    room = _WIDTH - _LABEL - _VALUE
-    drawn = "".join(_bar(number, point, room * point.value / top) for number, point in enumerate(points))
+    width = _WIDTH - _LABEL - _VALUE
+    drawn = "".join(_bar(number, point, width * point.value / top) for number, point in enumerate(points))
     return _svg(title, len(points) * _ROW, drawn)
 
 
@@ -37,8 +37,8 @@ def _bar(number: int, point: Point, width: float) -> str:
     return (
         f'<text class="name" x="{_LABEL - 8}" y="{middle}">{escape(_short(point.name))}</text>'
         f'<rect class="bar" x="{_LABEL}" y="{y + (_ROW - _BAR) / 2}" width="{max(width, 1):.1f}" height="{_BAR}" rx="3">'
-        f"<title>{escape(point.name)}: {escape(point.told)}</title></rect>"
-        f'<text class="value" x="{_LABEL + max(width, 1) + 6:.1f}" y="{middle}">{escape(point.told)}</text>'
+        f"<title>{escape(point.name)}: {escape(point.label)}</title></rect>"
+        f'<text class="value" x="{_LABEL + max(width, 1) + 6:.1f}" y="{middle}">{escape(point.label)}</text>'
     )
 
 
@@ -52,7 +52,7 @@ def columns(title: str, points: Sequence[Point]) -> str:
     drawn.append(f'<line class="base" x1="0" x2="{_WIDTH}" y1="{base}" y2="{base}"/>')
     if greatest is not None:
         middle = min(max((points.index(greatest) + 0.5) * step, 30), _WIDTH - 30)
-        drawn.append(f'<text class="top" x="{middle:.1f}" y="{_FOOT - 6}">{escape(greatest.told)}</text>')
+        drawn.append(f'<text class="top" x="{middle:.1f}" y="{_FOOT - 6}">{escape(greatest.label)}</text>')
         drawn.append(f'<text class="first" x="0" y="{base + 15}">{escape(points[0].name)}</text>')
     if len(points) > 1:
         drawn.append(f'<text class="last" x="{_WIDTH}" y="{base + 15}">{escape(points[-1].name)}</text>')
@@ -64,7 +64,7 @@ def _column(x: float, step: float, point: Point, share: float) -> str:
     width = min(max(step - 2, 1), 48)
     return (
         f'<rect class="bar" x="{x + (step - width) / 2:.1f}" y="{_FOOT + _HEIGHT - height:.1f}" width="{width:.1f}"'
-        f' height="{height:.1f}" rx="2"><title>{escape(point.name)}: {escape(point.told)}</title></rect>'
+        f' height="{height:.1f}" rx="2"><title>{escape(point.name)}: {escape(point.label)}</title></rect>'
     )
 
 

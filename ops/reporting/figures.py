@@ -18,7 +18,7 @@ from router.rules.deadlines import promised
 from router.rules.rulebook import RuleBook
 
 Row = dict[str, Any]
-SOON = 3_600  # seconds after its opening in which a transfer tells that the first queue was the wrong one
+SOON = 3_600  # seconds after its opening in which a transfer means that the first queue was the wrong one
 UNKNOWN = "unknown"
 ALL = "all"
 MEDIAN, P90 = 0.5, 0.9

@@ -1,4 +1,4 @@
-"""The report as one page that needs nothing else: no script, nothing fetched, light and dark, a table beside each chart."""
+"""The report as one page that needs nothing else: no script, nothing fetched, light and dark, a table next to each chart."""
 
 from collections.abc import Iterator
 from html import escape
@@ -9,7 +9,7 @@ from ops.reporting.tables import SECTIONS, Section, cell, is_number, known_since
 from ops.reporting.translations import word
 
 _MOST_BARS = 15
-_BESIDE = 4  # columns of a table that leaves room for a chart beside it
+_NARROW = 4  # columns of a table that leaves room for a chart next to it
 _STYLE = """
 :root { color-scheme: light dark; --ground: light-dark(#f4f3ef, #111516); --sheet: light-dark(#fff, #191e20);
   --ink: light-dark(#1c2321, #e6ebe9); --quiet: light-dark(#5a6460, #98a4a0); --line: light-dark(#e4e2dc, #2b3235);
@@ -34,7 +34,7 @@ td.name, tbody th { overflow-wrap: break-word; } .number { text-align: end; whit
 
 
 def as_page(report: dict[str, Any], language: str) -> str:
-    """The whole page; `told` as `--json` prints it."""
+    """The whole page; the figures as `--json` prints them."""
     heading = escape(word("title", language))
     span = f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}".replace("T", " ", 2)
     body = "".join(_section(section, report, language) for section in SECTIONS)
@@ -58,7 +58,7 @@ def _parts(section: Section, report: dict[str, Any], language: str) -> Iterator[
     if not report[section.name]:
         yield f'<p class="none">{escape(word("none", language))}</p>'
     else:
-        yield '<div class="both">' if section.chart and len(section.columns) <= _BESIDE else "<div>"
+        yield '<div class="both">' if section.chart and len(section.columns) <= _NARROW else "<div>"
         if section.chart:
             yield f"<div>{_chart(section, section.chart, report, language)}</div>"
         yield f'<div class="scroll" tabindex="0" role="region" aria-labelledby="{section.name}">'

@@ -21,7 +21,7 @@ _NAMED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table; `chart` is the column that is drawn, None where a picture would tell nothing more."""
+    """One table; `chart` is the column that is drawn, None where a picture would show nothing more."""
 
     name: str
     columns: tuple[str, ...]
@@ -101,7 +101,7 @@ def known_since(report: dict[str, Any], language: str) -> str | None:
 
 
 def as_text(report: dict[str, Any], language: str) -> Iterator[str]:
-    """Every section that has something to tell; the names of the others in a line at the end."""
+    """Every section that has rows; the names of the others in a line at the end."""
     yield f"{report['since'][:16]} – {report['until'][:16]} {report['timezone']}: {word('opened', language, count=report['opened'])}"
     for section in SECTIONS:
         if report[section.name]:
@@ -125,8 +125,8 @@ def _aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[
 
 
 def _padded(text: str, width: int, *, right: bool) -> str:
-    room = " " * (width - _width(text))
-    return room + text if right else text + room
+    padding = " " * (width - _width(text))
+    return padding + text if right else text + padding
 
 
 def _width(text: str) -> int:

@@ -22,20 +22,20 @@ async def candidates(
     async with storage.read("explain.candidates") as work:
         agents = {agent.id: agent for agent in await work.agents.all()}
         free = [one.agent for one in await work.distribution.candidates(asked, now=now)]
-    first = [_told(agents[one], place, []) for place, one in enumerate(free, start=1) if one in agents]
+    first = [_to_dict(agents[one], place, []) for place, one in enumerate(free, start=1) if one in agents]
     language = conversation.language
     rest = [
-        _told(agent, None, list(_lacks(agent, queue, language))) for one, agent in agents.items() if one not in free
+        _to_dict(agent, None, list(_lacks(agent, queue, language))) for one, agent in agents.items() if one not in free
     ]
     return [*first, *rest]
 
 
-def _told(agent: Agent, place: int | None, why_not: list[str]) -> dict[str, Any]:
+def _to_dict(agent: Agent, place: int | None, why_not: list[str]) -> dict[str, Any]:
     return {"agent": agent.email, "name": agent.name, "place": place, "why_not": why_not}
 
 
 def _lacks(agent: Agent, queue: Queue, language: str | None) -> Iterator[str]:
-    """What keeps them from it; who lacks nothing is away, or has their hands full."""
+    """What keeps them from it; who lacks nothing is away, or has no capacity left."""
     if agent.disabled:
         yield "disabled"
         return

@@ -1,4 +1,4 @@
-"""What would send a message elsewhere: one fact changed at a time, decided again, and told where the outcome differs."""
+"""What would send a message elsewhere: one fact changed at a time, decided again, and reported where the outcome differs."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -29,13 +29,13 @@ def counterfactuals(facts: Facts, decision: Decision, rulebook: RuleBook) -> lis
     for number, one in enumerate(_changes(facts, decision, rulebook)):
         if number >= MOST:
             break
-        again = decide(one.facts, rulebook)
-        if _differ(one.fact, decision, again):
-            key = (one.fact, again.queue, again.priority, again.open)
+        decided = decide(one.facts, rulebook)
+        if _differ(one.fact, decision, decided):
+            key = (one.fact, decided.queue, decided.priority, decided.open)
             values = found.setdefault(key, [])
             if one.value not in values:
                 values.append(one.value)
-    return [_told(key, values) for key, values in found.items()]
+    return [_to_dict(key, values) for key, values in found.items()]
 
 
 def _differ(fact: str, before: Decision, after: Decision) -> bool:
@@ -45,14 +45,14 @@ def _differ(fact: str, before: Decision, after: Decision) -> bool:
     return (before.queue, before.priority) != (after.queue, after.priority)
 
 
-def _told(key: tuple[object, ...], values: list[object]) -> dict[str, Any]:
+def _to_dict(key: tuple[object, ...], values: list[object]) -> dict[str, Any]:
     fact, queue, priority, is_open = key
     label = priority.label if isinstance(priority, Priority) else priority
     return {"fact": fact, "values": values, "queue": queue, "priority": label, "open": is_open}
 
 
 def _changes(facts: Facts, decision: Decision, rulebook: RuleBook) -> Iterator[_If]:
-    yield from _said_otherwise(facts, decision, rulebook)
+    yield from _other_understanding(facts, decision, rulebook)
     for channel, hints in rulebook.channels.items():
         if channel != facts.channel:
             yield _If("channel", channel, replace(facts, channel=channel, kind=hints.kind, brand=hints.brand))
@@ -61,7 +61,7 @@ def _changes(facts: Facts, decision: Decision, rulebook: RuleBook) -> Iterator[_
     yield from _times(facts, decision, rulebook)
 
 
-def _said_otherwise(facts: Facts, decision: Decision, rulebook: RuleBook) -> Iterator[_If]:
+def _other_understanding(facts: Facts, decision: Decision, rulebook: RuleBook) -> Iterator[_If]:
     """Another language, issue or intent, as if the customer had chosen it."""
     for language in rulebook.languages:
         if language != decision.language:
@@ -78,8 +78,8 @@ def _attributes(facts: Facts, rulebook: RuleBook) -> Iterator[_If]:
     """A customer's attributes that rules ask for, with a value that turns the answer."""
     seen = set()
     for check in (check for rule in rulebook.rules for check in _flat(rule.checks)):
-        room, _, name = check.fact.partition(".")
-        if room != "customer" or not name:
+        scope, _, name = check.fact.partition(".")
+        if scope != "customer" or not name:
             continue
         for value in _values(check.wanted, facts):
             key = (name, repr(value))

@@ -52,7 +52,7 @@ class Turn:
 
     facts: Facts
     decision: Decision
-    spoken: tuple[str, ...]
+    reply_texts: tuple[str, ...]
     conversation: Conversation
 
 
@@ -73,19 +73,19 @@ class DryRun:
         """The rules tried."""
         return self._rulebook
 
-    def decide(self, said: TrialMessage) -> tuple[Facts, Decision]:
+    def decide(self, message: TrialMessage) -> tuple[Facts, Decision]:
         """One message by itself; nothing is made of the decision. Raises `BadTrial`."""
-        event = self._event(said)
-        customer = _customer(said)
-        seeded = _conversation(said, customer, self._rulebook)
+        event = self._event(message)
+        customer = _customer(message)
+        seeded = _conversation(message, customer, self._rulebook)
         facts = gather(
             event,
             customer=customer,
             conversations=[seeded] if seeded else [],
-            understood=understand(said.text, self._rulebook, self._detector, self._classifier),
+            understood=understand(message.text, self._rulebook, self._detector, self._classifier),
             rulebook=self._rulebook,
-            now=said.at,
-            on_duty=self._on_duty(said),
+            now=message.at,
+            on_duty=self._on_duty(message),
         )
         return facts, decide(facts, self._rulebook)
 
@@ -95,64 +95,66 @@ class DryRun:
         seeded = _conversation(messages[0], customer, self._rulebook)
         conversations = {seeded.id: seeded} if seeded else {}
         turns = []
-        for said in messages:
-            turn, customer = self._turn(said, customer, conversations)
+        for message in messages:
+            turn, customer = self._turn(message, customer, conversations)
             turns.append(turn)
         return turns
 
     def _turn(
-        self, said: TrialMessage, customer: Customer, conversations: dict[str, Conversation]
+        self, message: TrialMessage, customer: Customer, conversations: dict[str, Conversation]
     ) -> tuple[Turn, Customer]:
-        event = self._event(said)
-        plan = IntakePlan(self._rulebook, cans=self._cans, now=said.at, new_id=new_id, on_duty=self._on_duty(said))
+        event = self._event(message)
+        plan = IntakePlan(
+            self._rulebook, cans=self._cans, now=message.at, new_id=new_id, on_duty=self._on_duty(message)
+        )
         newest = sorted(conversations.values(), key=lambda c: c.last_inbound_at or c.updated_at, reverse=True)
-        sender = replace(event.sender, id=f"identity-{said.sender}", customer=customer.id)
+        sender = replace(event.sender, id=f"identity-{message.sender}", customer=customer.id)
         known = Known(identity=sender, customer=customer, conversations=tuple(newest))
-        plan.admit(event, known, understand(said.text, self._rulebook, self._detector, self._classifier))
+        plan.admit(event, known, understand(message.text, self._rulebook, self._detector, self._classifier))
         writes = plan.writes()
         conversations.update({c.id: c for c in (*writes.created, *writes.changed)})
         (stored,) = writes.decisions
         turn = Turn(
             facts=stored.facts,
             decision=stored.decision,
-            spoken=tuple(m.text for m in writes.messages if m.direction is Direction.OUT),
+            reply_texts=tuple(m.text for m in writes.messages if m.direction is Direction.OUT),
             conversation=conversations[stored.conversation],
         )
         return turn, writes.customers[-1] if writes.customers else customer
 
-    def _event(self, said: TrialMessage) -> MessageReceived:
-        if said.channel not in self._rulebook.channels:
-            meant = did_you_mean(said.channel, self._rulebook.channels)
-            raise BadTrial(f"there is no channel '{said.channel}'{meant}")
-        for name in said.given:
+    def _event(self, message: TrialMessage) -> MessageReceived:
+        if message.channel not in self._rulebook.channels:
+            meant = did_you_mean(message.channel, self._rulebook.channels)
+            raise BadTrial(f"there is no channel '{message.channel}'{meant}")
+        for name in message.given:
             if name not in _FACTS:
                 raise BadTrial(f"'{name}' is no fact that can be set{did_you_mean(name, _FACTS)}")
         number = next(self._numbers)
-        verified = said.given.get("verified") is True
-        chosen = {name: said.given[name] for name in _MESSAGE_FACTS if said.given.get(name)}
+        verified = message.given.get("verified") is True
+        chosen = {name: message.given[name] for name in _MESSAGE_FACTS if message.given.get(name)}
         return MessageReceived(
-            channel=said.channel,
+            channel=message.channel,
             external_id=f"trial-{number}",
-            sender=Identity(channel=said.channel, address=said.sender, verified=verified),
-            text=said.text,
-            received_at=said.at,
+            sender=Identity(channel=message.channel, address=message.sender, verified=verified),
+            text=message.text,
+            received_at=message.at,
             **chosen,
         )
 
-    def _on_duty(self, said: TrialMessage) -> frozenset[tuple[str, str]] | None:
+    def _on_duty(self, message: TrialMessage) -> frozenset[tuple[str, str]] | None:
         """`staffed` lists the queues that somebody could serve now, in any language."""
-        staffed = said.given.get("staffed")
+        staffed = message.given.get("staffed")
         if staffed is None:
             return None
         names = [staffed] if isinstance(staffed, str) else list(staffed)
         return frozenset((name, language) for name in names for language in self._rulebook.languages)
 
 
-def _customer(said: TrialMessage) -> Customer:
-    given = _table(said, "customer")
+def _customer(message: TrialMessage) -> Customer:
+    given = _table(message, "customer")
     language = given.get("language")
     return Customer(
-        id=f"customer-{said.sender}",
+        id=f"customer-{message.sender}",
         name=given.get("name"),
         language=language,
         language_source="agent" if language else None,
@@ -161,38 +163,38 @@ def _customer(said: TrialMessage) -> Customer:
     )
 
 
-def _conversation(said: TrialMessage, customer: Customer, rulebook: RuleBook) -> Conversation | None:
+def _conversation(message: TrialMessage, customer: Customer, rulebook: RuleBook) -> Conversation | None:
     """`set` of `conversation.*` means that the customer has one open already."""
-    given = _table(said, "conversation")
+    given = _table(message, "conversation")
     if not given:
         return None
     identifier = new_id()
-    state, priority = _standing(given)
+    state, priority = _state_and_priority(given)
     routing, rest = routing_of({key: value for key, value in given.items() if key not in _OF_CONVERSATION})
     return Conversation(
         id=identifier,
         reference=reference_of(identifier),
         customer=customer.id,
-        identity=f"identity-{said.sender}",
+        identity=f"identity-{message.sender}",
         state=state,
         queue=str(given.get("queue", rulebook.fallback)),
         kind=WorkKind.MESSAGE,
-        channel=said.channel,
-        created_at=said.at,
-        updated_at=said.at,
+        channel=message.channel,
+        created_at=message.at,
+        updated_at=message.at,
         owner=given.get("owner"),
         language=given.get("language"),
         issue=given.get("issue"),
         priority=priority,
         labels=tuple(given.get("labels", ())),
-        said=tuple(given.get("said", ())),
-        closed_at=None if state.is_open else said.at,
+        sent_replies=tuple(given.get("said", ())),
+        closed_at=None if state.is_open else message.at,
         attributes=rest,
         routing=routing,
     )
 
 
-def _standing(given: Mapping[str, Any]) -> tuple[State, Priority]:
+def _state_and_priority(given: Mapping[str, Any]) -> tuple[State, Priority]:
     try:
         state = State(given.get("state", "assigned" if "owner" in given else "waiting"))
         return state, Priority.of(str(given.get("priority", "normal")))
@@ -200,8 +202,8 @@ def _standing(given: Mapping[str, Any]) -> tuple[State, Priority]:
         raise BadTrial(f"conversation: {error} is neither a state nor a priority") from error
 
 
-def _table(said: TrialMessage, name: str) -> Mapping[str, Any]:
-    given = said.given.get(name, {})
+def _table(message: TrialMessage, name: str) -> Mapping[str, Any]:
+    given = message.given.get(name, {})
     if not isinstance(given, Mapping):
         raise BadTrial(f"'{name}' needs an attribute: {name}.NAME")
     return given

@@ -23,17 +23,17 @@ _MOST = 1_000_000  # characters of one line
 _YEARS = range(1970, 9000)
 
 
-def explain_message(trial: DryRun, said: Mapping[str, Any], now: datetime) -> tuple[Turn, dict[str, Any]]:
+def explain_message(trial: DryRun, asked: Mapping[str, Any], now: datetime) -> tuple[Turn, dict[str, Any]]:
     """One message as the API asks for it: `{"channel", "text", "from"?, "language"?, "at"?, "set"?}`. Raises `BadTrial`."""
-    given = given_facts(f"{name}={json.dumps(value)}" for name, value in (said.get("set") or {}).items())
-    if said.get("language"):
-        given["language"] = said["language"]
-    at = instant(said["at"]) if said.get("at") else now
-    sender = said.get("from") or SOMEBODY
+    given = given_facts(f"{name}={json.dumps(value)}" for name, value in (asked.get("set") or {}).items())
+    if asked.get("language"):
+        given["language"] = asked["language"]
+    at = instant(asked["at"]) if asked.get("at") else now
+    sender = asked.get("from") or SOMEBODY
     (turn,) = trial.hold(
-        [TrialMessage(channel=said["channel"], text=clean_text(said["text"]), at=at, sender=sender, given=given)]
+        [TrialMessage(channel=asked["channel"], text=clean_text(asked["text"]), at=at, sender=sender, given=given)]
     )
-    return turn, explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
+    return turn, explain(turn.facts, turn.decision, trial.rulebook, reply_texts=turn.reply_texts)
 
 
 def given_facts(pairs: Iterable[str]) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def given_facts(pairs: Iterable[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         if not equals or not name:
             raise BadTrial(f"--set {pair}: write FACT=VALUE, for example customer.vip=true")
-        room, dot, attribute = name.partition(".")
+        scope, dot, attribute = name.partition(".")
         if dot:
-            given.setdefault(room, {})[attribute] = _value(value)
+            given.setdefault(scope, {})[attribute] = _value(value)
         else:
             given[name] = _value(value)
     return given
@@ -119,7 +119,7 @@ def _text(data: Mapping[str, Any], key: str) -> str | None:
 
 
 async def explain_conversation(work: Work, name: str, settings: Settings) -> tuple[dict[str, Any], str]:
-    """The newest decision of a conversation, told by the rules it was made by where they are still kept; and the message's text."""
+    """The newest decision of a conversation, explained by the rules that made it where they are still kept; and the message's text."""
     found = await work.conversations.by_reference(name.upper()) if len(name) == _REFERENCE else None
     conversation = found or await work.conversations.get(name)
     stored = await work.decisions.latest(conversation.id)

@@ -11,13 +11,13 @@ from ops.rule_analysis.counterfactuals import counterfactuals
 from router.decision.decide import reasons
 from router.rules.alarm_calming import ELSEWHERE
 from router.rules.rulebook import RuleBook
-from router.wording.next_opening import say_opening
+from router.wording.next_opening import format_opening
 
 Json = dict[str, Any]
 NEAREST = 3
 
 
-def explain(facts: Facts, decision: Decision, rulebook: RuleBook, *, spoken: Sequence[str] | None = None) -> Json:
+def explain(facts: Facts, decision: Decision, rulebook: RuleBook, *, reply_texts: Sequence[str] | None = None) -> Json:
     """The one schema for `explain --json` and the API. `candidates` is null where no database was asked."""
     tried = reasons(facts, rulebook)
     winner = next((one for one in tried if "queue" in one.settled), None)
@@ -29,7 +29,7 @@ def explain(facts: Facts, decision: Decision, rulebook: RuleBook, *, spoken: Seq
         "script": facts.script,
         "facts": facts_to_json(facts),
         "hours": _hours(facts, decision, rulebook),
-        "spoken": None if spoken is None else list(spoken),
+        "spoken": None if reply_texts is None else list(reply_texts),
         "tried": [tried_to_json(one) for one in tried],
         "winner": None if winner is None else winner.rule,
         "nearest": [tried_to_json(one) for one in nearest_misses(tried)],
@@ -91,7 +91,7 @@ def _hours(facts: Facts, decision: Decision, rulebook: RuleBook) -> Json | None:
         return None
     language = decision.language or rulebook.default_language
     zone = rulebook.calendars.zone(queue.hours, decision.language)
-    words = None if decision.open else say_opening(decision.opens, facts.now, zone, language)
+    words = None if decision.open else format_opening(decision.opens, facts.now, zone, language)
     return {
         "calendar": rulebook.calendars.resolve(queue.hours, decision.language),
         "timezone": str(zone),
@@ -172,7 +172,7 @@ def _sure(name: str | None, confidence: float, source: str) -> str:
 
 
 def _who(explained: Mapping[str, Any]) -> str:
-    """Who told the issue; of a model which one, so that it can be asked again."""
+    """What determined the issue; of a model which one, so that it can be asked again."""
     model = explained["facts"].get("model") if explained["issue_source"] == "model" else None
     return f"model {model}" if model else str(explained["issue_source"])
 
@@ -194,11 +194,11 @@ def _local(at: str, explained: Mapping[str, Any]) -> str:
 
 
 def _replies(explained: Mapping[str, Any]) -> Iterator[str]:
-    spoken = explained["spoken"] or []
+    reply_texts = explained["spoken"] or []
     if not explained["replies"]:
         yield "reply        none"
     for place, name in enumerate(explained["replies"]):
-        words = f': "{spoken[place]}"' if place < len(spoken) else ""
+        words = f': "{reply_texts[place]}"' if place < len(reply_texts) else ""
         yield f"reply        {name}{words}"
 
 

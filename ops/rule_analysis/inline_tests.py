@@ -38,13 +38,13 @@ class Case:
 
     path: Path
     name: str
-    said: tuple[TrialMessage, ...]
+    messages: tuple[TrialMessage, ...]
     part: CasePart
 
     @property
     def words(self) -> str:
         """All that is said."""
-        return " / ".join(one.text for one in self.said)
+        return " / ".join(one.text for one in self.messages)
 
 
 def cases_of(document: Document) -> Iterator[Case]:
@@ -54,10 +54,13 @@ def cases_of(document: Document) -> Iterator[Case]:
             path: Path = ("tests", number, "cases", place)
             if part.texts is None:
                 yield Case(
-                    path=path, name=test.name, said=_messages(test, part, part.steps or [part.text or ""]), part=part
+                    path=path,
+                    name=test.name,
+                    messages=_messages(test, part, part.steps or [part.text or ""]),
+                    part=part,
                 )
             for at, text in enumerate(part.texts or ()):
-                yield Case(path=(*path, "texts", at), name=test.name, said=_messages(test, part, [text]), part=part)
+                yield Case(path=(*path, "texts", at), name=test.name, messages=_messages(test, part, [text]), part=part)
 
 
 def run_tests(document: Document, trial: DryRun) -> Iterator[Tested]:
@@ -68,7 +71,7 @@ def run_tests(document: Document, trial: DryRun) -> Iterator[Tested]:
 def run_case(trial: DryRun, case: Case) -> Tested:
     """One case, tried."""
     try:
-        turns = trial.hold(case.said)
+        turns = trial.hold(case.messages)
     except BadTrial as error:
         return Tested(path=case.path, name=case.name, text=case.words, wrong=(str(error),))
     wrong = (*_wrong(case.part, turns), *_wrong_service(case.part, turns, trial.rulebook))
@@ -93,7 +96,7 @@ def _joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return both
 
 
-def _said(turns: Sequence[Turn]) -> list[str]:
+def _replies(turns: Sequence[Turn]) -> list[str]:
     return [name for turn in turns for name in turn.decision.replies]
 
 
@@ -108,7 +111,7 @@ _FOUND: Mapping[str, Callable[[Sequence[Turn]], object]] = {
     "priority": lambda turns: turns[-1].decision.priority.label,
     "open": lambda turns: turns[-1].decision.open,
     "callback": lambda turns: turns[-1].decision.callback,
-    "replies": lambda turns: len(_said(turns)),
+    "replies": lambda turns: len(_replies(turns)),
     "script": lambda turns: turns[-1].facts.script or "unknown",
 }
 _LISTED: Mapping[str, Callable[[Sequence[Turn]], list[str]]] = {
@@ -116,7 +119,7 @@ _LISTED: Mapping[str, Callable[[Sequence[Turn]], list[str]]] = {
     "ask": lambda turns: list(turns[-1].decision.ask),
     "choices": lambda turns: list(turns[-1].decision.choices or turns[-1].decision.languages),
     "rules": lambda turns: [rule for turn in turns for rule in turn.decision.rules],
-    "reply": _said,
+    "reply": _replies,
     "webhook": lambda turns: [name for turn in turns for name in turn.decision.webhooks],
 }
 
@@ -152,8 +155,8 @@ def _wrong_instant(key: str, wanted: datetime | bool, found: datetime | None) ->
         if found is not None:
             yield f"{key} is {found.isoformat()}, expected none"
     elif found != wanted:
-        told = None if found is None else found.astimezone(wanted.tzinfo).isoformat()
-        yield f"{key} is {_shown(told)}, expected {_shown(wanted.isoformat())}"
+        local = None if found is None else found.astimezone(wanted.tzinfo).isoformat()
+        yield f"{key} is {_shown(local)}, expected {_shown(wanted.isoformat())}"
 
 
 def _wrong_service(case: CasePart, turns: Sequence[Turn], rulebook: RuleBook) -> Iterator[str]:
@@ -197,9 +200,9 @@ def _wrong_intent(wanted: str | list[str] | None, turns: Sequence[Turn]) -> Iter
 
 def _unexpected(case: CasePart, turns: Sequence[Turn]) -> Iterator[str]:
     """A reply nobody asked about: it may be said to real customers without anybody having meant it."""
-    said = _said(turns)
-    if said and case.reply is None and case.replies is None:
-        names = ", ".join(f"'{name}'" for name in dict.fromkeys(said))
+    messages = _replies(turns)
+    if messages and case.reply is None and case.replies is None:
+        names = ", ".join(f"'{name}'" for name in dict.fromkeys(messages))
         yield f"the reply {names} is said, and the case does not mention it"
 
 

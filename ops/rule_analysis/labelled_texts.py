@@ -27,7 +27,7 @@ class BadLabels(Exception):
 
 
 async def labels_from(storage: Storage, file: Path | None, rulebook: RuleBook, *, own: bool) -> list[Label]:
-    """From the file, or else from the agents. `own` where the file holds this house's own messages. Raises `BadLabels`, `OSError`."""
+    """From the file, or else from the agents. `own` where the file holds this installation's own messages. Raises `BadLabels`, `OSError`."""
     if file is not None:
         found = read_labels(file, own=own)
     else:
@@ -86,7 +86,7 @@ async def _of_agents(storage: Storage) -> AsyncIterator[Label]:
         async with storage.read("train.labels") as work:
             page = await work.models.relabels(after=after, limit=_PAGE)
         for relabel in page:
-            text = said_first(relabel)
+            text = first_words(relabel)
             if text:
                 yield Label(text=text, issue=relabel.issue, language=primary(relabel.language), own=True)
         if len(page) < _PAGE:
@@ -94,14 +94,14 @@ async def _of_agents(storage: Storage) -> AsyncIterator[Label]:
         after = page[-1].conversation
 
 
-def said_first(relabel: Relabel) -> str:
+def first_words(relabel: Relabel) -> str:
     """What the customer wrote first, up to the first message that says something: "Hello" is about nothing."""
-    said: list[str] = []
+    texts: list[str] = []
     for text in relabel.texts:
-        said.append(text)
+        texts.append(text)
         if substantial(text):
             break
-    return "\n".join(said)
+    return "\n".join(texts)
 
 
 def with_languages(labels: Iterable[Label], rulebook: RuleBook) -> Iterator[Label]:

@@ -17,7 +17,7 @@ _ADDING = ("labels", "stop")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One change: at a place, of a kind, told in words."""
+    """One change: at a place, of a kind, described in words."""
 
     path: Path
     kind: str

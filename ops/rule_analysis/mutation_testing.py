@@ -137,18 +137,18 @@ class _Mutation:
 
     def _words_of(self, topic: str, words: list["_Word"], progress: Progress) -> None:
         """A word can only be missed by a case in whose text it is found."""
-        spoken: dict[Phrase, list[Case]] = {}
+        cases_by_phrase: dict[Phrase, list[Case]] = {}
         for case in self._cases:
-            found = {p for said in case.said for p in self._matchers[topic].phrases_in(said.text)}
+            found = {p for messages in case.messages for p in self._matchers[topic].phrases_in(messages.text)}
             for phrase in found:
-                spoken.setdefault(phrase, []).append(case)
+                cases_by_phrase.setdefault(phrase, []).append(case)
         written = Counter(word.phrase for word in words)
         for word in words:
             progress.step()
             if written[word.phrase] > 1:  # the same word stands under another language, too
                 self._mutated.alike += 1
                 continue
-            cases = spoken.get(word.phrase, [])
+            cases = cases_by_phrase.get(word.phrase, [])
             caught = bool(cases) and self._fails(self._with(topic, self._matchers[topic].without(word.phrase)), cases)
             self._mutated.note("word", word.path, f"without the word '{word.written}' of {word.place}", caught=caught)
 

@@ -12,7 +12,7 @@ from conversation.model.ids import reference_of
 from conversation.ports.storage.hours_overrides import Override
 from ops.configuration.settings import Settings, parse_rules
 from ops.rule_analysis.with_overrides import under
-from router.decision.redecide import ReinterpretationNeeds, afresh, decide_again
+from router.decision.redecide import ReinterpretationNeeds, redecide, reinterpretation_needs
 from router.rules.document import Document
 from router.rules.rulebook import RuleBook, RuleFaults
 from router.understanding.language import Detector
@@ -55,15 +55,19 @@ class Rehearsal:
         self.found = Found()
 
     def knows(self, revision: str) -> bool:
-        """Whether the rules of that revision have been told."""
+        """Whether the rules of that revision are known."""
         return revision in self._kept
 
-    def tell(self, revision: str, source: str | None) -> None:
-        """The rules of a revision; None where they are not kept: then every text is understood again. Told again, nothing is read."""
+    def add_revision(self, revision: str, source: str | None) -> None:
+        """The rules of a revision; None where they are not kept: then every text is understood again. A second call for the same revision reads nothing."""
         if revision in self._kept:
             return
         kept = _read(source, revision, self._current)
-        needed = ReinterpretationNeeds() if kept.document is None else afresh(kept.document, self._new.document)
+        needed = (
+            ReinterpretationNeeds()
+            if kept.document is None
+            else reinterpretation_needs(kept.document, self._new.document)
+        )
         self._kept[revision] = (kept, needed)
 
     def stand(self, overrides: Sequence[Override]) -> None:
@@ -75,36 +79,36 @@ class Rehearsal:
         """What would be decided now."""
         _, needed = self._kept[stored.decision.revision]
         hints = self._hints.get(stored.facts.channel)
-        return decide_again(stored.facts, self._at(stored.facts.now), needed, self._detector, hints=hints)
+        return redecide(stored.facts, self._at(stored.facts.now), needed, self._detector, hints=hints)
 
     def _at(self, now: datetime) -> RuleBook:
         """The new rules with the emergencies that stood then."""
-        standing = [one for one in self._overrides if one.stands_at(now)]
-        if not standing:
+        active = [one for one in self._overrides if one.stands_at(now)]
+        if not active:
             return self._rulebook
-        key = tuple(one.id for one in standing)
+        key = tuple(one.id for one in active)
         if key not in self._under:
-            self._under[key] = under(self._rulebook, standing)
+            self._under[key] = under(self._rulebook, active)
         return self._under[key]
 
     def add(self, stored: StoredDecision) -> None:
         """Decide it again and count what differs."""
         after = self.decide(stored)
         changed = differences(stored.decision, after)
-        if changed and not stored.facts.text and not self._told_without_text(stored):
+        if changed and not stored.facts.text and not self._same_without_text(stored):
             self.found.unclear += 1
             changed = ()
         self.found.add(stored, after, changed)
 
-    def _told_without_text(self, stored: StoredDecision) -> bool:
+    def _same_without_text(self, stored: StoredDecision) -> bool:
         """Whether the old rules still say the same without the text: then its absence explains no difference."""
         kept, _ = self._kept[stored.decision.revision]
         if kept.rulebook is None:
             return False
-        again = decide_again(
+        redecided = redecide(
             stored.facts, kept.rulebook, ReinterpretationNeeds(words=False, languages=False), self._detector
         )
-        return not differences(stored.decision, again)
+        return not differences(stored.decision, redecided)
 
 
 def _read(source: str | None, revision: str, settings: Settings) -> _Kept:

@@ -60,8 +60,8 @@ class Coverage:
         calendars = self._rulebook.calendars
         low, high = int(self.start.timestamp()), int(self.end.timestamp())
         opened = [calendars.intervals(name, self.start, self.end, language) for name in self._asked]
-        marks = {mark for found in opened for interval in found for mark in interval if low < mark < high}
-        for begin, end in pairwise(sorted({low, high, *marks})):
+        instants = {instant for found in opened for interval in found for instant in interval if low < instant < high}
+        for begin, end in pairwise(sorted({low, high, *instants})):
             state = tuple(any(first <= begin < last for first, last in found) for found in opened)
             yield _at(begin), _at(end), state
 

@@ -70,7 +70,9 @@ def _issues(document: Document) -> Iterator[Fault]:
         if not words:
             yield _warning(path, f"issue '{name}' has no words: it is never found in a text")
             continue
-        missing = [tongue for tongue in document.languages.offered if isinstance(words, dict) and not words.get(tongue)]
+        missing = [
+            language for language in document.languages.offered if isinstance(words, dict) and not words.get(language)
+        ]
         if missing:
             yield _warning((*path, "words"), f"issue '{name}' has no words in {', '.join(missing)}")
 

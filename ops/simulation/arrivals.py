@@ -1,4 +1,4 @@
-"""What arrives in a simulation: stored traffic decided again, or made up; and how long each is in somebody's hands."""
+"""What arrives in a simulation: stored traffic decided again, or made up; and how long each is handled."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ async def stored(storage: Storage, window: Window, rehearsals: Sequence[Rehearsa
             for revision in {one.decision.revision for one in page}:
                 kept = await work.rulebooks.get(revision)
                 for rehearsal in rehearsals:
-                    rehearsal.tell(revision, None if kept is None else kept.source)
+                    rehearsal.add_revision(revision, None if kept is None else kept.source)
         for one in page:
             if one.decision.joining is Joining.NEW and one.at < window.until:
                 decided = tuple(rehearsal.decide(one) for rehearsal in rehearsals)

@@ -67,5 +67,5 @@ def _verdict(rulebook: RuleBook, arrival: Arrival, started: datetime | None, end
 
 def _agent(worker: Worker, outcome: SimulatedOutcome) -> Row:
     duty, busy = sum(high - low for low, high in worker.shifts), outcome.busy[worker.agent.id]
-    told: dict[str, Any] = {"agent": worker.agent.email, "duty_seconds": duty, "busy_seconds": round(busy)}
-    return {**told, "share": round(busy / duty, 4) if duty else None}
+    row: dict[str, Any] = {"agent": worker.agent.email, "duty_seconds": duty, "busy_seconds": round(busy)}
+    return {**row, "share": round(busy / duty, 4) if duty else None}

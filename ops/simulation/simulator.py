@@ -1,7 +1,7 @@
-"""A deterministic simulation of who takes what when: the house's own rules, strategies, hours and overflow over a virtual clock.
+"""A deterministic simulation of who takes what when: the real rules, strategies, hours and overflow over a virtual clock.
 
 What it assumes: an offer is taken at once, the first answer comes with it, the work is held until its handling time is over
-(also past the end of a shift), nobody declines, and no customer gives up. Conversations wait in the order of the house: by
+(also past the end of a shift), nobody declines, and no customer gives up. Conversations wait in the same order: by
 priority, then by how long.
 """
 
@@ -28,12 +28,12 @@ from storage.agents.presence import duty, primary, serves
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _DONE, _SHIFT, _ARRIVAL, _OVERDUE = range(
     4
-)  # in this order at one instant: hands are free before new work is looked at
+)  # in this order at one instant: capacity is freed before new work is looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A conversation as it was decided, and how long it will be in somebody's hands. `kind` is the channel's."""
+    """A conversation as it was decided, and how long it will be handled. `kind` is the channel's."""
 
     at: datetime
     queue: str
@@ -60,7 +60,7 @@ class SimulatedOutcome:
 
 
 @dataclass(slots=True, eq=False)
-class _Hands:
+class _AgentLoad:
     """One agent as the simulation goes on."""
 
     worker: Worker
@@ -77,7 +77,7 @@ class _Hands:
         return place >= 0 and at < shifts[place][1]
 
     def take(self, kind: WorkKind, now: datetime) -> None:
-        """One more in their hands."""
+        """One more conversation."""
         self.busy_since = self.busy_since or now
         self.held[kind] += 1
         self.last_offered = now
@@ -103,31 +103,31 @@ class Simulation:
     def __init__(self, rulebook: RuleBook, team: Sequence[Worker], end: datetime) -> None:
         self._rulebook = rulebook
         self._end = end
-        self._hands = {worker.agent.id: _Hands(worker) for worker in team}
+        self._loads = {worker.agent.id: _AgentLoad(worker) for worker in team}
         self._shifts = sorted({begin for worker in team for begin, _ in worker.shifts})
         self._events: list[tuple[datetime, int, int, Any]] = []
         self._number = count()
         self._waiting: defaultdict[Need, list[tuple[int, datetime, str]]] = defaultdict(list)
         self._open: dict[str, Conversation] = {}
-        self._who: dict[Need, list[_Hands]] = {}
+        self._who: dict[Need, list[_AgentLoad]] = {}
         self._started: dict[str, datetime] = {}
         self._handling: dict[str, timedelta] = {}
         self._duty: dict[frozenset[str], frozenset[tuple[str, str]]] = {}
 
     def run(self, arrivals: Sequence[Arrival]) -> SimulatedOutcome:
         """From the first arrival to the end."""
-        for hands in self._hands.values():
-            for begin, _ in hands.worker.shifts:
-                self._plan(datetime.fromtimestamp(begin, UTC), _SHIFT, hands)
+        for load in self._loads.values():
+            for begin, _ in load.worker.shifts:
+                self._plan(datetime.fromtimestamp(begin, UTC), _SHIFT, load)
         for number, arrival in enumerate(arrivals):
             self._plan(arrival.at, _ARRIVAL, (f"{number:09}", arrival))
         self._handling = {f"{number:09}": arrival.handling for number, arrival in enumerate(arrivals)}
         while self._events:
             now, what, _, about = heappop(self._events)
             (self._done, self._came, self._arrived, self._late)[what](now, about)
-        for hands in self._hands.values():
-            hands.rest(self._end)
-        busy = {agent: hands.busy for agent, hands in self._hands.items()}
+        for load in self._loads.values():
+            load.rest(self._end)
+        busy = {agent: load.busy for agent, load in self._loads.items()}
         return SimulatedOutcome(tuple(self._started.get(f"{number:09}") for number in range(len(arrivals))), busy)
 
     def _plan(self, at: datetime, what: int, about: object) -> None:
@@ -170,14 +170,14 @@ class Simulation:
             if due is not None:
                 self._plan(due, _OVERDUE, (conversation.id, conversation.queue))
 
-    def _done(self, now: datetime, about: tuple[_Hands, WorkKind]) -> None:
-        hands, kind = about
-        hands.give_back(kind, now)
-        self._came(now, hands)
+    def _done(self, now: datetime, about: tuple[_AgentLoad, WorkKind]) -> None:
+        load, kind = about
+        load.give_back(kind, now)
+        self._came(now, load)
 
-    def _came(self, now: datetime, hands: _Hands) -> None:
-        if hands.there(now):
-            self._distribute({need for need, who in self._who.items() if hands in who}, now)
+    def _came(self, now: datetime, load: _AgentLoad) -> None:
+        if load.there(now):
+            self._distribute({need for need, who in self._who.items() if load in who}, now)
 
     def _late(self, now: datetime, about: tuple[str, str]) -> None:
         """Where time takes it, if it still waits there: a target that cannot serve it is looked at again when it may."""
@@ -204,9 +204,9 @@ class Simulation:
                 yield opens
 
     def _on_duty(self, now: datetime) -> frozenset[tuple[str, str]]:
-        here = frozenset(agent for agent, hands in self._hands.items() if hands.there(now))
+        here = frozenset(agent for agent, load in self._loads.items() if load.there(now))
         if here not in self._duty:
-            agents = [self._hands[agent].worker.agent for agent in sorted(here)]
+            agents = [self._loads[agent].worker.agent for agent in sorted(here)]
             self._duty[here] = duty(agents, [queue.needs for queue in self._rulebook.queues.values()])
         return self._duty[here]
 
@@ -240,27 +240,27 @@ class Simulation:
         match.look(asked, conversation, list(self._free(need, asked, now)))
         for offer in match.offers:
             taken = thread.take(offer.after, offer.agent, now)
-            hands = self._hands[offer.agent]
-            hands.take(taken.kind, now)
+            load = self._loads[offer.agent]
+            load.take(taken.kind, now)
             del self._open[taken.id]
             self._started[taken.id] = now
-            self._plan(now + self._handling[taken.id], _DONE, (hands, taken.kind))
+            self._plan(now + self._handling[taken.id], _DONE, (load, taken.kind))
         return bool(match.offers)
 
     def _free(self, need: Need, asked: Asked, now: datetime) -> Iterator[Candidate]:
         """The pool that the store would give: on duty, with what it takes; who has room is `Match`'s to see."""
         kind = asked.conversation.kind
         if need not in self._who:
-            self._who[need] = [hands for hands in self._hands.values() if _may(hands.worker.agent, asked)]
-        for hands in self._who[need]:
-            agent = hands.worker.agent
-            if hands.there(now):
+            self._who[need] = [load for load in self._loads.values() if _may(load.worker.agent, asked)]
+        for load in self._who[need]:
+            agent = load.worker.agent
+            if load.there(now):
                 yield Candidate(
                     agent=agent.id,
-                    held=hands.held[kind],
+                    held=load.held[kind],
                     cap=agent.capacity.get(kind, 0),
-                    idle_since=hands.idle_since,
-                    last_offered=hands.last_offered,
+                    idle_since=load.idle_since,
+                    last_offered=load.last_offered,
                     level=agent.languages.get(asked.conversation.language or "", 0),
                     skill=min((agent.skills.get(skill, 0) for skill in asked.needs.skills), default=0),
                 )

@@ -95,7 +95,7 @@ class Team:
 
     def _shifts(self, agent: Agent) -> tuple[Interval, ...]:
         if agent.id in self._week:
-            return self._again(self._week[agent.id])
+            return self._weekly(self._week[agent.id])
         queues = [queue for queue in self._rulebook.queues.values() if serves(agent, queue)]
         return self._open(agent, [queue.hours for queue in queues])
 
@@ -106,7 +106,7 @@ class Team:
         window = self._window
         return self._cut(span for name in names for span in calendars.intervals(name, window.since, window.until))
 
-    def _again(self, seen: tuple[Interval, ...]) -> tuple[Interval, ...]:
+    def _weekly(self, seen: tuple[Interval, ...]) -> tuple[Interval, ...]:
         """The week they were seen in, in every week of the window."""
         low, high = self._window.since.timestamp(), self._window.until.timestamp()
         return self._cut(span for one in seen for span in _every_week(one, int(low), int(high)))

@@ -28,10 +28,10 @@ def _in_words(name: str, own: Mapping[str, str], languages: Sequence[str]) -> st
 
 def picked(text: str, choices: Sequence[str], titles: Mapping[str, Mapping[str, str]]) -> str | None:
     """The choice that a text names: by its number ("2", "2.", "２"), by its title in any language, or by its own name."""
-    said = fold(text[:_MOST_LETTERS]).strip(_AROUND)
-    if said.isdecimal() and len(said) < 3:  # noqa: PLR2004 - there are never a hundred choices
-        return choices[int(said) - 1] if 0 < int(said) <= len(choices) else None
+    answer = fold(text[:_MOST_LETTERS]).strip(_AROUND)
+    if answer.isdecimal() and len(answer) < 3:  # noqa: PLR2004 - there are never a hundred choices
+        return choices[int(answer) - 1] if 0 < int(answer) <= len(choices) else None
     for choice in choices:
-        if said and said in {fold(choice), *map(fold, titles.get(choice, {}).values())}:
+        if answer and answer in {fold(choice), *map(fold, titles.get(choice, {}).values())}:
             return choice
     return None

@@ -38,7 +38,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ModelInUse:
-    """The active model as a classifier. It stays silent until it has seen enough labels of this house's own."""
+    """The active model as a classifier. It stays silent until it has seen enough labels of this installation."""
 
     id: str
     model: Model = field(repr=False)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conversation.model.conversation import Priority
-from conversation.model.decision import Facts, Joining, Matter
+from conversation.model.decision import ExistingConversation, Facts, Joining
 from router.rules.rulebook import RuleBook
 
 CONFIDENT = 0.6
@@ -20,7 +20,7 @@ class Joined:
     """
 
     joining: Joining
-    matter: Matter | None = None
+    existing: ExistingConversation | None = None
     linked: str | None = None
     issue: str | None = None
     issue_confidence: float = 0.0
@@ -35,36 +35,36 @@ def claims_issue(facts: Facts) -> bool:
 
 def join(facts: Facts, rulebook: RuleBook) -> Joined:
     """A signed token, then an open conversation of the same matter, then one closed not long ago, then a new one."""
-    named = next((matter for matter in facts.matters if matter.id == facts.token), None)
+    named = next((existing for existing in facts.existing if existing.id == facts.token), None)
     if named is not None and (named.state.is_open or not _only_thanks(facts)):
         return _into(facts, named)
-    rest = [matter for matter in facts.matters if matter.id != facts.token]
-    standing = _newest_first(matter for matter in rest if matter.state.is_open)
-    if standing:
-        fitting = _fitting(facts, standing)
+    rest = [existing for existing in facts.existing if existing.id != facts.token]
+    open_conversations = _newest_first(existing for existing in rest if existing.state.is_open)
+    if open_conversations:
+        fitting = _fitting(facts, open_conversations)
         if fitting is not None and not _stands_alone(facts, fitting, rulebook):
             return _into(facts, fitting)
-        return _new(facts, linked=standing[0].id)
+        return _new(facts, linked=open_conversations[0].id)
     closed = None if _only_thanks(facts) else _reopenable(facts, rest, rulebook)
     return _new(facts, linked=named.id if named else None) if closed is None else _into(facts, closed)
 
 
-def _newest_first(matters: Iterable[Matter]) -> list[Matter]:
-    return sorted(matters, key=lambda matter: (matter.last_activity, matter.id), reverse=True)
+def _newest_first(candidates: Iterable[ExistingConversation]) -> list[ExistingConversation]:
+    return sorted(candidates, key=lambda existing: (existing.last_activity, existing.id), reverse=True)
 
 
-def _fitting(facts: Facts, matters: Sequence[Matter]) -> Matter | None:
+def _fitting(facts: Facts, candidates: Sequence[ExistingConversation]) -> ExistingConversation | None:
     """Of the same issue, else of a still unknown one, else the newest."""
     if not claims_issue(facts):
-        return matters[0]
-    same = next((matter for matter in matters if matter.issue == facts.issue), None)
-    blank = next((matter for matter in matters if matter.issue is None), None)
-    return same or blank or matters[0]
+        return candidates[0]
+    same = next((existing for existing in candidates if existing.issue == facts.issue), None)
+    blank = next((existing for existing in candidates if existing.issue is None), None)
+    return same or blank or candidates[0]
 
 
-def _stands_alone(facts: Facts, matter: Matter, rulebook: RuleBook) -> bool:
+def _stands_alone(facts: Facts, existing: ExistingConversation, rulebook: RuleBook) -> bool:
     """Whether this is another matter: a known issue that is urgent or sure, and not the conversation's."""
-    if facts.machine is not None or not claims_issue(facts) or matter.issue in (None, facts.issue):
+    if facts.machine is not None or not claims_issue(facts) or existing.issue in (None, facts.issue):
         return False
     issue = rulebook.issues.get(facts.issue or "")
     urgent = issue is not None and issue.priority is Priority.URGENT
@@ -75,12 +75,14 @@ def _only_thanks(facts: Facts) -> bool:
     return THANKS in facts.intents and not claims_issue(facts)
 
 
-def _reopenable(facts: Facts, matters: Sequence[Matter], rulebook: RuleBook) -> Matter | None:
+def _reopenable(
+    facts: Facts, candidates: Sequence[ExistingConversation], rulebook: RuleBook
+) -> ExistingConversation | None:
     since = facts.now - rulebook.reopen_within
     late = _newest_first(
-        matter
-        for matter in matters
-        if not matter.state.is_open and matter.closed_at is not None and matter.closed_at > since
+        existing
+        for existing in candidates
+        if not existing.state.is_open and existing.closed_at is not None and existing.closed_at > since
     )
     if not late:
         return None
@@ -88,29 +90,29 @@ def _reopenable(facts: Facts, matters: Sequence[Matter], rulebook: RuleBook) -> 
     return None if fitting is None or _stands_alone(facts, fitting, rulebook) else fitting
 
 
-def _into(facts: Facts, matter: Matter) -> Joined:
-    reopens = not matter.state.is_open and facts.machine is None  # what a machine says is kept, and wakes nobody
+def _into(facts: Facts, existing: ExistingConversation) -> Joined:
+    reopens = not existing.state.is_open and facts.machine is None  # what a machine says is kept, and wakes nobody
     joining = Joining.REOPENED if reopens else Joining.JOINED
-    keeps = matter.issue is not None and (
-        not claims_issue(facts) or (facts.issue != matter.issue and facts.issue_confidence < CONFIDENT)
+    keeps = existing.issue is not None and (
+        not claims_issue(facts) or (facts.issue != existing.issue and facts.issue_confidence < CONFIDENT)
     )
     if keeps:
-        sure = facts.issue_confidence if facts.issue == matter.issue else 1.0
+        sure = facts.issue_confidence if facts.issue == existing.issue else 1.0
         return Joined(
             joining=joining,
-            matter=matter,
-            issue=matter.issue,
+            existing=existing,
+            issue=existing.issue,
             issue_confidence=sure,
             issue_source="conversation",
             fresh=False,
         )
     return Joined(
         joining=joining,
-        matter=matter,
+        existing=existing,
         issue=facts.issue,
         issue_confidence=facts.issue_confidence,
         issue_source=facts.issue_source,
-        fresh=facts.issue != matter.issue,
+        fresh=facts.issue != existing.issue,
     )
 
 

@@ -25,7 +25,7 @@ OWNER_SPEAKS = timedelta(minutes=10)
 ASK_REPLY = "ask"
 STATUS_REPLY = "status"  # what "any news?" is answered with, as often as it is asked
 HUMAN = "human"  # the intent that ends automation, and
-_SAYS_LITTLE = (THANKS, STATUS, HUMAN)
+_WITHOUT_ISSUE = (THANKS, STATUS, HUMAN)
 _NOT_PLACING = frozenset(ACTIONS) - {"queue", "issue"}
 # in place of a rule: what is held for a call is a reason to move the conversation, whatever else the message claims
 _CALLBACK = Rule(name="callback", checks=(), tests=(), actions=Actions(), named=(), listens=True)
@@ -156,7 +156,7 @@ class _Composer:
         replies = self._replies(queue, ask, is_open=is_open, arrives=arrives)
         return Decision(
             joining=joined.joining, queue=name, priority=priority, revision=self._rulebook.revision,
-            conversation=joined.matter.id if joined.matter else None, linked=joined.linked, moves=moves,
+            conversation=joined.existing.id if joined.existing else None, linked=joined.linked, moves=moves,
             language=language, language_confidence=facts.language_confidence, language_source=facts.language_source,
             issue=self._issue, issue_confidence=1.0 if by_rule else joined.issue_confidence,
             issue_source="rule" if by_rule else joined.issue_source, open=is_open, opens=opens,
@@ -170,20 +170,20 @@ class _Composer:
     def _speaks(self, action: str) -> bool:
         """Whether this message may change what stands: it claims something, or the rule listened to its very words."""
         rule = self._settled.by.get(action)
-        return self._joined.matter is None or self._facts.claims or (rule is not None and rule.listens)
+        return self._joined.existing is None or self._facts.claims or (rule is not None and rule.listens)
 
     def _queue(self) -> tuple[str, bool]:
         """(queue, whether the conversation comes to it now)."""
         wanted, by = self.placed()
-        matter = self._joined.matter
-        if matter is None:
+        existing = self._joined.existing
+        if existing is None:
             self._settled_by.setdefault("queue", by)
             return wanted, True
-        known = matter.queue in self._rulebook.queues
+        known = existing.queue in self._rulebook.queues
         may = by != "fallback" and self._speaks("queue") and (by != "issue" or self._changes_issue())
-        if matter.owned or (known and not (may and wanted != matter.queue)):
+        if existing.owned or (known and not (may and wanted != existing.queue)):
             self._settled_by["queue"] = "conversation"
-            return matter.queue, False
+            return existing.queue, False
         self._settled_by.setdefault("queue", by)
         return wanted, True
 
@@ -197,8 +197,8 @@ class _Composer:
         return self._rulebook.fallback, "fallback"
 
     def _changes_issue(self) -> bool:
-        matter = self._joined.matter
-        return matter is None or self._issue != matter.issue
+        existing = self._joined.existing
+        return existing is None or self._issue != existing.issue
 
     def _priority(self) -> tuple[Priority, bool]:
         """(priority, whether owner and leads are alerted): never lower than it stands."""
@@ -206,23 +206,23 @@ class _Composer:
         own: Priority | None = self._settled.values.get("priority")
         wanted = own if own is not None else issue.priority if issue else Priority.NORMAL
         by = "issue" if issue else "fallback"
-        matter = self._joined.matter
-        if matter is None:
+        existing = self._joined.existing
+        if existing is None:
             self._settled_by.setdefault("priority", by)
             return wanted, False
-        if wanted > matter.priority and self._speaks("priority"):
+        if wanted > existing.priority and self._speaks("priority"):
             self._settled_by.setdefault("priority", by)
-            return wanted, matter.owned
+            return wanted, existing.owned
         self._settled_by["priority"] = "conversation"
-        return matter.priority, False
+        return existing.priority, False
 
     def _language(self) -> str | None:
-        facts, matter = self._facts, self._joined.matter
-        said = self._rulebook.served(facts.language)
-        if matter is None or matter.language is None:
-            return said
+        facts, existing = self._facts, self._joined.existing
+        served = self._rulebook.served(facts.language)
+        if existing is None or existing.language is None:
+            return served
         surely = facts.language_source == "chosen" or (facts.language_source == "detected" and facts.claims)
-        return said if surely and said is not None else matter.language
+        return served if surely and served is not None else existing.language
 
     def _opening(self, queue: Queue, language: str | None) -> tuple[bool, datetime | None]:
         calendars, now = self._rulebook.calendars, self._facts.now
@@ -239,22 +239,22 @@ class _Composer:
 
     def _replies(self, queue: Queue, ask: tuple[str, ...], *, is_open: bool, arrives: bool) -> tuple[str, ...]:
         """Once per conversation and closing, never to a machine, never while its owner is writing."""
-        matter, rule = self._joined.matter, self._settled.values.get("reply")
-        wrote = matter.owner_wrote_at if matter else None
+        existing, rule = self._joined.existing, self._settled.values.get("reply")
+        wrote = existing.owner_wrote_at if existing else None
         busy = wrote is not None and timedelta(0) <= self._facts.now - wrote < OWNER_SPEAKS
         if self._facts.machine is not None or busy or rule == ():
             return ()
         wanted = [queue.arrival if arrives else None, *(rule or ()), None if is_open else queue.closed]
         wanted += [] if self._automation_ended() else self._asked(ask)
-        said = matter.said if matter else ()
-        names = [name for name in wanted if name is not None and name not in said]
+        sent = existing.sent_replies if existing else ()
+        names = [name for name in wanted if name is not None and name not in sent]
         return tuple(dict.fromkeys((*names, STATUS_REPLY) if self._asks_how_it_stands() else names))
 
     def _asked(self, ask: tuple[str, ...]) -> list[str]:
         """What the customer is asked in turn: their language, what the matter is, or what is missing to begin."""
-        question, tongue = self._rulebook.question, self._rulebook.language_question
-        if tongue is not None and self._speaks_unknown():
-            return [tongue]
+        question, language_question = self._rulebook.question, self._rulebook.language_question
+        if language_question is not None and self._speaks_unknown():
+            return [language_question]
         if question is not None and self._is_unsure(question):
             return [question.reply]
         return [ASK_REPLY] if ask and ASK_REPLY in self._rulebook.replies else []
@@ -266,9 +266,9 @@ class _Composer:
     def _is_unsure(self, question: Question) -> bool:
         """Nothing places it but the fallback, or two issues are as likely; and no rule, and nobody, has it in hand."""
         facts, joined = self._facts, self._joined
-        if "queue" in self._settled.by or "issue" in self._settled.by or (joined.matter and joined.matter.owned):
+        if "queue" in self._settled.by or "issue" in self._settled.by or (joined.existing and joined.existing.owned):
             return False
-        if not (facts.claims or facts.wish) or any(intent in _SAYS_LITTLE for intent in facts.intents):
+        if not (facts.claims or facts.wish) or any(intent in _WITHOUT_ISSUE for intent in facts.intents):
             return False
         doubtful = bool(facts.rivals) and joined.fresh and facts.issue_confidence < question.below
         return self._issue is None or doubtful
@@ -282,8 +282,8 @@ class _Composer:
 
     def _automation_ended(self) -> bool:
         """Whether they asked for a person, now or earlier in this conversation: nothing is asked by machine any more."""
-        matter = self._joined.matter
-        return HUMAN in self._facts.intents or (matter is not None and ends_automation(matter.attributes))
+        existing = self._joined.existing
+        return HUMAN in self._facts.intents or (existing is not None and ends_automation(existing.attributes))
 
     def _asks_how_it_stands(self) -> bool:
         """Whether "any news?" is asked about a conversation that there is."""
@@ -291,7 +291,7 @@ class _Composer:
         return asks and self._joined.joining is Joining.JOINED
 
     def _labels(self) -> tuple[str, ...]:
-        may = self._joined.matter is None or self._facts.claims
+        may = self._joined.existing is None or self._facts.claims
         return tuple(dict.fromkeys(label for label, rule in self._settled.labels if may or rule.listens))
 
     def _ask(self) -> tuple[str, ...]:
@@ -301,17 +301,17 @@ class _Composer:
     def _webhooks(self) -> tuple[str, ...]:
         """Called when the decision is new to the conversation, not again for every further word in it."""
         rule = self._settled.by.get("webhook")
-        again = self._joined.joining is Joining.JOINED and not self._changes_issue() and not self._raises(rule)
-        if rule is None or not self._speaks("webhook") or (again and not rule.listens):
+        repeated = self._joined.joining is Joining.JOINED and not self._changes_issue() and not self._raises(rule)
+        if rule is None or not self._speaks("webhook") or (repeated and not rule.listens):
             return ()
         named: tuple[str, ...] = self._settled.values["webhook"]
         return named
 
     def _raises(self, rule: Rule | None) -> bool:
         """Whether this rule raises the priority now: advice was asked for first, the theft is stated only later."""
-        matter = self._joined.matter
+        existing = self._joined.existing
         own: Priority | None = self._settled.values.get("priority")
-        raised = matter is not None and own is not None and own > matter.priority
+        raised = existing is not None and own is not None and own > existing.priority
         return raised and rule is not None and self._settled.by["priority"] is rule
 
     def _page(self, queue: Queue) -> Escalation | None:

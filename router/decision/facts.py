@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from conversation.model.conversation import Conversation
-from conversation.model.decision import Facts, Matter, Understood
+from conversation.model.decision import ExistingConversation, Facts, Understood
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer
 from conversation.model.routing_names import attributes_of
@@ -14,7 +14,7 @@ from router.decision.conversation_matching import THANKS
 from router.rules.model import ChannelHints
 from router.rules.rulebook import RuleBook
 from router.understanding.chinese_script import script_of, script_of_tag
-from router.understanding.language import Detector, Spoken, blend, primary, scores_of, substantial
+from router.understanding.language import Detector, LanguageEstimate, blend, primary, scores_of, substantial
 from router.understanding.language_request import OWN_NAMES, language_requested
 
 STATUS = "status"
@@ -54,53 +54,53 @@ def gather(
     if message.apart:
         conversations = [one for one in conversations if one.id == message.token]
     hints = rulebook.channels.get(message.channel, _NO_HINTS)
-    standing = [one for one in conversations if one.state.is_open and one.customer == customer.id]
-    asked, tongue = _asked(message, standing, rulebook), _tongue(message, standing)
-    wish = understood.wish or (tongue[1] if tongue else None)
-    issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not standing)
-    chosen = wish or _wished(message, standing) or primary(message.language)
+    current = [one for one in conversations if one.state.is_open and one.customer == customer.id]
+    asked, answered_language = _asked(message, current, rulebook), _answered_language(message, current)
+    wish = understood.wish or (answered_language[1] if answered_language else None)
+    issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not current)
+    chosen = wish or _wished(message, current) or primary(message.language)
     hint = _hint(message, hints, rulebook)
-    spoken = _spoken(understood, customer, standing, rulebook, chosen=chosen, hint=hint)
-    claims = not standing or _claims(issue, understood)
+    estimate = _estimated_language(understood, customer, current, rulebook, chosen=chosen, hint=hint)
+    claims = not current or _claims(issue, understood)
     if not claims:
-        spoken, claims = _settled(spoken, _held(standing), message)
+        estimate, claims = _settled(estimate, _held(current), message)
     return Facts(
         now=now, channel=message.channel, kind=hints.kind, text=message.text, brand=hints.brand,
-        language=spoken.language, language_confidence=spoken.confidence, language_source=spoken.source,
+        language=estimate.language, language_confidence=estimate.confidence, language_source=estimate.source,
         issue=issue[0], issue_confidence=issue[1], issue_source=issue[2],
         model=understood.model if issue[2] == "model" else None, intents=understood.intents,
-        claims=claims and message.machine is None, first_message=not standing,
+        claims=claims and message.machine is None, first_message=not current,
         verified=message.sender.verified or customer.verified, machine=message.machine,
-        customer=_attributes(customer, message), matters=tuple(matter_of(one) for one in conversations),
-        token=_answered(asked, tongue) or _token(message, customer, conversations),
-        script=_script(message, standing) if spoken.language == _CHINESE else None,
+        customer=_attributes(customer, message), existing=tuple(existing_of(one) for one in conversations),
+        token=_answered(asked, answered_language) or _token(message, customer, conversations),
+        script=_script(message, current) if estimate.language == _CHINESE else None,
         rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=wish,
         on_duty=on_duty, callback_queue=callback_queue,
     )  # fmt: skip
 
 
-def _spoken(
+def _estimated_language(
     understood: Understood,
     customer: Customer,
-    standing: Sequence[Conversation],
+    current: Sequence[Conversation],
     rulebook: RuleBook,
     *,
     chosen: str | None,
     hint: str | None,
-) -> Spoken:
+) -> LanguageEstimate:
     """The language of the text, blended with what the sender chose, spoke before, and their medium hints at."""
     return blend(
         understood.languages,
         chosen=chosen,
-        prior=primary(customer.language) or _held(standing),
+        prior=primary(customer.language) or _held(current),
         hint=hint,
         default=rulebook.default_language,
     )
 
 
-def matter_of(conversation: Conversation) -> Matter:
+def existing_of(conversation: Conversation) -> ExistingConversation:
     """A conversation as a decision needs to know it."""
-    return Matter(
+    return ExistingConversation(
         id=conversation.id,
         state=conversation.state,
         queue=conversation.queue,
@@ -111,7 +111,7 @@ def matter_of(conversation: Conversation) -> Matter:
         last_activity=conversation.last_inbound_at or conversation.updated_at,
         closed_at=conversation.closed_at,
         owner_wrote_at=conversation.owner_wrote_at,
-        said=conversation.said,
+        sent_replies=conversation.sent_replies,
         attributes=attributes_of(conversation),
     )
 
@@ -135,9 +135,9 @@ def _issue(
     return None, 0.0, "unknown"
 
 
-def _asked(message: MessageReceived, standing: Sequence[Conversation], rulebook: RuleBook) -> tuple[str, str] | None:
+def _asked(message: MessageReceived, current: Sequence[Conversation], rulebook: RuleBook) -> tuple[str, str] | None:
     """(conversation, issue) where the message answers the question that was put in it."""
-    for one in standing:
+    for one in current:
         if known := one.routing.offered_choices:
             titles = {name: rulebook.issues[name].title for name in known if name in rulebook.issues}
             issue = message.issue if message.issue in titles else picked(message.text, known, titles)
@@ -145,9 +145,9 @@ def _asked(message: MessageReceived, standing: Sequence[Conversation], rulebook:
     return None
 
 
-def _tongue(message: MessageReceived, standing: Sequence[Conversation]) -> tuple[str, str] | None:
+def _answered_language(message: MessageReceived, current: Sequence[Conversation]) -> tuple[str, str] | None:
     """(conversation, language) where the message answers which language to go on in."""
-    for one in standing:
+    for one in current:
         if known := one.routing.offered_languages:
             language = picked(message.text, known, {name: {name: OWN_NAMES.get(name, name)} for name in known})
             return (one.id, language) if language is not None else None
@@ -168,18 +168,18 @@ def rivals_in(
     return tuple(name for name, _ in found if name in rulebook.issues)[:_MOST_RIVALS]
 
 
-def _wished(message: MessageReceived, standing: Sequence[Conversation]) -> str | None:
+def _wished(message: MessageReceived, current: Sequence[Conversation]) -> str | None:
     """The language asked for in words earlier, until the sender chooses another one than the choice that the words overruled."""
-    for one in standing:
+    for one in current:
         request = one.routing.language_request
         if request is not None and request.overruled == message.language:
             return request.language
     return None
 
 
-def _script(message: MessageReceived, standing: Sequence[Conversation]) -> str | None:
+def _script(message: MessageReceived, current: Sequence[Conversation]) -> str | None:
     """By the text, else as the conversation had it, else as the sender's choice or locale says."""
-    held = next((one.routing.script for one in standing if one.routing.script is not None), None)
+    held = next((one.routing.script for one in current if one.routing.script is not None), None)
     tags = script_of_tag(message.language) or script_of_tag(message.locale)
     return script_of(message.text) or held or tags
 
@@ -190,19 +190,19 @@ def _claims(issue: tuple[str | None, float, str], understood: Understood) -> boo
     return named or any(name not in (THANKS, STATUS) for name in understood.intents)
 
 
-def _held(standing: Sequence[Conversation]) -> str | None:
+def _held(current: Sequence[Conversation]) -> str | None:
     """The language of the customer's newest open conversation."""
-    newest = max(standing, key=lambda one: one.last_inbound_at or one.updated_at, default=None)
+    newest = max(current, key=lambda one: one.last_inbound_at or one.updated_at, default=None)
     return newest.language if newest else None
 
 
-def _settled(spoken: Spoken, held: str | None, message: MessageReceived) -> tuple[Spoken, bool]:
+def _settled(estimate: LanguageEstimate, held: str | None, message: MessageReceived) -> tuple[LanguageEstimate, bool]:
     """A few words that claim nothing do not change the language of a conversation; a whole sentence in another one does."""
-    if spoken.source == "detected" and spoken.language != held and substantial(message.text):
-        return spoken, True
-    if held is None or spoken.source == "chosen":
-        return spoken, False
-    return Spoken(held, spoken.confidence if spoken.language == held else 0.0, "contact"), False
+    if estimate.source == "detected" and estimate.language != held and substantial(message.text):
+        return estimate, True
+    if held is None or estimate.source == "chosen":
+        return estimate, False
+    return LanguageEstimate(held, estimate.confidence if estimate.language == held else 0.0, "contact"), False
 
 
 def _hint(message: MessageReceived, hints: ChannelHints, rulebook: RuleBook) -> str | None:
@@ -222,6 +222,6 @@ def _token(message: MessageReceived, customer: Customer, conversations: Sequence
     own = [one for one in conversations if one.customer == customer.id]
     if message.reply_to is not None and any(one.id == message.reply_to for one in own):
         return message.reply_to
-    said = f"{message.subject or ''} {message.text[:2000]}"
-    shouted = said.upper() if "-" in said else ""
+    written = f"{message.subject or ''} {message.text[:2000]}"
+    shouted = written.upper() if "-" in written else ""
     return next((one.id for one in own if shouted and one.reference and one.reference in shouted), None)

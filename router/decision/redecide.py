@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from conversation.model.decision import Decision, Facts, Matter
+from conversation.model.decision import Decision, ExistingConversation, Facts
 from router.decision.classifier import may_ask
 from router.decision.conversation_matching import THANKS
 from router.decision.decide import decide
@@ -23,14 +23,14 @@ class ReinterpretationNeeds:
     languages: bool = True
 
 
-def afresh(old: Document, new: Document) -> ReinterpretationNeeds:
+def reinterpretation_needs(old: Document, new: Document) -> ReinterpretationNeeds:
     """What differs between two rules files as far as understanding a text goes."""
     same_words = _words(old.issues) == _words(new.issues) and _words(old.intents) == _words(new.intents)
     same_words = same_words and old.question == new.question
     return ReinterpretationNeeds(words=not same_words, languages=old.languages != new.languages)
 
 
-def decide_again(
+def redecide(
     facts: Facts,
     rulebook: RuleBook,
     needed: ReinterpretationNeeds,
@@ -44,7 +44,7 @@ def decide_again(
     if needed.words and facts.text:
         facts = _understood(facts, rulebook)
     if needed.languages and facts.text:
-        facts = _spoken(facts, rulebook, detector)
+        facts = _estimated_language(facts, rulebook, detector)
     return decide(facts, rulebook)
 
 
@@ -58,8 +58,8 @@ def _understood(facts: Facts, rulebook: RuleBook) -> Facts:
     words = rulebook.issue_words.ranked(facts.text)
     issue, confidence, source = answer = _issue(facts, rulebook, words)
     named = issue is not None and source != "channel"
-    says = named or any(name not in (THANKS, STATUS) for name in intents)
-    claims = facts.first_message or says or (facts.claims and facts.language_source == "detected")
+    carries_issue = named or any(name not in (THANKS, STATUS) for name in intents)
+    claims = facts.first_message or carries_issue or (facts.claims and facts.language_source == "detected")
     return replace(
         facts,
         intents=intents,
@@ -86,23 +86,23 @@ def _issue(facts: Facts, rulebook: RuleBook, words: Ranking) -> tuple[str | None
     return None, 0.0, "unknown"
 
 
-def _spoken(facts: Facts, rulebook: RuleBook, detector: Detector) -> Facts:
+def _estimated_language(facts: Facts, rulebook: RuleBook, detector: Detector) -> Facts:
     """The language among those offered now; a choice and a contact's history stay what they were."""
     if facts.language_source in ("chosen", "agent") or (facts.language_source == "contact" and not facts.claims):
         return facts
     hints = rulebook.channels.get(facts.channel)
-    spoken = blend(
+    estimate = blend(
         scores_of(facts.text, detector, rulebook.offered),
-        prior=facts.language if facts.language_source == "contact" else _held(facts.matters),
+        prior=facts.language if facts.language_source == "contact" else _held(facts.existing),
         hint=facts.language if facts.language_source == "channel" else hints.language if hints else None,
         default=rulebook.default_language,
     )
     return replace(
-        facts, language=spoken.language, language_confidence=spoken.confidence, language_source=spoken.source
+        facts, language=estimate.language, language_confidence=estimate.confidence, language_source=estimate.source
     )
 
 
-def _held(matters: tuple[Matter, ...]) -> str | None:
-    standing = [matter for matter in matters if matter.state.is_open]
-    newest = max(standing, key=lambda matter: matter.last_activity, default=None)
+def _held(existing: tuple[ExistingConversation, ...]) -> str | None:
+    open_conversations = [existing for existing in existing if existing.state.is_open]
+    newest = max(open_conversations, key=lambda existing: existing.last_activity, default=None)
     return newest.language if newest else None

@@ -44,8 +44,8 @@ class View:
             return self._priority()
         if fact == "missing":
             return self.missing(self._joined.issue)
-        room, _, name = fact.partition(".")
-        return looked_up(self._facts.customer, name) if room == "customer" else self._conversation(name)
+        scope, _, name = fact.partition(".")
+        return looked_up(self._facts.customer, name) if scope == "customer" else self._conversation(name)
 
     def searchable(self) -> bytes:
         """The text as UTF-8, for patterns."""
@@ -65,8 +65,8 @@ class View:
 
     def stands_in(self, issues: frozenset[str]) -> bool:
         """Whether the message joins an open conversation of one of these issues."""
-        matter = self._joined.matter
-        return matter is not None and matter.issue in issues and self._joined.joining is Joining.JOINED
+        existing = self._joined.existing
+        return existing is not None and existing.issue in issues and self._joined.joining is Joining.JOINED
 
     def missing(self, issue: str | None) -> tuple[str, ...]:
         """What this issue asks for and neither the customer nor the conversation has given."""
@@ -75,9 +75,9 @@ class View:
 
     def ungiven(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of the names that neither the customer nor the conversation has given."""
-        matter = self._joined.matter
-        rooms = (self._facts.customer, self._facts.conversation, matter.attributes if matter else {})
-        return tuple([name for name in names if all(room.get(name) is None for room in rooms)])
+        existing = self._joined.existing
+        scopes = (self._facts.customer, self._facts.conversation, existing.attributes if existing else {})
+        return tuple([name for name in names if all(scope.get(name) is None for scope in scopes)])
 
     def now(self) -> datetime:
         """The instant decided for."""
@@ -96,7 +96,7 @@ class View:
             return self.is_open(name)
         if queue.languages is None:
             return (name, self.served or self._rulebook.default_language) in duty
-        return any(served == name and (not queue.languages or tongue in queue.languages) for served, tongue in duty)
+        return any(served == name and (not queue.languages or language in queue.languages) for served, language in duty)
 
     @property
     def served(self) -> str | None:
@@ -109,19 +109,19 @@ class View:
 
     def _conversation(self, name: str) -> Any:
         given = looked_up(self._facts.conversation, name)
-        matter = self._joined.matter
-        if given is not None or matter is None:
+        existing = self._joined.existing
+        if given is not None or existing is None:
             return given
-        kept = looked_up(matter.attributes, name)
-        return _BUILT_IN[name](matter) if kept is None and name in _BUILT_IN else kept
+        kept = looked_up(existing.attributes, name)
+        return _BUILT_IN[name](existing) if kept is None and name in _BUILT_IN else kept
 
 
 _BUILT_IN: Mapping[str, Callable[[Any], Any]] = {
-    "queue": lambda matter: matter.queue,
-    "state": lambda matter: matter.state.value,
-    "priority": lambda matter: matter.priority.label,
-    "issue": lambda matter: matter.issue,
-    "language": lambda matter: matter.language,
-    "owned": lambda matter: matter.owned,
-    "last_activity": lambda matter: matter.last_activity,
+    "queue": lambda existing: existing.queue,
+    "state": lambda existing: existing.state.value,
+    "priority": lambda existing: existing.priority.label,
+    "issue": lambda existing: existing.issue,
+    "language": lambda existing: existing.language,
+    "owned": lambda existing: existing.owned,
+    "last_activity": lambda existing: existing.last_activity,
 }

@@ -170,9 +170,9 @@ class Always:
 
 def offsets(zone: ZoneInfo, start: int, end: int) -> list[tuple[int, int, int]]:
     """(from, to, offset in seconds) over [start, end), one part for each offset in force."""
-    marks = [*range(start, end, DAY // 2), end]
+    instants = [*range(start, end, DAY // 2), end]
     parts: list[tuple[int, int, int]] = []
-    for low, high in pairwise(marks):
+    for low, high in pairwise(instants):
         before, after = _offset(zone, low), _offset(zone, high)
         change = high if before == after else _change(zone, low, high)
         _extend(parts, low, change, before)

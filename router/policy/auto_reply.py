@@ -1,4 +1,4 @@
-"""What the house says by itself: the words of an automatic reply, and the rows that carry words out. Pure."""
+"""Automatic replies: their text, and the outbox rows that carry it. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,8 +17,8 @@ from conversation.model.routing_state import RoutingState
 from router.decision.clarifying_questions import asked_for
 from router.rules.rulebook import RuleBook
 from router.understanding.language_request import OWN_NAMES
-from router.wording.conversation_status import say_standing
-from router.wording.next_opening import say_opening
+from router.wording.conversation_status import format_status
+from router.wording.next_opening import format_opening
 
 GIVE_UP_AFTER = timedelta(days=3)
 TIMEZONE = "timezone"  # attribute of a customer
@@ -42,15 +42,15 @@ def words(
     """
     language = _language_of(conversation, customer, rulebook)
     script = conversation.routing.script if language == "zh" else None
-    tongues = rulebook.tongues(language, script)
+    languages = rulebook.preferred_languages(language, script)
     values = {
         "name": called,
-        **_values(decision, conversation, customer, rulebook, tongues=tongues, now=now, position=position),
+        **_values(decision, conversation, customer, rulebook, languages=languages, now=now, position=position),
     }
     kind = rulebook.kind_of(conversation.channel)
-    said = rulebook.reply_text(name, language=language, kind=kind, values=values, script=script)
-    choices = _choices(name, decision, rulebook, tongues)
-    return with_choices(said, choices) if choices else said
+    text = rulebook.reply_text(name, language=language, kind=kind, values=values, script=script)
+    choices = _choices(name, decision, rulebook, languages)
+    return with_choices(text, choices) if choices else text
 
 
 def _values(
@@ -59,7 +59,7 @@ def _values(
     customer: Customer,
     rulebook: RuleBook,
     *,
-    tongues: Sequence[str],
+    languages: Sequence[str],
     now: datetime,
     position: int | None,
 ) -> dict[str, str]:
@@ -67,24 +67,24 @@ def _values(
     language, due = _language_of(conversation, customer, rulebook), conversation.due
     queue = rulebook.queues.get(conversation.queue) or rulebook.queues[rulebook.fallback]
     zone = zone_of(customer) or rulebook.calendars.zone(queue.hours, language)
-    title = title_of(queue.title, tongues, queue.name)
+    title = title_of(queue.title, languages, queue.name)
     return {
-        "next_opening": say_opening(decision.opens, now, zone, tongues[0]),
+        "next_opening": format_opening(decision.opens, now, zone, languages[0]),
         "queue": title,
         "reference": conversation.reference,
-        "missing": asked_for(decision.ask, rulebook.asked, tongues),
-        "state": say_standing(conversation.state, title, position, language),
+        "missing": asked_for(decision.ask, rulebook.asked, languages),
+        "state": format_status(conversation.state, title, position, language),
         "position": "" if position is None else str(position),
-        "due": say_opening(due, now, zone, tongues[0]) if due else "",
+        "due": format_opening(due, now, zone, languages[0]) if due else "",
     }
 
 
-def _choices(name: str, decision: Decision, rulebook: RuleBook, tongues: Sequence[str]) -> list[str]:
+def _choices(name: str, decision: Decision, rulebook: RuleBook, languages: Sequence[str]) -> list[str]:
     """What stands under this reply to choose from: issues by their titles, languages as their speakers write them."""
     if name == rulebook.language_question:
         return [OWN_NAMES.get(one, one) for one in decision.languages]
     if rulebook.question is not None and name == rulebook.question.reply:
-        return [title_of(rulebook.issues[one].title, tongues, one) for one in decision.choices]
+        return [title_of(rulebook.issues[one].title, languages, one) for one in decision.choices]
     return []
 
 
@@ -106,15 +106,15 @@ def _language_of(conversation: Conversation, customer: Customer, rulebook: RuleB
     return conversation.language or customer.language or rulebook.default_language
 
 
-def title_of(title: Mapping[str, str], tongues: Sequence[str], name: str) -> str:
+def title_of(title: Mapping[str, str], languages: Sequence[str], name: str) -> str:
     """A title in the first of these languages that it has, else in any, else the bare name."""
-    return next((title[one] for one in tongues if one in title), "") or next(iter(title.values()), name)
+    return next((title[one] for one in languages if one in title), "") or next(iter(title.values()), name)
 
 
 def system_message(
     text: str, conversation: Conversation, *, identifier: str, channel: str, identity: str, now: datetime
 ) -> Message:
-    """A message said by the house, numbered as the last of its conversation."""
+    """An automatic message, numbered as the last of its conversation."""
     return Message(
         id=identifier,
         conversation=conversation.id,

@@ -27,7 +27,7 @@ class DeliveryOutcome:
     state: OutboxState
     status: Status
     error: str | None = None
-    again_at: datetime | None = None
+    retry_at: datetime | None = None
     external_ids: tuple[str, ...] = ()
     sent: tuple[str, ...] = ()
     pause: timedelta | None = None
@@ -78,7 +78,7 @@ def of_stranded(row: OutboxRow, *, idempotent: bool, now: datetime, second_try: 
     """Its sender died midway: safe to repeat where the same id has no second effect, else once, or a person must look."""
     words = "the sending was interrupted"
     if idempotent:
-        return DeliveryOutcome(state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=now)
+        return DeliveryOutcome(state=OutboxState.QUEUED, status=Status.SENDING, error=words, retry_at=now)
     return _doubted(row, words, (INTERRUPTED,), now=now, second_try=second_try)
 
 
@@ -98,7 +98,7 @@ def _doubted(row: OutboxRow, words: str, sent: tuple[str, ...], *, now: datetime
     tried = row.message.sent if row.message else ()
     if second_try and sent and not tried:
         return DeliveryOutcome(
-            state=OutboxState.QUEUED, status=Status.UNCERTAIN, error=words, again_at=now + SECOND_TRY, sent=sent
+            state=OutboxState.QUEUED, status=Status.UNCERTAIN, error=words, retry_at=now + SECOND_TRY, sent=sent
         )
     return DeliveryOutcome(state=OutboxState.UNCERTAIN, status=Status.UNCERTAIN, error=words, sent=sent)
 
@@ -109,18 +109,18 @@ def _later(
     """Nothing was sent, or sending it again has no second effect."""
     if isinstance(error, RateLimited):
         pause = error.retry_after if error.whole_account else None
-        return _again(row, now, error.retry_after, words, error.sent, pause=pause)
+        return _retry(row, now, error.retry_after, words, error.sent, pause=pause)
     if isinstance(error, ChannelMisconfigured):
         # the account's pause grows, as its sender counts: the row is ready whenever the account is
-        again = _again(row, now, MISCONFIGURED_PAUSE / 2, words, error.sent, pause=MISCONFIGURED_PAUSE, for_ever=True)
-        return replace(again, refused=True)
+        retry = _retry(row, now, MISCONFIGURED_PAUSE / 2, words, error.sent, pause=MISCONFIGURED_PAUSE, for_ever=True)
+        return replace(retry, refused=True)
     pause = back_off(row.attempts, draw)
     if row.effect is Effect.WEBHOOK:
         pause = min(pause, LONGEST_CALL_PAUSE)
-    return _again(row, now, pause, f"attempt {row.attempts}: {words}", error.sent)
+    return _retry(row, now, pause, f"attempt {row.attempts}: {words}", error.sent)
 
 
-def _again(
+def _retry(
     row: OutboxRow,
     now: datetime,
     after: timedelta,
@@ -130,13 +130,13 @@ def _again(
     pause: timedelta | None = None,
     for_ever: bool = False,
 ) -> DeliveryOutcome:
-    again_at = now + after
+    retry_at = now + after
     call, deadline = row.effect is Effect.WEBHOOK, row.deadline
-    if deadline is not None and again_at >= deadline and (call or not for_ever):
+    if deadline is not None and retry_at >= deadline and (call or not for_ever):
         gave_up = f"{EXPIRED if call else 'gave up'}: {words}"
         return DeliveryOutcome(state=OutboxState.FAILED, status=Status.FAILED, error=gave_up, sent=sent, pause=pause)
     return DeliveryOutcome(
-        state=OutboxState.QUEUED, status=Status.SENDING, error=words, again_at=again_at, sent=sent, pause=pause
+        state=OutboxState.QUEUED, status=Status.SENDING, error=words, retry_at=retry_at, sent=sent, pause=pause
     )
 
 

@@ -43,7 +43,9 @@ def opened(
     )
 
 
-def said(event: MessageEchoed, known: Known, conversation: Conversation, *, identifier: str, now: datetime) -> Message:
+def echo_message(
+    event: MessageEchoed, known: Known, conversation: Conversation, *, identifier: str, now: datetime
+) -> Message:
     """An outbound message of an agent who is none of ours."""
     return Message(
         id=identifier,

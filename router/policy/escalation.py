@@ -51,8 +51,8 @@ def transferred(
 def since(conversation: Conversation) -> datetime:
     """Since when nobody took it: what somebody held, or sent to another queue, waits anew."""
     began = conversation.waiting_since or conversation.updated_at
-    again = conversation.routing.queued_at
-    return began if again is None else max(began, again)
+    requeued = conversation.routing.queued_at
+    return began if requeued is None else max(began, requeued)
 
 
 def _own(conversation: Conversation, queue: Queue | None, instead: Escalation | None = None) -> Escalation | None:

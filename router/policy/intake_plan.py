@@ -73,7 +73,7 @@ class IntakePlan:
 
     @property
     def withdrawn(self) -> Sequence[tuple[Conversation, Conversation]]:
-        """Offers taken back: (before, after). To be moved first, since they free somebody's hands."""
+        """Offers taken back: (before, after). To be moved first, since they free capacity."""
         return self._conversations.withdrawn
 
     @property

@@ -67,7 +67,7 @@ class MessagePlan:
 
     def echo(self, event: MessageEchoed, known: Known, conversation: Conversation) -> Message:
         """What somebody answered elsewhere."""
-        message = echo.said(event, known, conversation, identifier=self._state.new_id(), now=self._state.now)
+        message = echo.echo_message(event, known, conversation, identifier=self._state.new_id(), now=self._state.now)
         self._stored[(event.channel, event.external_id)] = message
         self.add(message)
         return message

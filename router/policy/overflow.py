@@ -55,10 +55,10 @@ def soonest(queue: Queue, page: timedelta | None) -> timedelta | None:
 
 def can_serve(queue: str, wait: Wait, duty: frozenset[tuple[str, str]]) -> bool:
     """A target that is closed, or has nobody on duty for the language, is passed over."""
-    rulebook, spoken = wait.rulebook, wait.conversation.language
+    rulebook, own_language = wait.rulebook, wait.conversation.language
     target = rulebook.queues[queue]
-    if not rulebook.calendars.is_open(target.hours, wait.now, spoken):
+    if not rulebook.calendars.is_open(target.hours, wait.now, own_language):
         return False
-    language = (spoken or "").split("-", 1)[0].lower()
-    served = {tongue for name, tongue in duty if name == queue}
+    language = (own_language or "").split("-", 1)[0].lower()
+    served = {one for name, one in duty if name == queue}
     return "*" in served or language in served or (not language and bool(served))

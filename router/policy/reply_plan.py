@@ -73,7 +73,7 @@ class ReplyPlan:
 
     def _offer_call(self, event: MessageReceived, known: Known, decision: Decision, conversation: Conversation) -> None:
         """A link at which a call can be asked for, where a rule says so: once, like any reply."""
-        if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.said:
+        if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.sent_replies:
             return
         link = request_link(self._state.cans, self._state.links, conversation)
         if link is None:
@@ -87,7 +87,9 @@ class ReplyPlan:
         self, name: str, text: str, conversation: Conversation, event: MessageReceived, to: Identity
     ) -> Conversation:
         latest = replace(
-            conversation, last_seq=conversation.last_seq + 1, said=tuple(dict.fromkeys((*conversation.said, name)))
+            conversation,
+            last_seq=conversation.last_seq + 1,
+            sent_replies=tuple(dict.fromkeys((*conversation.sent_replies, name))),
         )
         self._state.latest[conversation.id] = latest
         message = automatic.system_message(

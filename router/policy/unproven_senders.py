@@ -1,4 +1,4 @@
-"""Whom the house answers by itself although nobody proved who wrote, and what of their own words it repeats. Pure."""
+"""Who gets an automatic reply although nobody proved who wrote, and what of their own words it repeats. Pure."""
 
 from collections.abc import Mapping
 

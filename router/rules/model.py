@@ -13,7 +13,7 @@ CLASSIFIERS = "huntgroup.classifiers"  # the entry point group of classifiers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelHints:
-    """What a channel account says of everything that arrives on it. `queue`: one that it fills beside the rules, if any."""
+    """What a channel account says of everything that arrives on it. `queue`: one that it fills without a rule, if any."""
 
     kind: str
     language: str | None = None
@@ -85,7 +85,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A second axis beside the issue: thanks, status, human, complaint."""
+    """A second axis, independent of the issue: thanks, status, human, complaint."""
 
     name: str
     title: Mapping[str, str] = field(default_factory=dict)

@@ -59,8 +59,8 @@ def pattern_fault(pattern: str) -> str | None:
     try:
         _compiled(pattern)
     except re2.error as fault:
-        said = fault.args[0] if fault.args else b"unknown"
-        return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+        reason = fault.args[0] if fault.args else b"unknown"
+        return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     except UnicodeEncodeError:
         return "it is no valid Unicode"
     return None

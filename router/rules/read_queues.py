@@ -59,14 +59,14 @@ def _first(own: T | None, default: T | None) -> T | None:
 
 
 def _queue(name: str, part: QueuePart, defaults: QueuePart) -> Queue:
-    spoken = _first(part.languages, defaults.languages) or "conversation"
+    wanted = _first(part.languages, defaults.languages) or "conversation"
     response = defaults.first_response if part.first_response is None else part.first_response
     overflow = _first(part.overflow, defaults.overflow) or []
     return Queue(
         name=name,
         title=titles(part.title if part.title is not None else defaults.title),
         skills=tuple(_first(part.skills, defaults.skills) or ()),
-        languages=None if spoken == "conversation" else () if spoken == "any" else tuple(spoken),
+        languages=None if wanted == "conversation" else () if wanted == "any" else tuple(wanted),
         strategy=_first(part.strategy, defaults.strategy) or "least_busy",
         hours=_first(part.hours, defaults.hours) or ALWAYS,
         closed=_reply(part.closed, defaults.closed),

@@ -111,8 +111,8 @@ class RuleBook:
             return language
         return next((one for one in self.fallbacks.get(language, ()) if one in self.offered), self.default_language)
 
-    def tongues(self, language: str | None, script: str | None = None) -> tuple[str, ...]:
-        """In which languages something is said to them, first the best: `zh-Hant`, `zh`, its fallbacks, the default."""
+    def preferred_languages(self, language: str | None, script: str | None = None) -> tuple[str, ...]:
+        """The languages in which they are written to, best first: `zh-Hant`, `zh`, its fallbacks, the default."""
         if not language:
             return (self.default_language,)
         written = (f"{language}-{script}",) if script else ()
@@ -121,11 +121,11 @@ class RuleBook:
     def reply_text(
         self, name: str, *, language: str | None, kind: str, values: Mapping[str, str], script: str | None = None
     ) -> str:
-        """The reply in the first of their `tongues`, else in any; placeholders without a value say nothing."""
+        """The reply in the first of their preferred languages, else in any; placeholders without a value are empty."""
         reply = self.replies.get(name)
         if reply is None:
             return ""
-        return reply.text(self.tongues(language, script), kind).format_map(_Values(values))
+        return reply.text(self.preferred_languages(language, script), kind).format_map(_Values(values))
 
 
 class _Values(dict[str, str]):
@@ -145,7 +145,11 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
     replies = read_replies(reading)
     read = list(read_rules(reading, issues))
     fallback = read_fallback(reading)
-    classifying, question, tongue = read_classifier(reading), read_question(reading), read_language_question(reading)
+    classifying, question, language_question = (
+        read_classifier(reading),
+        read_question(reading),
+        read_language_question(reading),
+    )
     read_tests(reading)
     if faults.errors:
         raise RuleFaults(faults.found)
@@ -160,7 +164,7 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
         rules=tuple(_rule(*one, names, index.facts) for one, names in zip(read, named, strict=True)),
         fallback=fallback, index=index, issue_words=issue_words, intent_words=intent_words,
         offered=frozenset(languages), classifying=classifying, fallbacks=fallbacks, question=question,
-        language_question=tongue,
+        language_question=language_question,
         asked={name: titles(title) for name, title in document.asked.items()}, warnings=faults.warnings,
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ _WORDS: Mapping[str, str] = _LISTS["words"]
 _LETTERS: Mapping[str, str] = _LISTS["letters"]
 
 
-def _spoken_by() -> dict[str, frozenset[str]]:
+def _load_languages_by_word() -> dict[str, frozenset[str]]:
     known: dict[str, set[str]] = {}
     for language, listed in _WORDS.items():
         for word in listed.split():
@@ -35,15 +35,15 @@ def _plainly() -> dict[str, frozenset[str]]:
     """
     english = set(_WORDS["en"].split())
     known: dict[str, set[str]] = {}
-    for word, languages in _SPOKEN_BY.items():
+    for word, languages in _LANGUAGES_BY_WORD.items():
         bare = without_accents(word.replace("đ", "d").replace("ı", "i").replace("ł", "l"))
-        written_so = bare == word or bare not in _SPOKEN_BY
+        written_so = bare == word or bare not in _LANGUAGES_BY_WORD
         typed_so = languages if written_so else languages & {"vi"} if bare not in english else ()
         known.setdefault(bare, set()).update(typed_so)
     return {word: frozenset(languages) for word, languages in known.items()}
 
 
-_SPOKEN_BY = _spoken_by()
+_LANGUAGES_BY_WORD = _load_languages_by_word()
 _PLAINLY = _plainly()  # for texts without any accent
 
 
@@ -62,14 +62,16 @@ def by_function_words(ranking: Sequence[tuple[str, float]], text: str) -> list[t
 
 def _counted(text: str) -> dict[str, int]:
     """How many function words, and letters that no neighbour has, are found for each language."""
-    spoken_by = _PLAINLY if text.isascii() else _SPOKEN_BY
-    marks = [
-        languages for word in _words(text) if (word > "\u007f" or len(word) > 1) and (languages := spoken_by.get(word))
+    languages_by_word = _PLAINLY if text.isascii() else _LANGUAGES_BY_WORD
+    matches = [
+        languages
+        for word in _words(text)
+        if (word > "\u007f" or len(word) > 1) and (languages := languages_by_word.get(word))
     ]
-    marks += [
+    matches += [
         frozenset({language}) for language, letters in _LETTERS.items() if any(letter in text for letter in letters)
     ]
-    return {language: sum(language in mark for mark in marks) for mark in marks for language in mark}
+    return {language: sum(language in mark for mark in matches) for mark in matches for language in mark}
 
 
 def _words(text: str) -> list[str]:

@@ -59,13 +59,13 @@ class _Index:
 class Matcher:
     """Finds the names whose phrases a text contains. Never changed once made."""
 
-    __slots__ = ("_alike", "_order", "_spoken", "_twins", "_written")
+    __slots__ = ("_alike", "_order", "_spaced", "_twins", "_unspaced")
 
     def __init__(self, phrases: Iterable[Phrase], order: Sequence[str]) -> None:
         known = list(phrases)
         self._order = {name: place for place, name in enumerate(order)}
-        self._spoken = _Index(phrase for phrase in known if not is_unspaced(phrase.tokens[0]))
-        self._written = _Index(phrase for phrase in known if is_unspaced(phrase.tokens[0]))
+        self._spaced = _Index(phrase for phrase in known if not is_unspaced(phrase.tokens[0]))
+        self._unspaced = _Index(phrase for phrase in known if is_unspaced(phrase.tokens[0]))
         self._twins = _twins(known)
         self._alike = frozenset(one for one in known if id(one) in self._twins)
 
@@ -91,16 +91,16 @@ class Matcher:
     def phrases_in(self, text: str) -> list[Phrase]:
         """The phrases that are found in a text: taking away any other one changes nothing for it."""
         heard = _hear(text[:TEXT_LIMIT])
-        found = self._spoken.found(heard.spoken)
-        if heard.written:
-            found += self._written.found(heard.written)
+        found = self._spaced.found(heard.spaced)
+        if heard.unspaced:
+            found += self._unspaced.found(heard.unspaced)
         return self._distinct(found, heard.folded) if found and self._twins else found
 
     def without(self, phrase: Phrase) -> "Matcher":
         """The same without one phrase: for those who ask what its absence would change."""
         if phrase not in self._alike:
             return _Lacking(self, phrase)
-        known = (one for index in (self._spoken, self._written) for one in index.phrases())
+        known = (one for index in (self._spaced, self._unspaced) for one in index.phrases())
         return Matcher((one for one in known if one != phrase), list(self._order))
 
     def _distinct(self, found: list[Phrase], folded: str) -> list[Phrase]:
@@ -109,12 +109,12 @@ class Matcher:
         if not twins:
             return found
         exactly = _spaced(folded)
-        written = [twin for twin in twins if _look(twin.exact, stem=twin.stem) in exactly]
-        settled = {(twin.tokens, twin.stem) for twin in written}
+        unspaced = [twin for twin in twins if _look(twin.exact, stem=twin.stem) in exactly]
+        settled = {(twin.tokens, twin.stem) for twin in unspaced}
         return [
             one
             for one in found
-            if id(one) not in self._twins or one in written or (one.tokens, one.stem) not in settled
+            if id(one) not in self._twins or one in unspaced or (one.tokens, one.stem) not in settled
         ]
 
 
@@ -153,8 +153,8 @@ class _Heard:
     """A text as phrases are looked for in it: its plain words between spaces, and all of it without any."""
 
     folded: str
-    spoken: str
-    written: str
+    spaced: str
+    unspaced: str
 
 
 @lru_cache(4)  # issues and intents are looked for one after the other in the same text
@@ -168,10 +168,10 @@ def _spaced(folded: str) -> str:
     return f" {' '.join(words(folded))} "
 
 
-def read_phrase(name: str, written: str, *, forbids: bool) -> Phrase | None:
+def read_phrase(name: str, unspaced: str, *, forbids: bool) -> Phrase | None:
     """The phrase as it is matched; None where nothing is left of it."""
-    stem = written.rstrip().endswith("*")
-    exact = fold(written.rstrip().rstrip("*"))
+    stem = unspaced.rstrip().endswith("*")
+    exact = fold(unspaced.rstrip().rstrip("*"))
     plain = without_accents(exact)
     if is_unspaced(plain):
         tokens: tuple[str, ...] = (squeezed(plain),)
@@ -191,8 +191,8 @@ def read_phrases(
     """All phrases of one name, each once however often it is written."""
     read: dict[tuple[bool, tuple[str, ...], tuple[str, ...], bool], Phrase] = {}
     for forbids, table in ((False, wanted), (True, unless)):
-        for written in (phrase for listed in table.values() for phrase in listed):
-            phrase = read_phrase(name, written, forbids=forbids)
+        for unspaced in (phrase for listed in table.values() for phrase in listed):
+            phrase = read_phrase(name, unspaced, forbids=forbids)
             if phrase is not None:
                 read.setdefault((forbids, phrase.tokens, phrase.exact, phrase.stem), phrase)
     return read

@@ -35,7 +35,7 @@ _PICTURE = re.compile("[\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]+")  # no
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class LanguageEstimate:
     """The language decided on: None is unknown."""
 
     language: str | None
@@ -135,17 +135,17 @@ def blend(
     prior: str | None = None,
     hint: str | None = None,
     default: str,
-) -> Spoken:
+) -> LanguageEstimate:
     """The language, from everything known. `chosen`, `prior` and `hint` are primary subtags."""
     if chosen:
-        return Spoken(chosen, 1.0, "chosen")
+        return LanguageEstimate(chosen, 1.0, "chosen")
     best, sure = boosted(scores, prior) or (None, 0.0)
     if best and sure >= CLAIM:
-        return Spoken(best, sure, "detected")
+        return LanguageEstimate(best, sure, "detected")
     if prior or hint:
         known, source = (prior, "contact") if prior else (hint, "channel")
     elif best and sure >= GUESS:
         known, source = best, "detected"
     else:
         known, source = (default, "default") if best else (None, "unknown")
-    return Spoken(known, round(dict(scores).get(known or "", 0.0), 4), source)
+    return LanguageEstimate(known, round(dict(scores).get(known or "", 0.0), 4), source)

@@ -34,7 +34,7 @@ class BadModel(ValueError):
 class Model:
     """Scores of issues for a text. `weights` has a row for each bucket and a column for each class, `rarity` a value for each bucket.
 
-    `labels` is how many labels it has seen, `own` how many of them were this house's own. `thresholds` is, by language, the margin
+    `labels` is how many labels it has seen, `own` how many of them came from this installation. `thresholds` is, by language, the margin
     from which it may claim an issue: a language that is not there is left to the words. `seen` are fingerprints of its texts.
     """
 

@@ -67,8 +67,8 @@ def study(labels: Sequence[Label], plan: Plan, progress: Progress = lambda _done
     folds = list(_folds(labels, plan.crossed))
     rounds = [_round(number, len(folds) + 1, progress) for number in range(len(folds) + 1)]
     answers: dict[int, Answer] = {}
-    for fold, told_of in zip(folds, rounds, strict=False):
-        answers.update(_asked(labels, lessons, fold, plan, told_of))
+    for fold, report_progress in zip(folds, rounds, strict=False):
+        answers.update(_asked(labels, lessons, fold, plan, report_progress))
     whole = fit(lessons, np.arange(len(labels)), seed=plan.seed, progress=rounds[-1])
     claims = {language: claim_for(own, plan.target) for language, own in by_language([*answers.values()]).items()}
     model = replace(
@@ -192,11 +192,11 @@ def _languages(
         language: {
             **quality_of(own).as_json(),
             "words": quality_of(words[language]).as_json(),
-            "claimed": _claim_told(claims[language]),
+            "claimed": _claim_json(claims[language]),
         }
         for language, own in by_language(answers).items()
     }
 
 
-def _claim_told(claim: Claim | None) -> dict[str, Any] | None:
+def _claim_json(claim: Claim | None) -> dict[str, Any] | None:
     return None if claim is None else claim.as_json()

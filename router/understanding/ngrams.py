@@ -56,8 +56,8 @@ def _of_length_one(values: Values) -> Values:
 def features(text: str, buckets: int) -> Features:
     """The features of a text; none where it has no letters."""
     folded = " ".join(fold(text[:TEXT_LIMIT]).split())
-    spoken, written = _of_words(words(folded)), _of_letters(folded)
-    hashes = np.concatenate([*[spoken] * _WORDS_WEIGH, written])
+    tokens, written = _of_words(words(folded)), _of_letters(folded)
+    hashes = np.concatenate([*[tokens] * _WORDS_WEIGH, written])
     indices, counts = np.unique((hashes % np.uint64(buckets)).astype(np.int64), return_counts=True)
     return Features(indices, _of_length_one((1.0 + np.log(counts)).astype(np.float32)))
 
@@ -67,8 +67,8 @@ def _hashed(word: str, seed: int) -> int:
     return crc32(word.encode(errors="replace"), seed)
 
 
-def _of_words(spoken: list[str]) -> NDArray[np.uint64]:
-    ones = [_hashed(word, _WORD_SEEDS[0]) for word in spoken]
+def _of_words(tokens: list[str]) -> NDArray[np.uint64]:
+    ones = [_hashed(word, _WORD_SEEDS[0]) for word in tokens]
     twos = [(first * 31 + second) ^ _WORD_SEEDS[1] for first, second in pairwise(ones)]
     return _mixed(np.array(ones + twos, dtype=np.uint64))
 

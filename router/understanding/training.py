@@ -22,14 +22,16 @@ _DOUBT = np.float32(
 )  # what a label leaves to all classes alike: people err, and words that two issues share are not fought over
 _TINY = np.float32(1e-8)
 _MOST_BUCKETS = 1 << 17
-_ROOM = 4_700_000  # bytes of float16 weights and rarities at most, so that a model and its fingerprints stay below 5 MB
+_MODEL_BYTES = (
+    4_700_000  # bytes of float16 weights and rarities at most, so that a model and its fingerprints stay below 5 MB
+)
 
 Progress = Callable[[int, int], None]  # done, of how many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A text and the issue that a person says it is about. `own` where it is this house's own message."""
+    """A text and the issue that a person says it is about. `own` where it is a message of this installation."""
 
     text: str
     issue: str
@@ -39,7 +41,7 @@ class Label:
 
 def buckets_for(classes: int) -> int:
     """As many buckets as fit."""
-    return min(_MOST_BUCKETS, _ROOM // (2 * classes + 6))
+    return min(_MOST_BUCKETS, _MODEL_BYTES // (2 * classes + 6))
 
 
 @dataclass(slots=True, eq=False)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from conversation.model.callback import Callback
 from conversation.wording import CATALOGUE, Texts
 from router.rules.rulebook import RuleBook
-from router.wording.next_opening import say_opening
+from router.wording.next_opening import format_opening
 
 OFFER = "callback_offer"
 REMINDER = "callback_reminder"
@@ -32,10 +32,10 @@ def said_of(rulebook: RuleBook, name: str, language: str | None, kind: str, valu
 
 def note_of(rulebook: RuleBook, callback: Callback, now: datetime, text: str | None) -> str:
     """A try's outcome and what is next, and what the agent wrote about it."""
-    outcome = CATALOGUE.texts("call_outcomes", *rulebook.tongues(None))(callback.outcomes[-1].value)
+    outcome = CATALOGUE.texts("call_outcomes", *rulebook.preferred_languages(None))(callback.outcomes[-1].value)
     notes, number = _notes(rulebook), len(callback.outcomes)
     if callback.open and callback.due_at is not None:
-        following = say_opening(callback.due_at, now, ZoneInfo(callback.zone), rulebook.default_language)
+        following = format_opening(callback.due_at, now, ZoneInfo(callback.zone), rulebook.default_language)
         line = notes("attempt_and_next", attempt=number, outcome=outcome, time=following)
     else:
         line = notes("attempt", attempt=number, outcome=outcome)
@@ -54,7 +54,7 @@ def time_of(rulebook: RuleBook, callback: Callback, now: datetime, language: str
     at = callback.due_at if callback.open else callback.slot_at
     if at is None:
         return _messages(rulebook, language)("as_soon_as_possible") if callback.open else ""
-    return say_opening(at, now, ZoneInfo(callback.zone), language)
+    return format_opening(at, now, ZoneInfo(callback.zone), language)
 
 
 def missed_of(rulebook: RuleBook, callback: Callback) -> str:
@@ -64,8 +64,8 @@ def missed_of(rulebook: RuleBook, callback: Callback) -> str:
 
 
 def _messages(rulebook: RuleBook, language: str | None) -> Texts:
-    return CATALOGUE.texts("callback_messages", *rulebook.tongues(language))
+    return CATALOGUE.texts("callback_messages", *rulebook.preferred_languages(language))
 
 
 def _notes(rulebook: RuleBook) -> Texts:
-    return CATALOGUE.texts("call_notes", *rulebook.tongues(None))
+    return CATALOGUE.texts("call_notes", *rulebook.preferred_languages(None))

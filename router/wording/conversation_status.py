@@ -4,7 +4,7 @@ from conversation.model.conversation import State
 from conversation.wording import CATALOGUE
 
 
-def say_standing(state: State, queue: str, position: int | None, language: str) -> str:
+def format_status(state: State, queue: str, position: int | None, language: str) -> str:
     """`waiting in the queue Payments, number 3 in line`; English where a language is not known."""
     texts = CATALOGUE.texts("conversation_status", language)
     if not state.is_unheld:

@@ -8,7 +8,7 @@ from conversation.wording import CATALOGUE
 _WEEK = 7
 
 
-def say_opening(opens: datetime | None, now: datetime, zone: ZoneInfo, language: str) -> str:
+def format_opening(opens: datetime | None, now: datetime, zone: ZoneInfo, language: str) -> str:
     """`tomorrow at 9:00`: today, tomorrow, the weekday within a week, the date beyond; English where a language is not known."""
     texts = CATALOGUE.texts("opening", language)
     if opens is None:

@@ -20,7 +20,7 @@ _PRIORITIES = tuple(Priority)
 def conversation_from(row: Sequence[Any]) -> Conversation:
     """All columns of `conversations`, in the order of the table."""
     (identifier, reference, customer, identity, state, queue, kind, channel, channels, owner, offered_to, offer_until,
-     _held_since, language, confidence, issue, priority, labels, named, said, passed, linked, last_seq,
+     _held_since, language, confidence, issue, priority, labels, named, sent_replies, passed, linked, last_seq,
      last_inbound_at, owner_wrote_at, waiting_since, due, snoozed_until, closed_at, created_at, updated_at) = row  # fmt: skip
     routing, attributes = routing_of(_mapping(named))
     return Conversation(
@@ -28,7 +28,7 @@ def conversation_from(row: Sequence[Any]) -> Conversation:
         channel=channel, created_at=from_micros(created_at), updated_at=from_micros(updated_at), identity=identity,
         owner=owner, offered_to=offered_to, offer_until=offer_until and from_micros(offer_until), language=language,
         language_confidence=confidence, issue=issue, priority=_PRIORITIES[priority], labels=_names(labels),
-        attributes=attributes, routing=routing, said=_names(said), passed=_names(passed), linked=linked, last_seq=last_seq,
+        attributes=attributes, routing=routing, sent_replies=_names(sent_replies), passed=_names(passed), linked=linked, last_seq=last_seq,
         last_inbound_at=last_inbound_at and from_micros(last_inbound_at),
         owner_wrote_at=owner_wrote_at and from_micros(owner_wrote_at),
         waiting_since=waiting_since and from_micros(waiting_since), due=due and from_micros(due),

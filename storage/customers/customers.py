@@ -110,7 +110,7 @@ class Customers:
         return await self._run(lambda c: _use_token(c, identity)) if identity.reply_token is not None else None
 
     async def closing(self, now: datetime, until: datetime, limit: int) -> Sequence[Conversation]:
-        """Open conversations in which somebody waits and whose window for answers closes in between: each window is told once."""
+        """Open conversations in which somebody waits and whose window for answers closes in between: each window is reported once."""
         return await self._run(lambda c: closing(c, now, until, limit))
 
     async def add_identity(self, identity: Identity, *, customer: Customer) -> Identity:

@@ -186,7 +186,7 @@ class Erasure:
         """Nobody else writes for this customer until the transaction ends; all their conversations. Raises `NotFound`."""
         return await self._run(lambda c: _lock(c, customer))
 
-    async def beside(self, customer: str) -> list[str]:
+    async def linked_customers(self, customer: str) -> list[str]:
         """Customers who are known only from this one's conversations: the same person on another channel, by a link of ours."""
         return await self._run(lambda c: _linked(c, customer))
 

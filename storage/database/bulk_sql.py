@@ -132,8 +132,8 @@ class Insert:
         self._rows = Rows(table, columns)
         names = ", ".join(self._rows.names)
         after = f" ON CONFLICT {conflict}" if conflict else ""
-        marks = ", ".join("?" * len(self._rows.names))
-        self._many = f"INSERT INTO {table.name} ({names}) VALUES ({marks}){after}"
+        placeholders = ", ".join("?" * len(self._rows.names))
+        self._many = f"INSERT INTO {table.name} ({names}) VALUES ({placeholders}){after}"
         source = self._rows.unnest()
         self._set: TextClause = text(f"INSERT INTO {table.name} ({names}) SELECT u.* FROM {source}{after}")
 

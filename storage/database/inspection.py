@@ -27,7 +27,7 @@ _SERVER = text("SELECT pg_is_in_recovery(), " + ", ".join(f"current_setting('{na
 class Server:
     """What a PostgreSQL server reports, and where the schema of this database stands.
 
-    `ahead` is how far its clock is before ours, as far as the way there lets us tell.
+    `ahead` is how far its clock is before ours, as far as the round trip allows an estimate.
     """
 
     schema: SchemaState

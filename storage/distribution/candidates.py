@@ -14,7 +14,7 @@ from storage.schema.types import from_micros, to_micros
 
 _MOST = 50  # more than a distributor's batch: one batch cannot fill all of them
 
-# `place` joins what belongs to one conversation asked for; `tongues` and `skills` there count its rows in the other tables.
+# `place` joins what belongs to one conversation asked for; `languages` and `skills` there count its rows in the other tables.
 # `wanted`: the agent must speak one of these; `own`: it is the conversation's own language, for which a level counts first
 _SOURCES = {
     name: Given(name, columns)
@@ -22,9 +22,9 @@ _SOURCES = {
         (
             "asked",
             {"place": "integer", "queue": "text", "kind": "text", "strategy": "text"}
-            | {"tongues": "integer", "skills": "integer"},
+            | {"languages": "integer", "skills": "integer"},
         ),
-        ("tongues", {"place": "integer", "tongue": "text", "own": "integer", "wanted": "integer"}),
+        ("languages", {"place": "integer", "language": "text", "own": "integer", "wanted": "integer"}),
         ("skills", {"place": "integer", "skill": "text"}),
         ("passed", {"place": "integer", "agent": "text"}),
     )
@@ -43,11 +43,11 @@ _TURN = """CASE g.strategy
     END, CASE g.strategy WHEN 'round_robin' THEN 0 ELSE a.idle_since END, a.id"""
 # named queues override skills
 _FREE = """
-WITH g AS ({asked}), t AS ({tongues}), s AS ({skills}), x AS ({passed}),
+WITH g AS ({asked}), t AS ({languages}), s AS ({skills}), x AS ({passed}),
 spoken AS (
   SELECT t.place, e.agent_id,
     max(CASE t.own WHEN 1 THEN e.level END) AS own, max(CASE t.wanted WHEN 1 THEN e.level END) AS wanted
-  FROM t JOIN (SELECT agent_id, level, {primary} AS tongue FROM agent_languages) AS e ON e.tongue = t.tongue
+  FROM t JOIN (SELECT agent_id, level, {primary} AS language FROM agent_languages) AS e ON e.language = t.language
   GROUP BY t.place, e.agent_id
 ), skilled AS (
   SELECT s.place, e.agent_id, min(e.level) AS weakest, count(*) AS has
@@ -64,7 +64,7 @@ spoken AS (
   LEFT JOIN skilled ON skilled.place = g.place AND skilled.agent_id = a.id
   LEFT JOIN agent_queues AS named ON named.agent_id = a.id AND named.queue = g.queue
   LEFT JOIN x ON x.place = g.place AND x.agent = a.id
-  WHERE x.agent IS NULL AND (g.tongues = 0 OR spoken.wanted IS NOT NULL) AND (named.queue IS NOT NULL
+  WHERE x.agent IS NULL AND (g.languages = 0 OR spoken.wanted IS NOT NULL) AND (named.queue IS NOT NULL
     OR COALESCE(skilled.has, 0) = g.skills AND NOT EXISTS (SELECT 1 FROM agent_queues AS q WHERE q.agent_id = a.id))
 )
 SELECT place, agent, held, cap, idle_since, last_offered_at, level, skill FROM found WHERE turn <= :most ORDER BY place, turn
@@ -107,10 +107,10 @@ def _candidate(row: RowMapping) -> Candidate:
 def _rows(asked: Sequence[Asked]) -> dict[str, list[tuple[Any, ...]]]:
     rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _SOURCES}
     for place, one in enumerate(asked):
-        wanted, skills, about = _tongues(one), set(one.needs.skills), one.conversation
+        wanted, skills, about = _wanted_languages(one), set(one.needs.skills), one.conversation
         own = {primary(about.language)} if about.language else set()
         rows["asked"].append((place, one.needs.queue, about.kind.value, one.strategy, len(wanted), len(skills)))
-        rows["tongues"] += [
+        rows["languages"] += [
             (place, language, int(language in own), int(language in wanted)) for language in own | wanted
         ]
         rows["skills"] += [(place, skill) for skill in skills]
@@ -118,7 +118,7 @@ def _rows(asked: Sequence[Asked]) -> dict[str, list[tuple[Any, ...]]]:
     return rows
 
 
-def _tongues(asked: Asked) -> set[str]:
+def _wanted_languages(asked: Asked) -> set[str]:
     """Primary subtags of which the agent must speak one; none: any agent will do."""
     if asked.needs.languages is not None:
         return set(map(primary, asked.needs.languages))

@@ -88,7 +88,7 @@ class BatchIntake:
         return await self._run(lambda c: afterwards.apply(c, events))
 
     async def apply_early_updates(self, keys: Collection[tuple[str, str]]) -> list[Message]:
-        """What was told of these messages before they came; those that changed by it."""
+        """What was reported about these messages before they came; those that changed by it."""
         return await self._run(lambda c: afterwards.apply_early(c, keys))
 
     async def first_wordings(self, repeated: Sequence[MessageReceived]) -> list[Message]:
@@ -150,31 +150,31 @@ def _settled(connection: Connection, arrivals: Sequence[MessageReceived], now: d
 
 
 def _senders(arrivals: Sequence[MessageReceived], same: aliases.Same) -> dict[_Key, Identity]:
-    """By key, as they were told last, with the farthest end of their windows for answers."""
+    """By key, as they were reported last, with the farthest end of their windows for answers."""
     senders: dict[_Key, Identity] = {}
     for event in arrivals:
         key = same.of((event.channel, event.sender.address))
-        told = _told(event, key[1])
-        senders[key] = _later(senders[key], told) if key in senders else told
+        reported = _reported(event, key[1])
+        senders[key] = _later(senders[key], reported) if key in senders else reported
     return senders
 
 
-def _told(event: MessageReceived, address: str) -> Identity:
+def _reported(event: MessageReceived, address: str) -> Identity:
     """What an arrival says of its sender, by their settled address. Most say nothing of windows, and are taken as they are."""
-    told = event.sender
-    if told.also or told.address != address:
-        told = replace(told, address=address, also=())
+    reported = event.sender
+    if reported.also or reported.address != address:
+        reported = replace(reported, address=address, also=())
     if event.reply_until is None and event.reply_token is None:
-        return told
-    return replace(told, reply_until=event.reply_until, reply_token=event.reply_token)
+        return reported
+    return replace(reported, reply_until=event.reply_until, reply_token=event.reply_token)
 
 
-def _later(before: Identity, told: Identity) -> Identity:
-    until = max(filter(None, (before.reply_until, told.reply_until)), default=None)
-    token = told.reply_token or before.reply_token
-    if (until, token) == (told.reply_until, told.reply_token):
-        return told
-    return replace(told, reply_until=until, reply_token=token)
+def _later(before: Identity, reported: Identity) -> Identity:
+    until = max(filter(None, (before.reply_until, reported.reply_until)), default=None)
+    token = reported.reply_token or before.reply_token
+    if (until, token) == (reported.reply_until, reported.reply_token):
+        return reported
+    return replace(reported, reply_until=until, reply_token=token)
 
 
 def _introduce(connection: Connection, senders: Mapping[_Key, Identity], now: datetime) -> _People:
@@ -217,35 +217,39 @@ def _lock(connection: Connection, keys: Sequence[_Key], senders: Mapping[_Key, I
     if len(found) != len(keys):
         raise Conflict("a customer was joined to another meanwhile", code="retry")
     people = {(row[0], row[1]): acquaintance_from(row[2:]) for row in found}
-    learned = {key: told for key, (known, _) in people.items() if (told := _learn(known, senders[key])) is not known}
+    learned = {
+        key: reported for key, (known, _) in people.items() if (reported := _learn(known, senders[key])) is not known
+    }
     if learned:
-        _update_identities(connection, (identity_values(told, now=now) for told in learned.values()))
-        people |= {key: (told, people[key][1]) for key, told in learned.items()}
+        _update_identities(connection, (identity_values(reported, now=now) for reported in learned.values()))
+        people |= {key: (reported, people[key][1]) for key, reported in learned.items()}
     return people
 
 
-def _learn(known: Identity, told: Identity) -> Identity:
+def _learn(known: Identity, reported: Identity) -> Identity:
     """What a channel says anew about its sender; a proof once given stays. Who writes has let us in again."""
-    learned = _with_window(known, told)
+    learned = _with_window(known, reported)
     if (
-        told.name in (None, known.name) and told.email in (None, known.email) and told.phone in (None, known.phone)
-    ) and (known.verified or not told.verified):
+        reported.name in (None, known.name)
+        and reported.email in (None, known.email)
+        and reported.phone in (None, known.phone)
+    ) and (known.verified or not reported.verified):
         return learned
     known = learned
     return replace(
         known,
-        name=told.name or known.name,
-        email=told.email or known.email,
-        phone=told.phone or known.phone,
-        verified=known.verified or told.verified,
+        name=reported.name or known.name,
+        email=reported.email or known.email,
+        phone=reported.phone or known.phone,
+        verified=known.verified or reported.verified,
     )
 
 
-def _with_window(known: Identity, told: Identity) -> Identity:
-    if told.reply_until is None and told.reply_token is None and known.blocked_at is None:
+def _with_window(known: Identity, reported: Identity) -> Identity:
+    if reported.reply_until is None and reported.reply_token is None and known.blocked_at is None:
         return known
-    until = max(filter(None, (known.reply_until, told.reply_until)), default=None)
-    token = told.reply_token or known.reply_token
+    until = max(filter(None, (known.reply_until, reported.reply_until)), default=None)
+    token = reported.reply_token or known.reply_token
     if (until, token, None) == (known.reply_until, known.reply_token, known.blocked_at):
         return known
     return replace(known, reply_until=until, reply_token=token, blocked_at=None)
@@ -282,7 +286,7 @@ def _choose(living: Mapping[str, Sequence[Conversation]], customer: str, token: 
 
 
 def _stored(connection: Connection, keys: Iterable[_Key]) -> tuple[dict[_Key, Message], set[_Key]]:
-    """What is stored already by key, and of which keys something was told before they come."""
+    """What is stored already by key, and of which keys something was reported before they come."""
     dialect = connection.dialect.name
     found = connection.execute(STATEMENTS[dialect].stored, pairs(dialect, sorted(keys))).mappings().all()
     early = {(row["key_channel"], row["key_external_id"]) for row in found if row["early"]}

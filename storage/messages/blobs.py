@@ -46,12 +46,12 @@ class FolderBlobs:
         key = secrets.token_hex(_LENGTH // 2)
         unfinished = self._folder / "incoming" / key
         digest, size = hashlib.sha256(), 0
-        await self.check_room()
+        await self.check_free_space()
         file = await self._in_thread(lambda: self._open(unfinished))
         try:
             async for chunk in _bounded(data, limit):
                 if size // _LOOK_EVERY != (size + len(chunk)) // _LOOK_EVERY:
-                    await self.check_room()
+                    await self.check_free_space()
                 size += len(chunk)
                 digest.update(chunk)
                 await self._in_thread(partial(file.write, chunk))
@@ -84,7 +84,7 @@ class FolderBlobs:
         if path is not None:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def check_room(self) -> None:
+    async def check_free_space(self) -> None:
         """Raises `DiskFull` where less than `keep_free` bytes of the disk are free."""
         if not self._keep_free:
             return

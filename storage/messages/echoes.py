@@ -20,7 +20,7 @@ _insert_parts = Insert(message_parts, conflict="(channel, external_id) DO NOTHIN
 def ours(c: Connection, events: Sequence[MessageEchoed]) -> tuple[set[Key], list[Message]]:
     """Which of these are known, and the messages of ours that an echo proves to be sent before their receipt came.
 
-    An echo that is faster than the answer to our own request is told by its text: what is being sent now, or is in doubt, to
+    An echo that is faster than the answer to our own request is recognised by its text: what is being sent now, or is in doubt, to
     this customer and says the same.
     """
     keys = {(event.channel, event.external_id) for event in events}

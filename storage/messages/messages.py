@@ -32,11 +32,11 @@ def _find(c: Connection, ids: Sequence[str]) -> dict[str, Message]:
     return {row["id"]: message_of(row) for row in rows}
 
 
-def _answered(c: Connection, said: Sequence[Message]) -> dict[str, str]:
-    keys = {one.id: (one.channel or "", one.reply_to) for one in said if one.reply_to is not None}
+def _answered(c: Connection, message: Sequence[Message]) -> dict[str, str]:
+    keys = {one.id: (one.channel or "", one.reply_to) for one in message if one.reply_to is not None}
     if not keys:
         return {}
-    conversation = {one.id: one.conversation for one in said}
+    conversation = {one.id: one.conversation for one in message}
     known = named(c, set(keys.values()), lock=False)
     return {
         identifier: known[key].id
@@ -46,14 +46,14 @@ def _answered(c: Connection, said: Sequence[Message]) -> dict[str, str]:
 
 
 def _last(c: Connection, ids: Sequence[str]) -> dict[str, Message]:
-    said = messages.c
+    message = messages.c
     by_people = (
-        select(said.conversation_id, func.max(said.seq).label("seq"))
-        .where(said.conversation_id.in_(ids), said.author_kind != AuthorKind.SYSTEM.value)
-        .group_by(said.conversation_id)
+        select(message.conversation_id, func.max(message.seq).label("seq"))
+        .where(message.conversation_id.in_(ids), message.author_kind != AuthorKind.SYSTEM.value)
+        .group_by(message.conversation_id)
         .subquery()
     )
-    newest = and_(said.conversation_id == by_people.c.conversation_id, said.seq == by_people.c.seq)
+    newest = and_(message.conversation_id == by_people.c.conversation_id, message.seq == by_people.c.seq)
     rows = c.execute(select(messages).join(by_people, newest)).mappings()
     return {row["conversation_id"]: message_of(row) for row in rows}
 
@@ -154,9 +154,9 @@ def _seen(c: Connection, identity: str, feed_seq: int) -> list[Message]:
     if upto <= row.seen_seq:
         return []
     c.execute(update(identities).where(who.id == identity).values(seen_seq=upto))
-    said = messages.c
-    shown = and_(said.identity_id == identity, said.feed_seq > row.seen_seq, said.feed_seq <= upto)
-    moving = and_(shown, said.direction == Direction.OUT.value, said.status.in_(_READABLE))
+    message = messages.c
+    shown = and_(message.identity_id == identity, message.feed_seq > row.seen_seq, message.feed_seq <= upto)
+    moving = and_(shown, message.direction == Direction.OUT.value, message.status.in_(_READABLE))
     moved = update(messages).where(moving).values(status=Status.READ.value, error=None).returning(messages)
     return sorted(map(message_of, c.execute(moved).mappings().all()), key=lambda m: m.feed_seq or 0)
 

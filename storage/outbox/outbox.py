@@ -1,7 +1,7 @@
 """What must be sent: claimed under a lease, head of a conversation only, settled by its holder.
 
 A message waits for earlier unsettled messages of its conversation; a webhook waits for earlier calls of the same webhook about the
-same conversation, so that a dead pager never holds up what a customer is told.
+same conversation, so that a dead pager never holds up messages to a customer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -160,7 +160,7 @@ class Outbox:
         state: OutboxState,
         *,
         error: str | None = None,
-        again_at: datetime | None = None,
+        retry_at: datetime | None = None,
         sent: tuple[str, ...] = (),
     ) -> bool:
         """Settle a claimed row, only if its epoch is still the holder's. `queued` with `again_at` means: try again."""
@@ -173,7 +173,7 @@ class Outbox:
             "lease_until": None,
             "finished_at": None if retried else now,
         }
-        values |= {"at": again_at or now} if retried else {}
+        values |= {"at": retry_at or now} if retried else {}
         values |= {"sent": list(sent)} if sent else {}
         return await self._run(lambda c: _finish(c, row, values))
 

@@ -34,7 +34,7 @@ class Overrides:
         self._run = run
         self._dialect = dialect
 
-    async def standing(self, now: datetime) -> list[Override]:
+    async def active(self, now: datetime) -> list[Override]:
         """Those that neither ended nor were cleared, oldest first."""
         return await self._run(lambda c: _found(c, _ROW.until > now, _ROW.cleared_at.is_(None)))
 

@@ -49,7 +49,7 @@ class FakeBlobs:
         self.full = False
 
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
-        await self.check_room()
+        await self.check_free_space()
         body = b"".join([chunk async for chunk in data])
         key = f"blob-{len(self.kept)}"
         self.kept[key] = body
@@ -68,7 +68,7 @@ class FakeBlobs:
     async def delete(self, key: str) -> None:
         self.kept.pop(key, None)
 
-    async def check_room(self) -> None:
+    async def check_free_space(self) -> None:
         if self.full:
             raise DiskFull("the disk is full")
 

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from desk.app import OPEN_DOORS
+from desk.app import PUBLIC_PATHS
 from ops.__main__ import _parser
 from ops.commands import serve
 from ops.configuration.settings import load
@@ -96,7 +96,7 @@ def test_the_ingress_leads_to_every_address_but_those_for_monitoring() -> None:
     (rule,) = read("ingress.yaml")["spec"]["rules"]
     paths = {one["path"] for one in rule["http"]["paths"]}
 
-    assert paths == {"/", "/api"} | {path.rstrip("/") for path in OPEN_DOORS.keys() - FOR_MONITORING}
+    assert paths == {"/", "/api"} | {path.rstrip("/") for path in PUBLIC_PATHS.keys() - FOR_MONITORING}
 
 
 def test_the_autoscalers_metric_is_the_one_that_the_adapter_makes() -> None:

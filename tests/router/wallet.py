@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conversation.model.conversation import Priority, State
-from conversation.model.decision import Decision, Facts, Matter
+from conversation.model.decision import Decision, ExistingConversation, Facts
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, Identity
 from router.decision.decide import decide
@@ -147,7 +147,7 @@ def stub_detector(text: str) -> Sequence[tuple[str, float]]:
     return [(found, 0.99)] if found else [("en", 0.3), ("zh", 0.3), ("fr", 0.2), ("de", 0.2)]
 
 
-def matter(name: str = "c1", **changes: Any) -> Matter:
+def existing(name: str = "c1", **changes: Any) -> ExistingConversation:
     given: dict[str, Any] = {
         "state": State.WAITING,
         "queue": "payments",
@@ -157,7 +157,7 @@ def matter(name: str = "c1", **changes: Any) -> Matter:
         "owned": False,
         "last_activity": MORNING,
     }
-    return Matter(id=name, **{**given, **changes})
+    return ExistingConversation(id=name, **{**given, **changes})
 
 
 def said(text: str, **changes: Any) -> MessageReceived:

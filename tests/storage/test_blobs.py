@@ -103,7 +103,7 @@ async def test_below_its_mark_the_disk_takes_no_uploads(tmp_path: Path, disk: Di
         await blobs.put(read, limit=10)
     assert disk.free == 5_000_000  # nothing was read
     with pytest.raises(DiskFull):
-        await blobs.check_room()
+        await blobs.check_free_space()
     assert files(tmp_path) == []
     disk.free += 2
     assert (await blobs.put(read, limit=10))[2] == 1
@@ -120,7 +120,7 @@ async def test_a_disk_that_fills_meanwhile_keeps_no_half_file(tmp_path: Path, di
 async def test_what_comes_with_a_message_is_kept_below_the_mark(tmp_path: Path, disk: Disk) -> None:
     blobs = FolderBlobs(tmp_path, keep_free=9_000_000)
     assert (await blobs.put_whole(b"a mail's file"))[2] == 13
-    await FolderBlobs(tmp_path).check_room()  # without a mark there is no limit
+    await FolderBlobs(tmp_path).check_free_space()  # without a mark there is no limit
 
 
 async def test_half_files_that_a_crash_left_are_swept_and_those_under_way_are_not(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ async def test_a_conversation_is_read_back_as_it_was_written(store: Store) -> No
         priority=Priority.HIGH,
         labels=("vip", "充值"),
         attributes={"amount": 12, "deep": {"a": [1, None]}},
-        said=("closed",),
+        sent_replies=("closed",),
         passed=("somebody",),
         linked="other",
         last_seq=7,

@@ -6,7 +6,7 @@ from sqlalchemy import insert, update
 
 from conversation.id_generator import new_id
 from conversation.model.conversation import Conversation, Priority, State
-from conversation.model.decision import Decision, Facts, Joining, Matter, StoredDecision
+from conversation.model.decision import Decision, ExistingConversation, Facts, Joining, StoredDecision
 from conversation.model.message import Message
 from storage.codecs.decisions import decision_values
 from storage.schema.conversations import decisions
@@ -16,7 +16,7 @@ from tests.storage.makers import NOW, conversation, execute, put, say
 
 
 def decided(message: Message, at: datetime = NOW) -> StoredDecision:
-    matter = Matter(
+    existing = ExistingConversation(
         id="m",
         state=State.CLOSED,
         queue="general",
@@ -26,7 +26,7 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
         owned=False,
         last_activity=NOW,
         closed_at=NOW,
-        said=("closed",),
+        sent_replies=("closed",),
         attributes={"a": 1},
     )
     facts = Facts(
@@ -38,7 +38,7 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
         language_confidence=0.9,
         intents=("human",),
         customer={"vip": True},
-        matters=(matter,),
+        existing=(existing,),
         on_duty=frozenset({("general", "zh")}),
     )
     decision = Decision(
@@ -59,8 +59,8 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
 
 
 async def stored(store: Store, where: Conversation, count: int = 1) -> list[StoredDecision]:
-    said = await say(store, where, count=count, text="充值不成功")
-    made = [decided(message, NOW + timedelta(minutes=number)) for number, message in enumerate(said)]
+    sent_replies = await say(store, where, count=count, text="充值不成功")
+    made = [decided(message, NOW + timedelta(minutes=number)) for number, message in enumerate(sent_replies)]
     await execute(store, insert(decisions), [decision_values(one) for one in made])
     return made
 

@@ -113,7 +113,7 @@ async def test_a_retry_comes_back_at_its_time_with_what_was_sent(store: Store, c
     await add(store, message_row(clock.now()), at=clock.now())
     (row,) = await claim(store, clock)
     again = clock.now() + timedelta(seconds=9)
-    assert await finish(store, row, OutboxState.QUEUED, again_at=again, error="later", sent=("p1",))
+    assert await finish(store, row, OutboxState.QUEUED, retry_at=again, error="later", sent=("p1",))
     assert await claim(store, clock) == []
     clock.set(again)
     (second,) = await claim(store, clock)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredModel:
-    """A trained classifier of issues. `own` of its labels were this house's; `before` was in use when it was activated."""
+    """A trained classifier of issues. `own` of its labels came from this installation; `before` was in use when it was activated."""
 
     id: str
     trained_at: datetime

@@ -11,7 +11,7 @@ from conversation.ports.storage.attachments import StoredAttachment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetch:
-    """One file to be fetched, beside its message. `attempts` counts the claims, this one included."""
+    """One file of a message to be downloaded. `attempts` counts the claims, this one included."""
 
     attachment: Attachment
     message: str

@@ -21,8 +21,8 @@ class Erasure(Protocol):
         """Nobody else writes for this customer until the transaction ends; all their conversations. Raises `NotFound`."""
         ...
 
-    async def beside(self, customer: str) -> Sequence[str]:
-        """Customers who are known only from this one's conversations: the same person at another door, by a link of ours."""
+    async def linked_customers(self, customer: str) -> Sequence[str]:
+        """Customers who are known only from this one's conversations: the same person on another channel, by a link of ours."""
         ...
 
     async def erase(self, customer: str, *, now: datetime) -> Erased:

@@ -1,4 +1,4 @@
-"""Everything the house knows of one customer, to be handed to them."""
+"""Everything that is stored about one customer, to be handed to them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol

@@ -26,7 +26,7 @@ class Override:
 class Overrides(Protocol):
     """Emergency overrides of hours. They are kept after their end, so that what was decided under them can be explained."""
 
-    async def standing(self, now: datetime) -> list[Override]:
+    async def active(self, now: datetime) -> list[Override]:
         """Those that neither ended nor were cleared, oldest first: the later one wins."""
         ...
 

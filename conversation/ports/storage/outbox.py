@@ -1,4 +1,4 @@
-"""What must leave the house."""
+"""Rows that must be sent."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ class Outbox(Protocol):
         state: OutboxState,
         *,
         error: str | None = None,
-        again_at: datetime | None = None,
+        retry_at: datetime | None = None,
         sent: tuple[str, ...] = (),
     ) -> bool:
         """Settle a claimed row, only if its epoch is still the holder's. `queued` with `again_at` means: try again."""

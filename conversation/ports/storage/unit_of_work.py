@@ -100,7 +100,7 @@ class Work(Protocol):
 
 
 class Storage(Protocol):
-    """The memory of the house. `purpose` names the transaction in logs and metrics."""
+    """The store. `purpose` names the transaction in logs and metrics."""
 
     def begin(self, purpose: str) -> AbstractAsyncContextManager[Work]:
         """A transaction that writes. Retried by nobody: the caller knows whether it is idempotent.

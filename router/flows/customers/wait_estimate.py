@@ -17,7 +17,7 @@ from router.flows.active_rules import RulesInForce
 from router.flows.customers.visitor_feed import open_conversation
 from router.policy.auto_reply import zone_of
 from router.rules.rulebook import RuleBook
-from router.wording.next_opening import say_opening
+from router.wording.next_opening import format_opening
 
 _TAKES = 120  # seconds that the work of one before you takes, as a first guess
 
@@ -57,12 +57,12 @@ class Availabilities:
         if not conversation.is_waiting:
             return _availability(rulebook, conversation.queue, language, now, zone=zone)
         position = await work.distribution.position(conversation.id)
-        hands = await _hands(work, rulebook, conversation, now) if position else 0
-        wait = position * _TAKES // hands if position and hands else None
+        free_agents = await _free_agents(work, rulebook, conversation, now) if position else 0
+        wait = position * _TAKES // free_agents if position and free_agents else None
         return _availability(rulebook, conversation.queue, language, now, zone=zone, position=position, wait=wait)
 
 
-async def _hands(work: Work, rulebook: RuleBook, conversation: Conversation, now: datetime) -> int:
+async def _free_agents(work: Work, rulebook: RuleBook, conversation: Conversation, now: datetime) -> int:
     """How many people who could take it are there now."""
     queue = rulebook.queues.get(conversation.queue)
     if queue is None:
@@ -103,7 +103,7 @@ def _availability(
     if calendars.is_open(queue.hours, now, language):
         return Availability(open=True, position=position, wait=wait)
     opens = calendars.next_opening(queue.hours, now, language)
-    words = say_opening(
+    words = format_opening(
         opens, now, zone or calendars.zone(queue.hours, language), language or rulebook.default_language
     )
     return Availability(open=False, next_opening=opens, next_opening_words=words, position=position, wait=wait)

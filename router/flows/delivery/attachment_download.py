@@ -109,7 +109,7 @@ class Fetcher:
 
     async def _fetch(self, one: Fetch) -> None:
         try:
-            await self._blobs.check_room()
+            await self._blobs.check_free_space()
             fetched = await self._bytes(one)
         except PermanentFailure as error:
             await self._failed(one, error.code)

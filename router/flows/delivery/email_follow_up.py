@@ -130,21 +130,21 @@ class FollowUps:
         current = await work.follow_ups.take(conversation.id, visitor.id, now=self._clock.now())
         if current is None:
             return False
-        said = await work.messages.unread(conversation.id, visitor.id, after=current.mailed) if to is not None else []
-        if to is not None and said:
-            await self._write(work, conversation, visitor, said, to)
-        upto = said[-1].feed_seq if said else current.mailed
+        unread = await work.messages.unread(conversation.id, visitor.id, after=current.mailed) if to is not None else []
+        if to is not None and unread:
+            await self._write(work, conversation, visitor, unread, to)
+        upto = unread[-1].feed_seq if unread else current.mailed
         await work.follow_ups.settle(conversation.id, visitor.id, mailed=upto or 0)
-        return bool(said)
+        return bool(unread)
 
     async def _write(
-        self, work: Work, conversation: Conversation, visitor: Identity, said: Sequence[Message], to: Identity
+        self, work: Work, conversation: Conversation, visitor: Identity, unread: Sequence[Message], to: Identity
     ) -> None:
         """The message, its outbox row and its event. Only an address that is vouched for gets what went before."""
         now = self._clock.now()
-        draft = _mail_of(said, to, now)
+        draft = _mail_of(unread, to, now)
         message, _ = await work.messages.add(draft, body_hash=draft.id, feed=False)
-        quoted = await _quoted(work, said[0], visitor) if visitor.verified else ()
+        quoted = await _quoted(work, unread[0], visitor) if visitor.verified else ()
         row = automatic.row_for(message, conversation, to, identifier=new_id(), now=now)
         outbound = replace(row.message, missed=True, quoted=quoted) if row.message is not None else None
         await work.outbox.add(replace(row, message=outbound), at=now)
@@ -152,16 +152,16 @@ class FollowUps:
         work.hint(*notifications.hints(targets=[to.channel]))
 
 
-def _mail_of(said: Sequence[Message], to: Identity, now: datetime) -> Message:
+def _mail_of(unread: Sequence[Message], to: Identity, now: datetime) -> Message:
     """What several answers said, in the name of who said the last one."""
     return Message(
         id=new_id(),
-        conversation=said[-1].conversation,
+        conversation=unread[-1].conversation,
         seq=0,
         direction=Direction.OUT,
-        author=said[-1].author,
-        text="\n\n".join(one.text for one in said if one.text),
-        attachments=tuple(file for one in said for file in one.attachments),
+        author=unread[-1].author,
+        text="\n\n".join(one.text for one in unread if one.text),
+        attachments=tuple(file for one in unread for file in one.attachments),
         created_at=now,
         channel=to.channel,
         identity=to.id,

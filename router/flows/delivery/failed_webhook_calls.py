@@ -74,22 +74,22 @@ class FailedCalls:
             found = await _locked(work, call.conversation)
             change = work.outbox.give_up_call if give_up else work.outbox.note_call
             if await change(call, reason):
-                await self._tell(work, found, now, webhook=call.webhook, call=call.id, reason=reason)
+                await self._record(work, found, now, webhook=call.webhook, call=call.id, reason=reason)
 
     async def settle(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome, now: datetime) -> bool:
         """Write what came of a try; False where another holder took over."""
         lost = outcome.state in (OutboxState.FAILED, OutboxState.PARKED)
         over = outcome.state is OutboxState.SENT and await _is_marked(work, row)
         found = await _locked(work, row.conversation) if lost or over else None
-        if not await work.outbox.finish(row, outcome.state, error=outcome.error, again_at=outcome.again_at):
+        if not await work.outbox.finish(row, outcome.state, error=outcome.error, retry_at=outcome.retry_at):
             return False
         if lost:
-            await self._tell(work, found, now, webhook=row.target, call=row.id, reason=outcome.error or "")
+            await self._record(work, found, now, webhook=row.target, call=row.id, reason=outcome.error or "")
         elif found is not None:
             await _heard(work, found, row.target, now)
         return True
 
-    async def _tell(
+    async def _record(
         self, work: Work, before: Conversation | None, now: datetime, *, webhook: str, call: str, reason: str
     ) -> None:
         """An error in the log and a count for operators; a mark on the conversation and an event for agents."""

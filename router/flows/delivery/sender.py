@@ -1,4 +1,4 @@
-"""What leaves the house: outbox rows are claimed, sent with bounded concurrency, and settled by the class of what came of it."""
+"""Outbox rows are claimed, sent with bounded concurrency, and settled by the class of what came of it."""
 
 import asyncio
 import logging
@@ -63,7 +63,7 @@ class Dispatcher:
         self._paused: dict[str, datetime] = {}
         self._refused: dict[str, int] = {}  # how often in a row a target refused our credentials
         self._reasons: dict[str, str] = {}  # why it did so the last time
-        self._look_again = 0.0
+        self._next_look = 0.0
         self._orphans_at = datetime.min.replace(tzinfo=UTC)
         self._draining = False
         self._at_rest = asyncio.Event()
@@ -107,23 +107,23 @@ class Dispatcher:
         return []
 
     async def _claim(self) -> list[OutboxRow]:
-        """Due heads for whoever has hands free. What somebody left midway is settled first."""
+        """Due heads for channels with free slots. What another sender left midway is settled first."""
         now = self._clock.now()
-        if self._clock.monotonic() >= self._look_again:
-            self._look_again = self._clock.monotonic() + _POLL
+        if self._clock.monotonic() >= self._next_look:
+            self._next_look = self._clock.monotonic() + _POLL
             await self._settle_stranded(now)
             await self._give_up_orphans(now)
             await self._calls.look(now)
         free = self._free_targets(now)
         if not free or self._draining:
             return []
-        alike: dict[int, list[str]] = {}  # by how many hands are free: a slow channel holds nobody else up
+        alike: dict[int, list[str]] = {}  # by the number of free slots: a slow channel holds nobody else up
         for target in free:
             alike.setdefault(self._at_once - self._busy[target], []).append(target)
         rows: list[OutboxRow] = []
         async with self._storage.begin("claim") as work:
-            for hands, targets in alike.items():
-                limit = hands * len(targets)
+            for slots, targets in alike.items():
+                limit = slots * len(targets)
                 rows += await work.outbox.claim(self._owner, targets=targets, limit=limit, now=now, lease=_LEASE)
         self._busy.update(row.target for row in rows)
         if rows:
@@ -139,8 +139,8 @@ class Dispatcher:
         async with self._storage.begin("stranded") as work:
             for row in await work.outbox.stranded(now, 50):
                 channel = self._channels().get(row.target)
-                again = channel is not None and channel.can.second_try
-                outcome = of_stranded(row, idempotent=self._idempotent(row), now=now, second_try=again)
+                second_try = channel is not None and channel.can.second_try
+                outcome = of_stranded(row, idempotent=self._idempotent(row), now=now, second_try=second_try)
                 await self._write(work, row, outcome)
                 log.warning("stranded", extra={"row": row.id, "channel": row.target})
 
@@ -155,7 +155,7 @@ class Dispatcher:
                 list(self._channels()), error=NO_CHANNEL, now=now - _ORPHANS, limit=50
             ):
                 log.warning("no_channel", extra={"row": row.id, "channel": row.target})
-                await self._tell(work, row, outcome)
+                await self._notify(work, row, outcome)
 
     async def _patience(self) -> float:
         """Until the next row is due, at most a second: a lost hint is healed by looking."""
@@ -295,17 +295,17 @@ class Dispatcher:
             mine = await self._calls.settle(work, row, outcome, self._clock.now())
         else:
             mine = await work.outbox.finish(
-                row, outcome.state, error=outcome.error, again_at=outcome.again_at, sent=outcome.sent
+                row, outcome.state, error=outcome.error, retry_at=outcome.retry_at, sent=outcome.sent
             )
         if not mine:
             log.warning("outbox_lease_lost", extra={"row": row.id, "channel": row.target})
             return
         if row.message is not None:
-            await self._tell(work, row, outcome)
+            await self._notify(work, row, outcome)
         if outcome.state is OutboxState.QUEUED:
             work.hint(*notifications.hints(targets=[row.target]))
 
-    async def _tell(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome) -> None:
+    async def _notify(self, work: Work, row: OutboxRow, outcome: DeliveryOutcome) -> None:
         assert row.message is not None  # noqa: S101 the caller looked
         if row.conversation is None:  # a code: nobody is shown it
             return

@@ -124,14 +124,14 @@ class Match:
     def __init__(self, rulebook: RuleBook, now: datetime) -> None:
         self._rulebook = rulebook
         self._now = now
-        self._hands = AgentCapacity()
+        self._capacity = AgentCapacity()
         self.offers: list[Offer] = []
         self.nobody: set[Need] = set()
         self.skipped: set[str] = set()
 
     def look(self, asked: Asked, before: Conversation, pool: Sequence[Candidate]) -> None:
         """Offer it to somebody of its pool, or remember that there is nobody."""
-        free = self._hands.free(pool, before.kind)
+        free = self._capacity.free(pool, before.kind)
         last = before.routing.last_owner
         chosen = choose([one for one in free if one.agent == last] or free, asked.strategy)
         if chosen is None:
@@ -142,7 +142,7 @@ class Match:
         after = thread.offer(before, chosen.agent, self._now + self._rulebook.offer_for, self._now)
         if chosen.agent in before.passed:
             after = replace(after, passed=())
-        self._hands.give(chosen.agent, before.kind, self._now)
+        self._capacity.give(chosen.agent, before.kind, self._now)
         self.offers.append(Offer(before=before, after=after, agent=chosen.agent))
 
 

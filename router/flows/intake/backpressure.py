@@ -66,12 +66,12 @@ class Arrival:
         return _FIXED_SIZE + len(getattr(self.event, "raw", b"")) + len(getattr(self.event, "text", ""))
 
     def answer(self, accepted: Accepted) -> None:
-        """Tell the caller what became of it."""
+        """Give the caller the result."""
         self.settled = True
         self.call.answer(self.index, accepted)
 
     def fail(self, error: BaseException, *, kept: bool = False) -> None:
-        """Tell the caller that it was not stored; `kept` says that its bytes were put aside."""
+        """Refuse it: it was not stored; `kept` where its bytes are quarantined."""
         self.settled = True
         self.call.fail(error, kept=kept)
 

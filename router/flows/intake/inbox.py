@@ -83,7 +83,7 @@ class IntakeFlow:
         self._clock = clock
         self._limits = limits or Limits()
         self._took = took
-        self._room = IntakeBudget(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
+        self._budget = IntakeBudget(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
         self._shards = [Shard() for _ in range(shards)]
         self._draining = False
         self._idle = asyncio.Event()
@@ -101,7 +101,7 @@ class IntakeFlow:
         call = PendingAccept(len(events))
         arrivals = await self._reader.read(events, call)
         arrivals[-1].cursor = cursor
-        await self._room.enter(len(arrivals), sum(arrival.size for arrival in arrivals))
+        await self._budget.enter(len(arrivals), sum(arrival.size for arrival in arrivals))
         try:
             self._refuse_at_the_end()
         except Overloaded:
@@ -162,8 +162,8 @@ class IntakeFlow:
             raise Overloaded("the house is closing", retry_after=5)
 
     def _leave(self, arrivals: Sequence[Arrival]) -> None:
-        self._room.leave(len(arrivals), sum(arrival.size for arrival in arrivals))
-        if self._room.held == 0:
+        self._budget.leave(len(arrivals), sum(arrival.size for arrival in arrivals))
+        if self._budget.held == 0:
             self._idle.set()
 
     def _fail(self, batch: Sequence[Arrival], error: BaseException) -> None:

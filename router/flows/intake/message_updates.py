@@ -39,7 +39,7 @@ class MessageUpdates:
     # -- what is stored as said ----------------------------------------------------------------------------------------
 
     async def as_messages(self) -> list[tuple[Arrival, MessageReceived]]:
-        """Edits of what nobody knows, where their sender is known, and echoes of what this house did not send."""
+        """Edits of what nobody knows, where their sender is known, and echoes of what this service did not send."""
         for place, event in self._of(MessageEdited):
             if not has_words(event.text):
                 self._arrivals[place].event = _wordless(event)
@@ -57,7 +57,7 @@ class MessageUpdates:
             if event.sender is None:
                 self._arrivals[place].event = _of_nobody(event)
             else:
-                found.append((self._arrivals[place], _as_said(event)))
+                found.append((self._arrivals[place], _as_message(event)))
         return found
 
     async def _strange_echoes(
@@ -123,7 +123,7 @@ def _done(event: MessageEdited | MessageRetracted | MessageReacted | MessageEcho
     return Accepted(external_id=event.external_id, conversation=None, message=None, queue=None)
 
 
-def _as_said(event: MessageEdited) -> MessageReceived:
+def _as_message(event: MessageEdited) -> MessageReceived:
     assert event.sender is not None  # noqa: S101 the caller looked
     return MessageReceived(
         channel=event.channel,

@@ -88,15 +88,15 @@ def clean(event: InboundEvent) -> Clean:
         return Clean(replace(event, external_id=clean_key(event.external_id), error=error, to=to))
     if isinstance(event, Malformed):
         return Clean(replace(event, external_id=clean_key(event.external_id), reason=clean_text(event.reason)))
-    return Clean(_clean_beside(event))
+    return Clean(_clean_update(event))
 
 
-def _clean_beside(
+def _clean_update(
     event: MessageEdited | MessageRetracted | MessageReacted | MessageEchoed | ContactChanged,
 ) -> MessageEdited | MessageRetracted | MessageReacted | MessageEchoed | ContactChanged:
     """What a medium reports besides messages."""
     fields: dict[str, Any] = {"external_id": clean_key(event.external_id)}
-    for name, cleaned in _BESIDE.items():
+    for name, cleaned in _UPDATE_FIELDS.items():
         value = getattr(event, name, None)
         if value is not None:
             fields[name] = cleaned(value)
@@ -190,7 +190,7 @@ def _clean_value(value: object) -> object:
     return value
 
 
-_BESIDE: Mapping[str, Callable[[Any], Any]] = {
+_UPDATE_FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "text": clean_text,
     "emoji": lambda emoji: clean_text(emoji, _EMOJI_LIMIT),
     "author_name": _hint,

@@ -84,7 +84,7 @@ class Flush:
             arrival.answer(answers[place])
         if self._context.decided is not None and self._decisions:
             self._context.decided(self._decisions)
-        self._tell(answers, started)
+        self._acknowledge(answers, started)
 
     def _understood(self, arrival: Arrival, event: MessageReceived) -> Understood:
         """As it was understood on arrival, unless the rules were swapped since."""
@@ -140,7 +140,7 @@ class Flush:
         messages: Sequence[tuple[Arrival, MessageReceived]],
         admitted: Sequence[Admitted],
     ) -> None:
-        """What a kind that is not understood looked like, for whoever teaches the house to read it."""
+        """What a kind that is not understood looked like, for whoever extends the adapter."""
         rows: dict[str, str] = {}
         for (_, event), one in zip(messages, admitted, strict=True):
             if event.unsupported is not None and event.raw and not one.duplicate:
@@ -286,7 +286,7 @@ class Flush:
                 answers[place] = put_aside_as(event, await work.quarantine.add(row))
                 self._context.count(CountedEvent.QUARANTINED)
 
-    def _tell(self, answers: Mapping[int, Accepted], started: float) -> None:
+    def _acknowledge(self, answers: Mapping[int, Accepted], started: float) -> None:
         duplicates = sum(answer.duplicate for answer in answers.values())
         spent = round((self._context.clock.monotonic() - started) * 1000, 1)
         self._context.count(CountedEvent.ACCEPTED, len(answers) - duplicates)

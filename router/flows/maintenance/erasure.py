@@ -29,7 +29,7 @@ class Eraser:
         async with self._storage.begin("erase") as work:
             events = [await self._lay_down(work, one) for one in await work.erasure.lock(customer)]
             await work.events.add(events, now=now)
-            persons = [customer, *await work.erasure.beside(customer)]
+            persons = [customer, *await work.erasure.linked_customers(customer)]
             erased = _together([await work.erasure.erase(one, now=now) for one in persons])
             for key in erased.keys:  # before the commit: a file without its row would never be found again
                 await self._blobs.delete(key)

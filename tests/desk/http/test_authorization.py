@@ -7,7 +7,7 @@ import pytest
 from aiohttp import FormData, web
 
 from conversation.model.people import Agent, Role
-from desk.app import OPEN_DOORS, api_routes, unguarded_paths
+from desk.app import PUBLIC_PATHS, api_routes, unguarded_paths
 from desk.http.api_docs import docs_routes
 from desk.http.authentication import Who
 from desk.http.routing import Route
@@ -42,7 +42,7 @@ def test_every_path_of_the_application_is_in_the_table_or_a_named_open_door(hous
         if canonical.startswith("/api"):
             assert (route.method, canonical) in in_table
         else:
-            assert canonical == "/" or canonical.startswith(tuple(OPEN_DOORS))
+            assert canonical == "/" or canonical.startswith(tuple(PUBLIC_PATHS))
 
 
 def test_a_route_nobody_thought_about_is_a_fault_at_start() -> None:

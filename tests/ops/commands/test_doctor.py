@@ -106,7 +106,11 @@ def test_a_folder_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
 
 def test_a_disk_that_fills_up_is_told_before_it_is_full(tmp_path: Path) -> None:
     free = (2 * 1024**3, 500 * 1024**2, 50 * 1024**2)
-    assert [doctor_machine._room("attachments", tmp_path, one).state.value for one in free] == ["ok", "warn", "bad"]
+    assert [doctor_machine._free_space("attachments", tmp_path, one).state.value for one in free] == [
+        "ok",
+        "warn",
+        "bad",
+    ]
 
 
 # -- the memory --------------------------------------------------------------------------------------------------------

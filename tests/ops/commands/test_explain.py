@@ -29,7 +29,7 @@ def trial() -> DryRun:
 
 def told(trial: DryRun, text: str, **given: Any) -> dict[str, Any]:
     (turn,) = trial.hold([TrialMessage(channel="site", text=text, at=NOW, given=given)])
-    return explain(turn.facts, turn.decision, trial.rulebook, spoken=turn.spoken)
+    return explain(turn.facts, turn.decision, trial.rulebook, reply_texts=turn.reply_texts)
 
 
 def test_a_message_is_explained_with_facts_rules_hours_deadline_and_reply(trial: DryRun) -> None:

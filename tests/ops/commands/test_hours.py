@@ -44,15 +44,15 @@ async def declared(store: Store, rulebook: RuleBook, calendar: str, *, is_open: 
         await declare(work, rulebook.calendars, calendar=calendar, is_open=is_open, actor="anna", **asked)
 
 
-async def standing(store: Store, now: datetime) -> list[tuple[str, bool]]:
+async def active(store: Store, now: datetime) -> list[tuple[str, bool]]:
     async with store.read("test") as work:
-        return [(one.calendar, one.open) for one in await work.overrides.standing(now)]
+        return [(one.calendar, one.open) for one in await work.overrides.active(now)]
 
 
 async def test_an_override_stands_until_its_time_and_is_audited(store: Store, rulebook: RuleBook) -> None:
     await declared(store, rulebook, "berlin", is_open=False)
-    assert await standing(store, MONDAY) == [("berlin", False)]
-    assert await standing(store, MONDAY + HOUR) == []
+    assert await active(store, MONDAY) == [("berlin", False)]
+    assert await active(store, MONDAY + HOUR) == []
     async with store.read("test") as work:
         row = await work._run(lambda c: c.execute(select(audit)).mappings().one())
     assert (row["actor"], row["action"], row["subject"]) == ("anna", "hours.override", "berlin")
@@ -61,10 +61,10 @@ async def test_an_override_stands_until_its_time_and_is_audited(store: Store, ru
 async def test_a_second_one_replaces_the_first_and_clearing_ends_it(store: Store, rulebook: RuleBook) -> None:
     await declared(store, rulebook, "berlin", is_open=False)
     await declared(store, rulebook, "berlin", is_open=True, now=MONDAY + HOUR / 2)
-    assert await standing(store, MONDAY + HOUR / 2) == [("berlin", True)]
+    assert await active(store, MONDAY + HOUR / 2) == [("berlin", True)]
     async with store.begin("test") as work:
         await withdraw(work, calendar="berlin", actor="anna", now=MONDAY + HOUR * 0.6)
-    assert await standing(store, MONDAY + HOUR * 0.6) == []
+    assert await active(store, MONDAY + HOUR * 0.6) == []
     async with store.read("test") as work:
         kept = await work.overrides.since(MONDAY)
     assert [one.stands_at(MONDAY + HOUR / 4) for one in kept] == [True, False]
@@ -88,14 +88,14 @@ async def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(BadOverride, match=words):
         await declared(store, rulebook, calendar, is_open=False, **changed)
-    assert await standing(store, MONDAY) == []
+    assert await active(store, MONDAY) == []
 
 
 async def test_the_rules_under_it_say_so_and_calendars_made_of_it_follow(store: Store, rulebook: RuleBook) -> None:
     await declared(store, rulebook, "berlin", is_open=False)
     await declared(store, rulebook, "shanghai", is_open=False)
     async with store.read("test") as work:
-        book = under(rulebook, await work.overrides.standing(MONDAY))
+        book = under(rulebook, await work.overrides.active(MONDAY))
     for name in ("berlin", "shanghai", "english", "desk"):
         assert rulebook.calendars.is_open(name, MONDAY, "en")
         assert not book.calendars.is_open(name, MONDAY, "en")
@@ -110,7 +110,7 @@ async def test_an_emergency_wins_over_dates_holidays_and_the_week(store: Store, 
         assert not rulebook.calendars.is_open("berlin", at)
         await declared(store, rulebook, "berlin", is_open=True, now=at, until=at + HOUR)
         async with store.read("test") as work:
-            book = under(rulebook, await work.overrides.standing(at))
+            book = under(rulebook, await work.overrides.active(at))
         assert book.calendars.is_open("berlin", at)
         assert not book.calendars.is_open("berlin", at + HOUR)
 
@@ -118,7 +118,7 @@ async def test_an_emergency_wins_over_dates_holidays_and_the_week(store: Store, 
 async def test_one_chosen_by_language_is_overridden_for_itself_alone(store: Store, rulebook: RuleBook) -> None:
     await declared(store, rulebook, "desk", is_open=False)
     async with store.read("test") as work:
-        book = under(rulebook, await work.overrides.standing(MONDAY))
+        book = under(rulebook, await work.overrides.active(MONDAY))
     assert not any(book.calendars.is_open("desk", MONDAY, language) for language in ("zh", "en", "fr", "de", None))
     assert book.calendars.is_open("berlin", MONDAY)
 
@@ -133,9 +133,9 @@ async def test_what_was_decided_under_an_emergency_is_rehearsed_under_it(store: 
     await month.store(store, 14)
     async with store.read("test") as work:
         (first, *_) = await work.decisions.stream(MONDAY, after=None, limit=1)
-    first = replace(first, facts=replace(first.facts, now=MONDAY, issue="fees", issue_source="chosen", matters=()))
+    first = replace(first, facts=replace(first.facts, now=MONDAY, issue="fees", issue_source="chosen", existing=()))
     for one in (plain, aware):
-        one.tell(first.decision.revision, settings.source)
+        one.add_revision(first.decision.revision, settings.source)
     assert plain.decide(first).open is True
     assert aware.decide(first).open is False
 

@@ -56,7 +56,7 @@ async def test_the_same_file_changes_nothing_in_a_month(store: Store, settings: 
     seen = await every(store)
     assert len(seen) == COUNT
     for stored in seen:
-        rehearsal.tell(stored.decision.revision, settings.source)
+        rehearsal.add_revision(stored.decision.revision, settings.source)
         again = rehearsal.decide(stored)
         assert replace(again, revision=stored.decision.revision) == stored.decision
     assert len({one.decision.joining for one in seen}) == 3
@@ -73,7 +73,7 @@ async def test_the_same_words_understood_again_change_nothing_in_the_issue(
     await Month(settings, detector, START).store(store, FEW)
     rehearsal = Rehearsal(settings, settings, detector)
     for stored in await every(store):
-        rehearsal.tell(stored.decision.revision, None)
+        rehearsal.add_revision(stored.decision.revision, None)
         assert "issue" not in differences(stored.decision, rehearsal.decide(stored))
 
 

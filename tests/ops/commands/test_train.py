@@ -12,7 +12,7 @@ import pytest
 from conversation.ports.storage.classifiers import Relabel, StoredModel
 from ops.__main__ import main
 from ops.composition.classifier_loading import ClassifierFollower
-from ops.rule_analysis.labelled_texts import BadLabels, labels_from, read_labels, said_first
+from ops.rule_analysis.labelled_texts import BadLabels, first_words, labels_from, read_labels
 from router.flows.active_rules import RulesInForce
 from router.flows.classifier_plugin import Guarded
 from router.understanding.linear_model import to_bytes
@@ -190,7 +190,7 @@ def test_words_for_people_name_what_is_in_use(tmp_path: Path, run: Run, capsys: 
 def test_what_a_customer_wrote_first_goes_up_to_the_first_message_that_says_something() -> None:
     texts = ("Hello", "my card has not come for two weeks", "and the fee is too high")
     relabel = Relabel(conversation="c", issue="card", language=None, at=NOW, texts=texts)
-    assert said_first(relabel) == "Hello\nmy card has not come for two weeks"
+    assert first_words(relabel) == "Hello\nmy card has not come for two weeks"
 
 
 async def test_relabels_become_labels_of_this_houses_own(store: Store) -> None:

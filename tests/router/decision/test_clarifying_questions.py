@@ -13,8 +13,8 @@ from ops.rule_analysis.dry_run import DryRun, TrialMessage, Turn
 from router.decision.clarifying_questions import asked_for, picked
 from router.decision.decide import decide
 from router.policy.auto_reply import zone_of
-from router.wording.conversation_status import say_standing
-from tests.router.wallet import MORNING, NIGHT, RULES, compiled, decided, matter, plain_facts, stub_detector
+from router.wording.conversation_status import format_status
+from tests.router.wallet import MORNING, NIGHT, RULES, compiled, decided, existing, plain_facts, stub_detector
 
 TITLES = """
 [question]
@@ -51,8 +51,8 @@ def talk(*texts: str, book: Any = BOOK, **given: Any) -> list[Turn]:
 def test_where_nothing_is_known_the_customer_is_asked_with_choices() -> None:
     (turn,) = talk("my problem is the machine")
     assert turn.decision.choices == ("topup", "fees")
-    assert choices_of(turn.spoken[0]) == ("What is it about?", ("Top-up", "Fees"))
-    assert turn.spoken[0].split("\n")[1].endswith("1. Top-up")
+    assert choices_of(turn.reply_texts[0]) == ("What is it about?", ("Top-up", "Fees"))
+    assert turn.reply_texts[0].split("\n")[1].endswith("1. Top-up")
 
 
 @pytest.mark.parametrize("answer", ["2", " 2. ", "２", "Fees", "手续费", "fees"])
@@ -88,7 +88,9 @@ def test_without_a_question_in_the_file_nothing_is_asked() -> None:
 
 
 def test_whoever_has_an_owner_is_not_asked() -> None:
-    facts = plain_facts(text="the machine", language="en", matters=(matter(issue=None, owned=True, queue="general"),))
+    facts = plain_facts(
+        text="the machine", language="en", existing=(existing(issue=None, owned=True, queue="general"),)
+    )
     assert decide(facts, BOOK).choices == ()
 
 
@@ -100,12 +102,12 @@ def test_asking_for_a_person_ends_automation_for_the_whole_conversation() -> Non
 
 
 def test_any_news_is_answered_as_often_as_it_is_asked_but_not_while_the_owner_writes() -> None:
-    waiting = matter(state=State.WAITING, queue="payments", said=("ask",))
-    facts = plain_facts(text="any news", language="en", intents=("status",), claims=False, matters=(waiting,))
+    waiting = existing(state=State.WAITING, queue="payments", sent_replies=("ask",))
+    facts = plain_facts(text="any news", language="en", intents=("status",), claims=False, existing=(waiting,))
     assert decide(facts, BOOK).replies == ("status",)
     busy = replace(waiting, owner_wrote_at=MORNING - timedelta(minutes=3))
-    assert decide(replace(facts, matters=(busy,)), BOOK).replies == ()
-    assert "status" not in decide(replace(facts, matters=()), BOOK).replies
+    assert decide(replace(facts, existing=(busy,)), BOOK).replies == ()
+    assert "status" not in decide(replace(facts, existing=()), BOOK).replies
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def test_any_news_is_answered_as_often_as_it_is_asked_but_not_while_the_owner_wr
     ],
 )
 def test_state_and_place_are_said_in_words(state: State, position: int | None, language: str, words: str) -> None:
-    assert say_standing(state, "Payments", position, language) == words
+    assert format_status(state, "Payments", position, language) == words
 
 
 def test_what_is_missing_is_named_in_the_customers_language() -> None:
@@ -130,7 +132,7 @@ def test_what_is_missing_is_named_in_the_customers_language() -> None:
     assert asked_for(["amount", "time"], {}, ("es", "en")) == "el importe, la fecha y la hora"
     assert asked_for(["shoe"], {}, ("en",)) == "shoe"
     (turn,) = talk("my top up")
-    assert turn.spoken == ("Please tell us your account (phone number or e-mail), the amount.",)
+    assert turn.reply_texts == ("Please tell us your account (phone number or e-mail), the amount.",)
 
 
 def test_a_list_that_somebody_typed_has_no_choices() -> None:
@@ -145,11 +147,11 @@ def test_a_number_beyond_the_choices_picks_nothing() -> None:
 
 
 def test_the_next_opening_is_told_in_the_customers_own_zone() -> None:
-    def spoken(**customer: str) -> str:
-        said = TrialMessage(channel="site", text="您的", at=NIGHT, given={"customer": customer})
-        return DryRun(PLAIN, stub_detector).hold([said])[0].spoken[0]
+    def reply_texts(**customer: str) -> str:
+        sent_replies = TrialMessage(channel="site", text="您的", at=NIGHT, given={"customer": customer})
+        return DryRun(PLAIN, stub_detector).hold([sent_replies])[0].reply_texts[0]
 
-    assert "明天 9:00" in spoken()
-    assert "今天 20:00" in spoken(timezone="America/New_York")
-    assert "明天 9:00" in spoken(timezone="Mars/Olympus")
+    assert "明天 9:00" in reply_texts()
+    assert "今天 20:00" in reply_texts(timezone="America/New_York")
+    assert "明天 9:00" in reply_texts(timezone="Mars/Olympus")
     assert zone_of(Customer(id="c", attributes={"timezone": "../etc/passwd"})) is None

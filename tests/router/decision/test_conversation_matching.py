@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 
 from conversation.model.conversation import Conversation, Priority, State
-from conversation.model.decision import Decision, Facts, Joining, Matter
+from conversation.model.decision import Decision, ExistingConversation, Facts, Joining
 from conversation.model.people import Customer, WorkKind
 from router.decision.decide import decide
-from tests.router.wallet import MORNING, NIGHT, compiled, decided, facts_for, matter, plain_facts
+from tests.router.wallet import MORNING, NIGHT, compiled, decided, existing, facts_for, plain_facts
 
 BOOK = compiled()
 CLOSED: dict[str, Any] = {"state": State.CLOSED, "closed_at": MORNING - timedelta(hours=1)}
 
 
-def asked(*matters: Matter, issue: str | None = None, sure: float = 1.0, **changes: Any) -> Facts:
+def asked(*existing: ExistingConversation, issue: str | None = None, sure: float = 1.0, **changes: Any) -> Facts:
     source = "words" if issue else "unknown"
     given = {"claims": issue is not None, "language": "en", "language_source": "contact", **changes}
-    return plain_facts(issue=issue, issue_confidence=sure, issue_source=source, matters=matters, **given)
+    return plain_facts(issue=issue, issue_confidence=sure, issue_source=source, existing=existing, **given)
 
 
-def joined(*matters: Matter, **changes: Any) -> tuple[str, str | None, str | None]:
-    made = decide(asked(*matters, **changes), BOOK)
+def joined(*existing: ExistingConversation, **changes: Any) -> tuple[str, str | None, str | None]:
+    made = decide(asked(*existing, **changes), BOOK)
     return made.joining.value, made.conversation, made.linked
 
 
@@ -34,65 +34,65 @@ EARLIER = MORNING - timedelta(minutes=5)
     ("matters", "changes", "expected"),
     [
         ((), {}, ("new", None, None)),
-        ((matter(),), {}, ("joined", "c1", None)),
-        ((matter(),), {"issue": "topup"}, ("joined", "c1", None)),
-        ((matter(),), {"issue": "fees"}, ("new", None, "c1")),
-        ((matter(),), {"issue": "fees", "sure": 0.5}, ("joined", "c1", None)),
-        ((matter(),), {"issue": "unauthorised_security", "sure": 0.3}, ("new", None, "c1")),
-        ((matter(issue=None),), {"issue": "unauthorised_security"}, ("joined", "c1", None)),
-        ((matter(issue=None),), {"issue": "fees"}, ("joined", "c1", None)),
-        ((matter(last_activity=EARLIER), matter("c2", issue="fees")), {}, ("joined", "c2", None)),
-        ((matter(last_activity=EARLIER), matter("c2", issue="fees")), {"issue": "topup"}, ("joined", "c1", None)),
-        ((matter(last_activity=EARLIER), matter("c2")), {"issue": "topup"}, ("joined", "c2", None)),
-        ((matter(last_activity=EARLIER), matter("c2", issue="lost")), {"issue": "fees"}, ("new", None, "c2")),
-        ((matter(), matter("c2", issue="fees")), {"issue": "topup", "token": "c2"}, ("joined", "c2", None)),
-        ((matter(**CLOSED),), {}, ("reopened", "c1", None)),
-        ((matter(**CLOSED),), {"issue": "topup"}, ("reopened", "c1", None)),
-        ((matter(**CLOSED),), {"issue": "fees"}, ("new", None, None)),
-        ((matter(**CLOSED),), {"intents": ("thanks",)}, ("new", None, None)),
-        ((matter(**CLOSED),), {"intents": ("thanks",), "issue": "topup"}, ("reopened", "c1", None)),
-        ((matter(state=State.CLOSED, closed_at=MORNING - timedelta(hours=73)),), {}, ("new", None, None)),
+        ((existing(),), {}, ("joined", "c1", None)),
+        ((existing(),), {"issue": "topup"}, ("joined", "c1", None)),
+        ((existing(),), {"issue": "fees"}, ("new", None, "c1")),
+        ((existing(),), {"issue": "fees", "sure": 0.5}, ("joined", "c1", None)),
+        ((existing(),), {"issue": "unauthorised_security", "sure": 0.3}, ("new", None, "c1")),
+        ((existing(issue=None),), {"issue": "unauthorised_security"}, ("joined", "c1", None)),
+        ((existing(issue=None),), {"issue": "fees"}, ("joined", "c1", None)),
+        ((existing(last_activity=EARLIER), existing("c2", issue="fees")), {}, ("joined", "c2", None)),
+        ((existing(last_activity=EARLIER), existing("c2", issue="fees")), {"issue": "topup"}, ("joined", "c1", None)),
+        ((existing(last_activity=EARLIER), existing("c2")), {"issue": "topup"}, ("joined", "c2", None)),
+        ((existing(last_activity=EARLIER), existing("c2", issue="lost")), {"issue": "fees"}, ("new", None, "c2")),
+        ((existing(), existing("c2", issue="fees")), {"issue": "topup", "token": "c2"}, ("joined", "c2", None)),
+        ((existing(**CLOSED),), {}, ("reopened", "c1", None)),
+        ((existing(**CLOSED),), {"issue": "topup"}, ("reopened", "c1", None)),
+        ((existing(**CLOSED),), {"issue": "fees"}, ("new", None, None)),
+        ((existing(**CLOSED),), {"intents": ("thanks",)}, ("new", None, None)),
+        ((existing(**CLOSED),), {"intents": ("thanks",), "issue": "topup"}, ("reopened", "c1", None)),
+        ((existing(state=State.CLOSED, closed_at=MORNING - timedelta(hours=73)),), {}, ("new", None, None)),
         (
-            (matter(state=State.CLOSED, closed_at=MORNING - timedelta(days=90)),),
+            (existing(state=State.CLOSED, closed_at=MORNING - timedelta(days=90)),),
             {"token": "c1"},
             ("reopened", "c1", None),
         ),
-        ((matter(**CLOSED),), {"token": "c1", "intents": ("thanks",)}, ("new", None, "c1")),
-        ((matter(**CLOSED), matter("c2", last_activity=EARLIER)), {}, ("joined", "c2", None)),
-        ((matter(state=State.SNOOZED),), {}, ("joined", "c1", None)),
-        ((matter(),), {"token": "unheard"}, ("joined", "c1", None)),
+        ((existing(**CLOSED),), {"token": "c1", "intents": ("thanks",)}, ("new", None, "c1")),
+        ((existing(**CLOSED), existing("c2", last_activity=EARLIER)), {}, ("joined", "c2", None)),
+        ((existing(state=State.SNOOZED),), {}, ("joined", "c1", None)),
+        ((existing(),), {"token": "unheard"}, ("joined", "c1", None)),
     ],
 )
 def test_a_message_finds_its_conversation(
-    matters: tuple[Matter, ...], changes: dict[str, Any], expected: tuple[str, str | None, str | None]
+    existing: tuple[ExistingConversation, ...], changes: dict[str, Any], expected: tuple[str, str | None, str | None]
 ) -> None:
-    assert joined(*matters, **changes) == expected
+    assert joined(*existing, **changes) == expected
 
 
-def later(*matters: Matter, **changes: Any) -> Decision:
-    return decide(asked(*matters, **changes), BOOK)
+def later(*existing: ExistingConversation, **changes: Any) -> Decision:
+    return decide(asked(*existing, **changes), BOOK)
 
 
 def test_while_nobody_owns_it_a_later_decision_moves_it_and_raises_its_priority() -> None:
-    made = later(matter(issue=None, queue="general"), issue="unauthorised_security")
+    made = later(existing(issue=None, queue="general"), issue="unauthorised_security")
     assert (made.queue, made.moves, made.priority, made.alert) == ("safety", True, Priority.URGENT, False)
     assert made.webhooks == ("freeze",)
     assert made.due is not None
 
 
 def test_once_owned_a_more_urgent_decision_raises_the_priority_and_alerts_but_moves_nothing() -> None:
-    made = later(matter(issue=None, queue="general", owned=True), issue="unauthorised_security")
+    made = later(existing(issue=None, queue="general", owned=True), issue="unauthorised_security")
     assert (made.queue, made.moves, made.priority, made.alert) == ("general", False, Priority.URGENT, True)
     assert made.settled_by["queue"] == "conversation"
 
 
 def test_the_priority_is_never_lowered() -> None:
-    made = later(matter(priority=Priority.URGENT), issue="topup")
+    made = later(existing(priority=Priority.URGENT), issue="topup")
     assert (made.priority, made.alert, made.moves) == (Priority.URGENT, False, False)
 
 
 def test_a_message_that_claims_nothing_moves_nothing_and_changes_nothing() -> None:
-    standing = matter(queue="general", issue="unauthorised_security", language="zh")
+    standing = existing(queue="general", issue="unauthorised_security", language="zh")
     made = later(standing, language="en", language_source="detected")
     assert (made.queue, made.moves, made.priority) == ("general", False, Priority.NORMAL)
     assert (made.issue, made.issue_source, made.language) == ("unauthorised_security", "conversation", "zh")
@@ -100,35 +100,35 @@ def test_a_message_that_claims_nothing_moves_nothing_and_changes_nothing() -> No
 
 
 def test_the_fallback_moves_nothing_away_from_where_it_stands() -> None:
-    made = later(matter(issue=None, queue="vip"), issue="lost")
+    made = later(existing(issue=None, queue="vip"), issue="lost")
     assert (made.queue, made.moves, made.issue) == ("vip", False, "lost")
 
 
 def test_the_same_issue_again_does_not_undo_a_transfer() -> None:
-    assert later(matter(queue="vip"), issue="topup").queue == "vip"
+    assert later(existing(queue="vip"), issue="topup").queue == "vip"
 
 
 def test_a_conversation_in_a_queue_that_is_gone_moves() -> None:
-    made = later(matter(queue="abolished"))
+    made = later(existing(queue="abolished"))
     assert (made.queue, made.moves) == ("payments", True)
 
 
 def test_a_rule_that_listens_to_the_words_may_move_it_without_a_new_issue() -> None:
-    made = later(matter(), intents=("complaint",), claims=False)
+    made = later(existing(), intents=("complaint",), claims=False)
     assert (made.queue, made.moves, made.labels) == ("complaints", True, ("complaint",))
 
 
 def test_replies_are_said_once_and_not_while_the_owner_writes() -> None:
     night = {"now": NIGHT, "issue": "topup"}
-    assert later(matter(language="zh"), **night).replies == ("closed",)
-    assert later(matter(language="zh", said=("closed",)), **night).replies == ()
-    busy = matter(language="zh", owned=True, owner_wrote_at=NIGHT - timedelta(minutes=9))
+    assert later(existing(language="zh"), **night).replies == ("closed",)
+    assert later(existing(language="zh", sent_replies=("closed",)), **night).replies == ()
+    busy = existing(language="zh", owned=True, owner_wrote_at=NIGHT - timedelta(minutes=9))
     assert later(busy, **night).replies == ()
     assert later(replace(busy, owner_wrote_at=NIGHT - timedelta(minutes=11)), **night).replies == ("closed",)
 
 
 def test_a_reopened_conversation_is_promised_and_greeted_again() -> None:
-    made = later(matter(queue="safety", issue="unauthorised_security", **CLOSED))
+    made = later(existing(queue="safety", issue="unauthorised_security", **CLOSED))
     assert (made.joining, made.queue, made.replies) == (Joining.REOPENED, "safety", ("safety",))
     assert made.due is not None
 
@@ -152,7 +152,7 @@ def conversation(name: str = "c1", **changes: Any) -> Conversation:
 def test_three_steps_of_one_customer_stay_in_one_conversation_and_are_answered_once() -> None:
     first = decided("充值不成功", BOOK, now=NIGHT)
     assert first.replies == ("closed",)
-    stored = conversation(said=first.replies)
+    stored = conversation(sent_replies=first.replies)
     for text in ("在吗?", "谢谢"):
         made = decided(text, BOOK, now=NIGHT, conversations=[stored])
         assert (made.joining, made.queue, made.issue, made.language) == (Joining.JOINED, "payments", "topup", "zh")

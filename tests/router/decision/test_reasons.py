@@ -16,7 +16,7 @@ from router.rules.document import Document
 from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 from storage.codecs.decisions import decision_from_text, facts_from_text, facts_to_text
 from storage.database.bulk_sql import to_json
-from tests.router.wallet import MORNING, compiled, facts_for, matter, plain_facts
+from tests.router.wallet import MORNING, compiled, existing, facts_for, plain_facts
 
 QUEUES = [f"q{n}" for n in range(6)]
 LANGUAGES = ["zh", "en", "fr", "de"]
@@ -93,8 +93,8 @@ def book(draw: random.Random, size: int) -> RuleBook:
 
 
 def message(draw: random.Random) -> Facts:
-    matters = [
-        matter(
+    existing = [
+        existing(
             f"c{n}",
             queue=draw.choice(QUEUES),
             issue=draw.choice([*ISSUES, None]),
@@ -120,7 +120,7 @@ def message(draw: random.Random) -> Facts:
         first_message=draw.random() < 0.5,
         claims=draw.random() < 0.7,
         customer=draw.choice([{}, {"vip": True, "level": 3}, {"vip": 1, "tags": ["x", "y"]}, {"level": "4"}]),
-        matters=tuple(matters),
+        existing=tuple(existing),
         on_duty=draw.choice([None, frozenset(), frozenset({("q1", "en"), ("q2", "zh")})]),
     )
 

@@ -74,8 +74,8 @@ def test_a_wish_overrules_the_pages_choice_and_a_new_choice_overrules_the_wish()
 def test_a_language_not_offered_is_served_by_its_fallbacks_and_then_by_the_default() -> None:
     book = compiled(RULES.replace('default = "en"', 'default = "en"\nfallback = { it = ["fr"], nl = ["de"] }', 1))
     assert [book.served(one) for one in ("it", "nl", "sv", "zh", None)] == ["fr", "de", "en", "zh", None]
-    assert book.tongues("it") == ("it", "fr", "en")
-    assert book.tongues("zh", "Hant") == ("zh-Hant", "zh", "en")
+    assert book.preferred_languages("it") == ("it", "fr", "en")
+    assert book.preferred_languages("zh", "Hant") == ("zh-Hant", "zh", "en")
 
 
 def test_a_fallback_names_languages_that_are_offered() -> None:

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from router.wording.next_opening import say_opening
+from router.wording.next_opening import format_opening
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # Monday, 10:30
@@ -39,13 +39,13 @@ NOW = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)  # Monday, 10:30
     ],
 )
 def test_an_opening_is_said_as_people_say_it(opens: str, language: str, words: str) -> None:
-    assert say_opening(datetime.fromisoformat(opens), NOW, SHANGHAI, language) == words
+    assert format_opening(datetime.fromisoformat(opens), NOW, SHANGHAI, language) == words
 
 
 def test_the_day_is_that_of_the_zone() -> None:
     late = datetime(2026, 11, 23, 16, 30, tzinfo=UTC)  # 00:30 on Tuesday there
-    assert say_opening(datetime(2026, 11, 24, 1, 0, tzinfo=UTC), late, SHANGHAI, "en") == "today at 9:00"
+    assert format_opening(datetime(2026, 11, 24, 1, 0, tzinfo=UTC), late, SHANGHAI, "en") == "today at 9:00"
 
 
 def test_what_never_opens_is_said_without_a_time() -> None:
-    assert say_opening(None, NOW, SHANGHAI, "en") == "at a time we will announce"
+    assert format_opening(None, NOW, SHANGHAI, "en") == "at a time we will announce"

@@ -112,7 +112,7 @@ async def test_out_of_hours_the_customer_is_told_the_next_opening_in_chinese(sta
     said = (await stage.messages(conversation.id))[1]
     assert said.direction is Direction.OUT
     assert said.text == f"我们已下班,明天 9:00 恢复服务。您的编号是 {conversation.reference}。"
-    assert (said.feed_seq, said.status, conversation.said) == (2, Status.QUEUED, ("closed",))
+    assert (said.feed_seq, said.status, conversation.sent_replies) == (2, Status.QUEUED, ("closed",))
     await stage.write("在吗?")
     assert [m.direction for m in await stage.messages(conversation.id)].count(Direction.OUT) == 1
     assert await stage.dispatcher.once() == 1
