@@ -101,7 +101,7 @@ class CallbackAccount:
         return f"the exchange takes the credentials of {self.settings.dialer}"
 
     async def listen(self, inbox: Inbox) -> None:  # noqa: ARG002 what arrives comes through the site's routes
-        """Hear the exchange, where it tells by itself; else stay until cancelled."""
+        """Hear the exchange, where it reports by itself; else stay until cancelled."""
         if isinstance(self._dialer, AsteriskDialer):
             await self._dialer.listen()
         await asyncio.Event().wait()
@@ -131,10 +131,10 @@ class CallbackAccount:
         return self._refused
 
     async def reports(self) -> AsyncIterator[CallReport]:
-        """What the exchange tells by itself."""
+        """What the exchange reports by itself."""
         if isinstance(self._dialer, AsteriskDialer):
-            async for status_text in self._dialer.reports():
-                yield status_text
+            async for report in self._dialer.reports():
+                yield report
 
     async def stop(self) -> None:
         """Nothing to let go of."""

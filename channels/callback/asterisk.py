@@ -69,7 +69,7 @@ def tones(channel: str, extension: str, settings: Asterisk) -> str:
 
 
 def events_url(settings: Asterisk) -> str:
-    """The socket on which ARI tells."""
+    """The socket on which ARI reports."""
     return f"{settings.url.rstrip('/').replace('http', 'ws', 1)}/ari/events?{urlencode({'app': settings.app})}"
 
 

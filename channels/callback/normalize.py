@@ -60,7 +60,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """What this house has to choose from."""
+    """What this service has to choose from."""
 
     languages: Sequence[str]
     issues: Sequence[str]

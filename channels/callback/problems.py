@@ -1,4 +1,4 @@
-"""Answers that are not the ones hoped for, as a browser and as an application are told them. Pure."""
+"""Answers that are not the ones hoped for, for a browser and for an application. Pure."""
 
 from collections.abc import Mapping
 
@@ -58,7 +58,7 @@ class Problem(Exception):
 
 
 def of(error: Exception) -> Problem:
-    """What an error of a door or of the store is to a customer."""
+    """What an error of a port or of the store is to a customer."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, FieldsAtFault):
@@ -75,6 +75,6 @@ def _of_store(error: StoreError) -> Problem:
 
 
 def as_faults(wrong: FieldsAtFault | CallbackRefused | Problem) -> tuple[int, tuple[Fault, ...]]:
-    """The status of the answer, and what stands beside which field of the form."""
+    """The status of the answer, and the fault of which field of the form."""
     found = of(wrong)
     return found.status, found.faults or (Fault(field=_FIELD.get(found.code, "number"), code=found.code),)

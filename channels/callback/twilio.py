@@ -45,7 +45,7 @@ def headers_of(settings: Twilio) -> dict[str, str]:
 
 
 def call_of(call: PhoneCall, settings: Twilio, status_url: str) -> bytes:
-    """The form. Where the agents' line is rung first, the customer's leg tells its own status."""
+    """The form. Where the agents' line is rung first, the customer's leg reports its own status."""
     first, line = settings.first == "agent", settings.bridge or ""  # which a dialer has: the settings hold it
     fields: list[tuple[str, str]] = [
         ("To", line if first else call.number),

@@ -27,9 +27,9 @@ def zones_by_country() -> Mapping[str, tuple[str, ...]]:
 
 def zones_of(region: str | None, *, stated: str | None) -> tuple[str, ...]:
     """Where this customer may be: the zone that they state wins; else any zone of the number's country."""
-    told = known(stated)
-    if told is not None:
-        return (told,)
+    zone = known(stated)
+    if zone is not None:
+        return (zone,)
     return zones_by_country().get(region or "", ("UTC",))
 
 

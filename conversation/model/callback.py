@@ -279,13 +279,13 @@ def connect(callback: Callback, now: datetime) -> Callback:
     return replace(callback, state=CallState.CONNECTED, updated_at=now)
 
 
-def settle(callback: Callback, outcome: CallOutcome, now: datetime, *, again: datetime | None) -> Callback:
-    """A try came to its end: done, tried `again` at a time, or given up."""
+def settle(callback: Callback, outcome: CallOutcome, now: datetime, *, next_at: datetime | None) -> Callback:
+    """A try came to its end: done, tried once more at `next_at`, or given up."""
     _lawful(callback, "settle", *ON_THE_LINE)
     outcomes = (*callback.outcomes, outcome)
-    if outcome is not CallOutcome.DONE and again is not None:
+    if outcome is not CallOutcome.DONE and next_at is not None:
         tried = replace(callback, slot_at=None, slot_end=None, slot_local=None, due_since=None, missed=False)
-        return replace(tried, state=CallState.SCHEDULED, outcomes=outcomes, due_at=again, updated_at=now)
+        return replace(tried, state=CallState.SCHEDULED, outcomes=outcomes, due_at=next_at, updated_at=now)
     return replace(callback, state=ENDS_AS[outcome], outcomes=outcomes, due_at=None, updated_at=now)
 
 
@@ -314,18 +314,18 @@ def distance(outcomes: Sequence[CallOutcome], plan: CallbackSettings) -> timedel
     return given[times - 1] if times <= len(given) else None
 
 
-def fits(taken: Mapping[str, int], hands: Sequence[CallCapacity], per_slot: int | None) -> bool:
+def fits(taken: Mapping[str, int], capacities: Sequence[CallCapacity], per_slot: int | None) -> bool:
     """Whether these calls (by language, "" for any) can all be made at once: no group of them outnumbers who could make them."""
     if per_slot is not None and sum(taken.values()) > per_slot:
         return False
     languages = [language for language, number in taken.items() if number]
     groups = (group for size in range(1, len(languages) + 1) for group in combinations(languages, size))
-    return all(sum(taken[one] for one in group) <= _calls(group, hands) for group in groups)
+    return all(sum(taken[one] for one in group) <= _calls(group, capacities) for group in groups)
 
 
-def _calls(group: Sequence[str], hands: Sequence[CallCapacity]) -> int:
+def _calls(group: Sequence[str], capacities: Sequence[CallCapacity]) -> int:
     wanted = frozenset(group)
-    return sum(one.calls for one in hands if one.languages is None or "" in wanted or wanted & one.languages)
+    return sum(one.calls for one in capacities if one.languages is None or "" in wanted or wanted & one.languages)
 
 
 # -- what customers read ----------------------------------------------------------------------------------------------

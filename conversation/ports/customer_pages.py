@@ -1,4 +1,4 @@
-"""What the house gives the customers' pages: the files of a channel that serve them see these ports and no more."""
+"""What the service gives the customers' pages: the files of a channel that serve them see these ports and no more."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -172,7 +172,7 @@ class CodeVerifications(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerPagePorts:
-    """What a customers' page is given by the house."""
+    """What a customers' page is given by the service."""
 
     inbox: Inbox
     sessions: Sessions

@@ -63,7 +63,7 @@ def times_of(
     )
 
 
-def tongue(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
+def slot_language(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
     """The language by which places are counted: "" where the queue does not ask for one."""
     if queue.languages is not None:
         return ""
@@ -75,12 +75,12 @@ def team(agents: Iterable[Agent], queue: Queue) -> list[CallCapacity]:
     found = []
     for agent in agents:
         calls = agent.capacity.get(WorkKind.CALLBACK, 0)
-        spoken = frozenset(language.partition("-")[0] for language in agent.languages)
+        languages = frozenset(language.partition("-")[0] for language in agent.languages)
         if agent.disabled or not calls or not serves(agent, queue):
             continue
-        if queue.languages and not spoken & {language.partition("-")[0] for language in queue.languages}:
+        if queue.languages and not languages & {language.partition("-")[0] for language in queue.languages}:
             continue
-        found.append(CallCapacity(languages=spoken if queue.languages is None else None, calls=calls))
+        found.append(CallCapacity(languages=languages if queue.languages is None else None, calls=calls))
     return found
 
 

@@ -18,7 +18,7 @@ from storage.schema.conversations import conversations
 
 _row = callbacks.c
 _try = callback_attempts.c
-# as the indexes of open requests say it: SQLite, which is told `open = 1` by a column of ours, would read every request there ever was
+# as the indexes of open requests have it: SQLite, where a column of ours gives `open = 1`, would read every request there ever was
 _OPEN: ColumnElement[bool] = literal_column("callbacks.open")
 _ASLEEP = sorted(state.value for state in ASLEEP)
 
@@ -131,10 +131,10 @@ def _claim(c: Connection, attempt: str, now: datetime) -> bool:
 
 
 def _progress(c: Connection, attempt: str, provider_id: str | None, connected_at: datetime | None) -> bool:
-    told = {"provider_id": provider_id, "connected_at": connected_at}
+    reported = {"provider_id": provider_id, "connected_at": connected_at}
     values = {
         name: func.coalesce(_try[name], literal(value, _try[name].type))
-        for name, value in told.items()
+        for name, value in reported.items()
         if value is not None
     }
     living = (_try.id == attempt, _try.ended_at.is_(None))
@@ -240,7 +240,7 @@ class Callbacks(callback_slots.Slots):
     async def progress(
         self, attempt: str, *, provider_id: str | None = None, connected_at: datetime | None = None
     ) -> bool:
-        """What a dialer tells of a call that has not ended; whether it has not."""
+        """What a dialer reports of a call that has not ended; whether it has not."""
         return await self._run(lambda c: _progress(c, attempt, provider_id, connected_at))
 
     async def end(self, attempt: str, outcome: CallOutcome, *, now: datetime, note: str | None = None) -> bool:

@@ -24,16 +24,16 @@ class _Place:
     queue: str
     at: datetime
     language: str
-    hands: Sequence[CallCapacity]
+    capacities: Sequence[CallCapacity]
     per_slot: int | None
     until: datetime
     now: datetime
-    beside: str | None = None
+    instead_of: str | None = None
 
     @property
     def capacity(self) -> int:
         """What the slot holds at most, in whatever languages."""
-        together = sum(one.calls for one in self.hands)
+        together = sum(one.calls for one in self.capacities)
         return together if self.per_slot is None else min(together, self.per_slot)
 
 
@@ -54,7 +54,7 @@ def _counted(c: Connection, queue: str, at: datetime) -> dict[str, int]:
 
 
 def _hold(c: Connection, dialect: str, place: _Place) -> bool:
-    wanted, concerned = (place.queue, place.at), _places(c, place.request, place.beside or place.request)
+    wanted, concerned = (place.queue, place.at), _places(c, place.request, place.instead_of or place.request)
     for queue, at in sorted({wanted, *concerned.values()}):  # in one order, whoever exchanges which slot for which
         _lock(c, dialect, queue, at)
     c.execute(delete(callback_bookings).where(_in_slot(*wanted), _booked.held_until <= place.now))
@@ -64,7 +64,7 @@ def _hold(c: Connection, dialect: str, place: _Place) -> bool:
         return True
     taken = _counted(c, *wanted)
     with_it = taken | {place.language: taken.get(place.language, 0) + 1}
-    if not fits(with_it, place.hands, place.per_slot):
+    if not fits(with_it, place.capacities, place.per_slot):
         return False
     if mine is not None:
         _give_back(c, place.request, (mine.queue, mine.at))

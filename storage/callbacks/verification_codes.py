@@ -20,17 +20,17 @@ _SENDER = ("channel", "address", "name", "phone")
 
 
 def _asked_to(asked: CallbackRequested) -> dict[str, Any]:
-    told = {name: value for name, value in asdict(asked).items() if name not in ("sender", "queue", *_INSTANTS)}
+    stored = {name: value for name, value in asdict(asked).items() if name not in ("sender", "queue", *_INSTANTS)}
     sender = {name: getattr(asked.sender, name) for name in _SENDER}
     instants = {name: at.isoformat() for name in _INSTANTS if (at := getattr(asked, name)) is not None}
-    return {**told, "zones": list(asked.zones), "sender": sender, **instants}
+    return {**stored, "zones": list(asked.zones), "sender": sender, **instants}
 
 
-def _asked_from(told: dict[str, Any]) -> CallbackRequested:
+def _asked_from(stored: dict[str, Any]) -> CallbackRequested:
     known = {field.name for field in fields(CallbackRequested)}
-    given = {name: value for name, value in told.items() if name in known}
-    given |= {name: datetime.fromisoformat(told[name]) for name in _INSTANTS if name in told}
-    return CallbackRequested(**given | {"zones": tuple(told["zones"]), "sender": Identity(**told["sender"])})
+    given = {name: value for name, value in stored.items() if name in known}
+    given |= {name: datetime.fromisoformat(stored[name]) for name in _INSTANTS if name in stored}
+    return CallbackRequested(**given | {"zones": tuple(stored["zones"]), "sender": Identity(**stored["sender"])})
 
 
 def _code(pending: PendingCall) -> dict[str, Any]:
@@ -55,10 +55,15 @@ def _add(c: Connection, dialect: str, pending: PendingCall, now: datetime) -> bo
     values = {"id": asked.external_id, "number": asked.number, "request": _asked_to(asked), **_code(pending)}
     ended = or_(_row.until <= now, _row.tries >= TRIES)
     new = insert_into(dialect, call_codes).values(values)
-    said = {name: new.excluded[name] for name in ("number", "request", *_code(pending)) if name != "sendings"}
+    values_of_request = {
+        name: new.excluded[name] for name in ("number", "request", *_code(pending)) if name != "sendings"
+    }
     renewed = new.on_conflict_do_update(
         index_elements=[_row.id],
-        set_={**said, "sendings": case((_row.sent_at > now - WITHIN, _row.sendings + 1), else_=1)},  # of one hour
+        set_={
+            **values_of_request,
+            "sendings": case((_row.sent_at > now - WITHIN, _row.sendings + 1), else_=1),
+        },  # of one hour
         where=_row.callback_id.is_(None) & ended,
     )
     return bool(c.execute(renewed).rowcount)
@@ -97,8 +102,8 @@ class CallCodes:
     async def change(self, pending: PendingCall) -> None:
         """Another code, or another wish, in place of the one before."""
         values = {**_code(pending), "request": _asked_to(pending.asked)}
-        said = update(call_codes).where(_row.id == pending.asked.external_id).values(values)
-        await self._run(lambda c: c.execute(said))
+        statement = update(call_codes).where(_row.id == pending.asked.external_id).values(values)
+        await self._run(lambda c: c.execute(statement))
 
     async def find(self, request: str) -> PendingCall | None:
         """By the request's id."""
@@ -114,8 +119,8 @@ class CallCodes:
 
     async def settled(self, request: str, callback: str) -> None:
         """Its code came back, and this is what became of the request."""
-        said = update(call_codes).where(_row.id == request).values(callback_id=callback)
-        await self._run(lambda c: c.execute(said))
+        statement = update(call_codes).where(_row.id == request).values(callback_id=callback)
+        await self._run(lambda c: c.execute(statement))
 
     async def sent_to(self, number: str, *, since: datetime) -> int:
         """How many codes left for requests of this number (E.164) since then."""

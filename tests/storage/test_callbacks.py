@@ -40,11 +40,11 @@ def trial(callback: Callback, number: int = 1) -> Attempt:
 
 
 async def hold(
-    store: Store, request: str, *, language: str = "fr", hands: tuple[CallCapacity, ...] = ANY, **how: object
+    store: Store, request: str, *, language: str = "fr", capacities: tuple[CallCapacity, ...] = ANY, **how: object
 ) -> bool:
     given: dict[str, object] = {"per_slot": None, "until": NOW + 2 * MINUTE, "now": NOW}
     async with store.begin("test") as work:
-        return await work.callbacks.hold(request, "q", NINE, language=language, hands=hands, **(given | how))
+        return await work.callbacks.hold(request, "q", NINE, language=language, capacities=capacities, **(given | how))
 
 
 async def taken(store: Store) -> int:
@@ -150,9 +150,9 @@ async def test_a_slot_is_counted_by_who_speaks_what(store: Store) -> None:
         CallCapacity(languages=frozenset({"fr", "de"}), calls=1),
         CallCapacity(languages=frozenset({"en"}), calls=1),
     )
-    assert await hold(store, "1", language="fr", hands=team)
-    assert not await hold(store, "2", language="de", hands=team)
-    assert await hold(store, "3", language="en", hands=team)
+    assert await hold(store, "1", language="fr", capacities=team)
+    assert not await hold(store, "2", language="de", capacities=team)
+    assert await hold(store, "3", language="en", capacities=team)
 
 
 async def test_a_place_that_was_held_in_vain_is_free_again(store: Store) -> None:
@@ -170,7 +170,7 @@ async def test_another_slot_takes_the_place_of_the_first_and_gives_it_back(store
     async with store.begin("test") as work:
         await work.callbacks.confirm("1", "callback")
         held = await work.callbacks.hold(
-            "2", "q", NINE + 30 * MINUTE, language="", hands=ANY, per_slot=1, until=NINE, now=NOW
+            "2", "q", NINE + 30 * MINUTE, language="", capacities=ANY, per_slot=1, until=NINE, now=NOW
         )
         assert held
         assert await work.callbacks.confirm("2", "callback") == ("q", NINE + 30 * MINUTE)

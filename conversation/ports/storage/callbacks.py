@@ -87,11 +87,11 @@ class Callbacks(Protocol):
         at: datetime,
         *,
         language: str,
-        hands: Sequence[CallCapacity],
+        capacities: Sequence[CallCapacity],
         per_slot: int | None,
         until: datetime,
         now: datetime,
-        beside: str | None = None,
+        instead_of: str | None = None,
     ) -> bool:
         """Keep a place in a slot for this request until then, instead of any it holds; False where the slot is full.
 

@@ -172,7 +172,7 @@ _REFUSED = {
 
 
 def _conflict(refused: CallbackRefused) -> Conflict:
-    """As the customers' door says it."""
+    """As the customers' pages answer it."""
     free = [{"start": one.start.isoformat(), "end": one.end.isoformat(), "local": one.local} for one in refused.free]
     more = {"items": free} if refused.code == "slot_taken" else None
     return Conflict(_REFUSED.get(refused.code, refused.code), code=refused.code, more=more)

@@ -69,7 +69,7 @@ class CallAttempts:
         await self._dial(dialer, attempt, callback, agent)
 
     async def _may_still(self, work: Work, attempt: Attempt, callback: Callback, now: datetime) -> bool:
-        """Who wrote it down may have died: later nobody is beside the telephone, and the customer may not be called any more."""
+        """Who wrote it down may have died: later nobody sits by the telephone, and the customer may not be called any more."""
         if attempt.created_at + _FRESH < now or await work.callbacks.is_blocked(callback.number):
             return False
         conversation = await work.conversations.get(callback.conversation)
@@ -166,8 +166,8 @@ class CallAttempts:
         if not await work.callbacks.end(attempt.id, outcome, now=now, note=text):
             raise NotFound("this try is over")
         never = await work.callbacks.is_blocked(callback.number)
-        again = None if never else self._again(callback, conversation, outcome, now)
-        moved = await work.callbacks.move(callback, calling.settle(callback, outcome, now, again=again))
+        next_at = None if never else self._next_attempt_at(callback, conversation, outcome, now)
+        moved = await work.callbacks.move(callback, calling.settle(callback, outcome, now, next_at=next_at))
         await work.callbacks.unbook(callback.id)
         rulebook = self._rules.rulebook
         await note(work, conversation, note_of(rulebook, moved, now, text), agent=agent, now=now)
@@ -176,7 +176,7 @@ class CallAttempts:
             await self.notify(work, conversation, moved, words, now)
         return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
 
-    def _again(
+    def _next_attempt_at(
         self, callback: Callback, conversation: Conversation, outcome: CallOutcome, now: datetime
     ) -> datetime | None:
         """At its distance, and then as soon as somebody is here and the customer may be called."""

@@ -136,9 +136,9 @@ class CallbackBooking:
             self._slots.must_be_possible(_query_of(found), conversation.queue)
             await work.callbacks.unbook(found.id)
         else:
-            request = new_id()  # a place beside the one it has
+            request = new_id()  # a second place, until it gives up the one it has
             await self._slots.hold(
-                work, request, _query_of(found), conversation.queue, slot, span=_HELD, since=now, beside=found.id
+                work, request, _query_of(found), conversation.queue, slot, span=_HELD, since=now, instead_of=found.id
             )
             await work.callbacks.confirm(request, found.id)
         moved = await work.callbacks.move(found, asking.timed(found, plan, conversation.queue, slot))
@@ -202,8 +202,8 @@ class CallbackBooking:
         if found.slot_at is not None or found.state not in (CallState.REQUESTED, CallState.DUE):
             return status
         position = await work.callbacks.position(found, conversation.queue)
-        hands = team(await work.agents.all(), queue_of(self._rules.rulebook, conversation.queue))
-        calls = sum(one.calls for one in hands)
+        capacities = team(await work.agents.all(), queue_of(self._rules.rulebook, conversation.queue))
+        calls = sum(one.calls for one in capacities)
         if not calls:
             return replace(status, position=position)
         closed = max(found.due_at - self._clock.now(), timedelta(0)) if found.due_at is not None else timedelta(0)

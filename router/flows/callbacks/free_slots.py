@@ -13,11 +13,11 @@ from conversation.ports.storage import Work
 from router.decision.decide import queue_for
 from router.decision.facts import gather
 from router.flows.active_rules import RulesInForce
-from router.policy.callback_plan import Cans, queue_of, settings_of, team, times_of, tongue
+from router.policy.callback_plan import Cans, queue_of, settings_of, slot_language, team, times_of
 from router.policy.callback_times import CallTimes
 from router.rules.rulebook import RuleBook
 
-_FREE_TOLD = 5
+_FREE_SHOWN = 5
 
 
 class FreeSlots:
@@ -56,7 +56,7 @@ class FreeSlots:
         *,
         span: timedelta,
         since: datetime,
-        beside: str | None = None,
+        instead_of: str | None = None,
     ) -> None:
         """A place in this slot, which was soon enough and not too soon when it was asked for: a code takes its time.
 
@@ -71,26 +71,26 @@ class FreeSlots:
                 request,
                 queue,
                 slot,
-                language=tongue(self._rules.rulebook, place, query.language),
-                hands=team(await work.agents.all(), place),
+                language=slot_language(self._rules.rulebook, place, query.language),
+                capacities=team(await work.agents.all(), place),
                 per_slot=plan.per_slot,
                 until=now + span,
                 now=now,
-                beside=beside,
+                instead_of=instead_of,
             )
         if not held:
-            raise CallbackRefused("slot_taken", await self.free(work, query, queue, _FREE_TOLD))
+            raise CallbackRefused("slot_taken", await self.free(work, query, queue, _FREE_SHOWN))
 
     async def free(self, work: Work, query: SlotQuery, queue: str, limit: int) -> list[Slot]:
         """The next slots in which there is a place."""
         now, rulebook, plan = self._clock.now(), self._rules.rulebook, self.plan(query.channel)
         place = queue_of(rulebook, queue)
-        hands, spoken = team(await work.agents.all(), place), tongue(rulebook, place, query.language)
+        capacities, language = team(await work.agents.all(), place), slot_language(rulebook, place, query.language)
         taken = await work.callbacks.taken(queue, now, now + plan.horizon + plan.slot, now=now)
         free: list[Slot] = []
         for slot in self.times(query, queue).slots(now):
             there = taken.get(slot.start, {})
-            if fits({**there, spoken: there.get(spoken, 0) + 1}, hands, plan.per_slot):
+            if fits({**there, language: there.get(language, 0) + 1}, capacities, plan.per_slot):
                 free.append(slot)
             if len(free) == limit:
                 break

@@ -59,10 +59,10 @@ async def notify(
         "link": link or "",
         "reference": conversation.reference,
     }
-    return await say(work, conversation, name, values, rulebook=rulebook, cans=cans, now=now)
+    return await send_notice(work, conversation, name, values, rulebook=rulebook, cans=cans, now=now)
 
 
-async def say(
+async def send_notice(
     work: Work,
     conversation: Conversation,
     name: str,
@@ -72,7 +72,7 @@ async def say(
     cans: Cans,
     now: datetime,
 ) -> bool:
-    """One of the house's sentences to the customer; whether there is a medium that can answer them. Under the lock."""
+    """One of the service's sentences to the customer; whether there is a medium that can answer them. Under the lock."""
     to = await written_from(work, conversation, cans)
     if to is None:
         return False

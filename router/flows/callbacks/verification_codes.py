@@ -18,7 +18,7 @@ from conversation.ports.channel import Clock
 from conversation.ports.storage import Storage, Work
 from router.flows.active_rules import RulesInForce
 from router.flows.callbacks.booking import CallbackBooking
-from router.flows.callbacks.notices import say
+from router.flows.callbacks.notices import send_notice
 from router.flows.transaction_retry import retried
 from router.policy import notifications
 from router.policy.callback_plan import Cans, settings_of
@@ -93,9 +93,9 @@ class CodeVerification:
 
         Raises `CallbackRefused` "code_over", "code_soon", "too_many".
         """
-        return await retried(lambda: self._sent_again(request))
+        return await retried(lambda: self._another_code(request))
 
-    async def _sent_again(self, request: str) -> CodeSent:
+    async def _another_code(self, request: str) -> CodeSent:
         now, code = self._clock.now(), self._draw()
         async with self._storage.begin("call_code") as work:
             found = await work.call_codes.find(request)
@@ -178,7 +178,7 @@ class CodeVerification:
             await self._text(work, pending, pending.carrier, code, now)
             return
         values, rulebook, cans = {"code": code, "number": asked.number}, self._rules.rulebook, self._cans()
-        if where is None or not await say(work, where, CODE, values, rulebook=rulebook, cans=cans, now=now):
+        if where is None or not await send_notice(work, where, CODE, values, rulebook=rulebook, cans=cans, now=now):
             raise CallbackRefused("code_no_way")
 
     async def _text(self, work: Work, pending: PendingCall, carrier: str, code: str, now: datetime) -> None:

@@ -29,7 +29,7 @@ MOVES = {
     "miss": lambda c: calling.miss(c, NOW),
     "dial": lambda c: calling.dial(c, NOW),
     "connect": lambda c: calling.connect(c, NOW),
-    "settle": lambda c: calling.settle(c, CallOutcome.BUSY, NOW, again=LATER),
+    "settle": lambda c: calling.settle(c, CallOutcome.BUSY, NOW, next_at=LATER),
     "cancel": lambda c: calling.cancel(c, NOW),
     "expire": lambda c: calling.expire(c, NOW),
 }
@@ -95,18 +95,18 @@ def test_the_next_try_comes_at_the_distance_of_its_outcome_and_the_tries_end() -
 
 @pytest.mark.parametrize("outcome", list(CallOutcome))
 def test_a_last_try_ends_in_a_final_state_and_an_earlier_one_is_scheduled(outcome: CallOutcome) -> None:
-    ended = calling.settle(asked(S.DIALING), outcome, NOW, again=None)
-    again = calling.settle(asked(S.DIALING), outcome, NOW, again=LATER)
+    ended = calling.settle(asked(S.DIALING), outcome, NOW, next_at=None)
+    again = calling.settle(asked(S.DIALING), outcome, NOW, next_at=LATER)
 
     assert not ended.open
     assert again.state is (S.DONE if outcome is CallOutcome.DONE else S.SCHEDULED)
     assert again.outcomes == (outcome,)
 
 
-def brute_force(taken: dict[str, int], hands: list[CallCapacity]) -> bool:
+def brute_force(taken: dict[str, int], capacities: list[CallCapacity]) -> bool:
     """Give every call to somebody who can make it, trying all ways."""
     calls = [language for language, number in taken.items() for _ in range(number)]
-    seats = [one for one in hands for _ in range(one.calls)]
+    seats = [one for one in capacities for _ in range(one.calls)]
 
     def seat(left: list[str], free: list[CallCapacity]) -> bool:
         if not left:
@@ -130,11 +130,11 @@ def test_a_slot_holds_exactly_what_its_agents_can_make_together() -> None:
         [],
     ]
     seen: Counter[bool] = Counter()
-    for hands in teams:
+    for capacities in teams:
         for fr, de, en, plain in product(range(4), range(3), range(2), range(2)):
             taken = {"fr": fr, "de": de, "en": en, "": plain}
-            seen[fits(taken, hands, None)] += 1
-            assert fits(taken, hands, None) == brute_force(taken, hands), (taken, hands)
+            seen[fits(taken, capacities, None)] += 1
+            assert fits(taken, capacities, None) == brute_force(taken, capacities), (taken, capacities)
     assert min(seen.values()) > 10
 
 
