@@ -1,7 +1,7 @@
 """Calls over Asterisk's REST interface (ARI): the request, and what its events mean. Pure.
 
 Sources: Asterisk's ARI description (`POST /channels`, `StasisStart`, `ChannelDestroyed`), causes as measured with Asterisk 22.
-The cause tells; the dial status does not: a rejected call and an unknown number both read NOANSWER there.
+The cause is specific; the dial status is not: a rejected call and an unknown number both read NOANSWER there.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from channels.callback.callback_site import CallbackSite
 from channels.callback.problems import Problem
 from channels.callback.request_fields import body_of
 from channels.callback.settings import Choice
-from channels.callback.voice import SpokenPrompt
+from channels.callback.voice import VoicePrompt
 from conversation.errors import CallbackRefused, MalformedPayload
 
 _MENU_TIMES = 3  # that the menu is heard
@@ -42,7 +42,7 @@ async def take_call(request: web.Request, site: CallbackSite) -> web.StreamRespo
     return _twiml(twilio.goodbye(await _requested(form, site, choice, language)))
 
 
-async def _requested(form: dict[str, str], site: CallbackSite, choice: Choice | None, language: str) -> SpokenPrompt:
+async def _requested(form: dict[str, str], site: CallbackSite, choice: Choice | None, language: str) -> VoicePrompt:
     """The status of their request. Their call is their consent, and comes from their number: no code is asked."""
     now = site.ports.clock.now()
     try:
@@ -52,7 +52,7 @@ async def _requested(form: dict[str, str], site: CallbackSite, choice: Choice | 
         return voice.refusal(refused.code, language)
     except MalformedPayload:  # they hide their number, or it is one that is not called
         return voice.refusal(voice.NO_NUMBER, language)
-    return voice.said(language, render.sentence(found, language))
+    return voice.prompt(language, render.sentence(found, language))
 
 
 def _heard(request: web.Request) -> int:

@@ -34,7 +34,7 @@ class Fault:
 
 
 class FieldsAtFault(ValueError):
-    """Everything wrong with a request, at once. `told` are the fields that can be read."""
+    """Everything wrong with a request, at once. `given` are the fields that can be read."""
 
     def __init__(self, faults: Sequence[Fault], given: Mapping[str, str] | None = None) -> None:
         super().__init__(", ".join(f"{one.field}: {one.code}" for one in faults))

@@ -22,7 +22,7 @@ _MINUTE = 60
 class Form:
     """What the page is made of. `given` is what they wrote so far; `next_call` when as soon as possible would be.
 
-    Times are shown by the clock of `zone`; `stated` is the zone that they chose, None where their number tells it.
+    Times are shown by the clock of `zone`; `stated` is the zone that they chose, None where it follows from their number.
     """
 
     channel: str
@@ -51,7 +51,7 @@ def fault_text(words: Texts, code: str) -> str:
 
 
 def page(form: Form) -> str:
-    """The form, with what they wrote before and every fault beside its field."""
+    """The form, with what they wrote before and every fault at its field."""
     words = page_texts(form.language)
     title = form.settings.title_in(form.language, words("title"))
     body = f"""<h1>{escape(title)}</h1><p>{escape(words("intro"))}</p>
@@ -93,10 +93,10 @@ def code(pending: CodeSent, *, channel: str, language: str, token: str, fault: s
     base = f"/callback/{escape(channel)}/{escape(pending.request)}/code?language={escape(language)}"
     sent = words("code_sent", number=pending.number) if pending.number else words("code_sent_in_conversation")
     hidden = f'<input type="hidden" name="token" value="{escape(token)}">'
-    marks, said = _fault("code", words(fault)) if fault else ("", "")
+    attributes, text = _fault("code", words(fault)) if fault else ("", "")
     body = f"""<h1>{escape(words("code_title"))}</h1><p role="status">{escape(sent)}</p>
 <form method="post" action="{base}" novalidate>{hidden}<label for="code">{escape(words("code"))}</label>
-<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="40" autofocus{marks}>{said}
+<input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" required maxlength="40" autofocus{attributes}>{text}
 <button type="submit">{escape(words("confirm"))}</button></form>
 <form method="post" action="{base}">{hidden}<button type="submit" class="plain" name="again" value="1">{escape(words("code_again"))}</button></form>"""
     return _document(channel, language, words("code_title"), body)
@@ -174,8 +174,8 @@ def _summary(form: Form, words: Texts) -> str:
 
 
 def _pointer(fault: Fault, words: Texts) -> str:
-    said = escape(fault_text(words, fault.code))
-    return f'<a href="#{escape(fault.field)}">{said}</a>' if fault.field else said
+    text = escape(fault_text(words, fault.code))
+    return f'<a href="#{escape(fault.field)}">{text}</a>' if fault.field else text
 
 
 def _hidden(form: Form) -> str:
@@ -185,25 +185,25 @@ def _hidden(form: Form) -> str:
     )
 
 
-def _marks(form: Form, name: str, words: Texts) -> tuple[str, str]:
-    """What an input at fault carries, and the words beside it."""
+def _fault_attributes(form: Form, name: str, words: Texts) -> tuple[str, str]:
+    """The attributes of an input at fault, and the words at it."""
     found = next((one for one in form.faults if one.field == name), None)
     if found is None:
         return "", ""
     return _fault(name, fault_text(words, found.code))
 
 
-def _fault(name: str, said: str) -> tuple[str, str]:
+def _fault(name: str, text: str) -> tuple[str, str]:
     return (
         f' aria-invalid="true" aria-describedby="{name}-fault"',
-        f'<span class="fault" id="{name}-fault">{escape(said)}</span>',
+        f'<span class="fault" id="{name}-fault">{escape(text)}</span>',
     )
 
 
 def _number(form: Form, words: Texts) -> str:
-    marks, fault = _marks(form, "number", words)
+    attributes, fault = _fault_attributes(form, "number", words)
     hint = words("number_hint", example=words("number_example"))
-    described = marks or ' aria-describedby="number-hint"'
+    described = attributes or ' aria-describedby="number-hint"'
     value = escape(form.given.get("number", ""))
     return (
         f'<label for="number">{escape(words("number"))}</label><span class="hint" id="number-hint">{escape(hint)}</span>'
@@ -212,18 +212,18 @@ def _number(form: Form, words: Texts) -> str:
 
 
 def _text(form: Form, words: Texts, name: str, auto: str) -> str:
-    marks, fault = _marks(form, name, words)
+    attributes, fault = _fault_attributes(form, name, words)
     value = escape(form.given.get(name, ""))
     return (
         f'<label for="{name}">{escape(words(name))}</label>'
-        f'<input id="{name}" name="{name}" autocomplete="{auto}" maxlength="100" value="{value}"{marks}>{fault}'
+        f'<input id="{name}" name="{name}" autocomplete="{auto}" maxlength="100" value="{value}"{attributes}>{fault}'
     )
 
 
 def _note(form: Form, words: Texts) -> str:
-    marks, fault = _marks(form, "note", words)
+    attributes, fault = _fault_attributes(form, "note", words)
     value = escape(form.given.get("note", ""))
-    return f'<label for="note">{escape(words("note"))}</label><textarea id="note" name="note" rows="3" maxlength="2000"{marks}>{value}</textarea>{fault}'
+    return f'<label for="note">{escape(words("note"))}</label><textarea id="note" name="note" rows="3" maxlength="2000"{attributes}>{value}</textarea>{fault}'
 
 
 def _issue(form: Form, words: Texts) -> str:
@@ -231,8 +231,8 @@ def _issue(form: Form, words: Texts) -> str:
         return ""
     titles = {name: title_of(title, form.language, name) for name, title in form.issues.items()}
     options = _options({"": words("issue_any"), **titles}, form.given.get("issue", ""))
-    marks, fault = _marks(form, "issue", words)
-    return f'<label for="issue">{escape(words("issue"))}</label><select id="issue" name="issue"{marks}>{options}</select>{fault}'
+    attributes, fault = _fault_attributes(form, "issue", words)
+    return f'<label for="issue">{escape(words("issue"))}</label><select id="issue" name="issue"{attributes}>{options}</select>{fault}'
 
 
 def title_of(title: Mapping[str, str], language: str, name: str) -> str:
@@ -244,14 +244,14 @@ def _languages(form: Form, words: Texts) -> str:
     options = _options(
         {one: CATALOGUE.name_of(one) for one in form.languages}, form.given.get("language", form.language)
     )
-    marks, fault = _marks(form, "language", words)
-    return f'<label for="language">{escape(words("language"))}</label><select id="language" name="language"{marks}>{options}</select>{fault}'
+    attributes, fault = _fault_attributes(form, "language", words)
+    return f'<label for="language">{escape(words("language"))}</label><select id="language" name="language"{attributes}>{options}</select>{fault}'
 
 
 def _when(form: Form, words: Texts) -> str:
     asap = form.given.get("when", "asap") != "slot"
-    marks, fault = _marks(form, "slot", words)
-    choice = f'<select id="slot" name="slot"{marks}>{_choice(form, asap, words)}</select>'
+    attributes, fault = _fault_attributes(form, "slot", words)
+    choice = f'<select id="slot" name="slot"{attributes}>{_choice(form, asap, words)}</select>'
     if not form.slots:
         choice = f"<p>{escape(words('no_slots'))}</p>"
     listed = {one for many in zones_by_country().values() for one in many} | {"UTC", form.stated or "UTC"}
@@ -289,9 +289,9 @@ def _consent(form: Form, words: Texts) -> str:
     if not texts:
         return ""
     text = texts.get(form.language) or texts.get("en") or next(iter(texts.values()))
-    marks, fault = _marks(form, "consent", words)
+    attributes, fault = _fault_attributes(form, "consent", words)
     ticked = _checked(form.given.get("consent", "") != "")
-    return f'<label class="choice"><input type="checkbox" id="consent" name="consent" value="yes" required{ticked}{marks}> {escape(text)}</label>{fault}'
+    return f'<label class="choice"><input type="checkbox" id="consent" name="consent" value="yes" required{ticked}{attributes}> {escape(text)}</label>{fault}'
 
 
 def _changes(status: CallbackStatus, channel: str, language: str, token: str, slots: Sequence[Slot]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 from channels.callback.settings import Twilio
-from channels.callback.voice import SpokenPrompt
+from channels.callback.voice import VoicePrompt
 from channels.twilio_signature import matches
 from conversation.model.callback import CallOutcome, CallReport, PhoneCall
 
@@ -117,18 +117,18 @@ def _object(body: bytes) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def menu(action: str, sayings: Sequence[SpokenPrompt]) -> str:
+def menu(action: str, prompts: Sequence[VoicePrompt]) -> str:
     """TwiML that says it and takes one key; who presses none is taken on, too."""
     return (
-        f'<Response><Gather numDigits="1" action={quoteattr(action)} method="POST" timeout="6">{_say(sayings)}</Gather>'
+        f'<Response><Gather numDigits="1" action={quoteattr(action)} method="POST" timeout="6">{_prompts(prompts)}</Gather>'
         f'<Redirect method="POST">{escape(action)}</Redirect></Response>'
     )
 
 
-def goodbye(saying: SpokenPrompt) -> str:
+def goodbye(prompt: VoicePrompt) -> str:
     """TwiML that says it and hangs up."""
-    return f"<Response>{_say([saying])}<Hangup/></Response>"
+    return f"<Response>{_prompts([prompt])}<Hangup/></Response>"
 
 
-def _say(sayings: Sequence[SpokenPrompt]) -> str:
-    return "".join(f"<Say language={quoteattr(one.voice)}>{escape(one.words)}</Say>" for one in sayings)
+def _prompts(prompts: Sequence[VoicePrompt]) -> str:
+    return "".join(f"<Say language={quoteattr(one.voice)}>{escape(one.words)}</Say>" for one in prompts)

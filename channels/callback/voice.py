@@ -12,44 +12,44 @@ _OWN_REASONS = frozenset({"asked_already", NO_NUMBER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpokenPrompt:
+class VoicePrompt:
     """One sentence, and the language of the voice that says it."""
 
     voice: str
     words: str
 
 
-def said(language: str, words: str) -> SpokenPrompt:
+def prompt(language: str, words: str) -> VoicePrompt:
     """By a voice of this language; where the catalogue lacks it the words are English, and so is the voice."""
-    return SpokenPrompt(voice=_texts(language)("voice"), words=words)
+    return VoicePrompt(voice=_texts(language)("voice"), words=words)
 
 
 def menu(
     choices: Mapping[str, Choice], issues: Mapping[str, Mapping[str, str]], language: str, *, first: bool
-) -> list[SpokenPrompt]:
+) -> list[VoicePrompt]:
     """Every key in the language that it stands for, and how to hear it again. At `first` why they hear it."""
-    tongues = {choice.language or language: None for choice in choices.values()}
+    offered = {choice.language or language: None for choice in choices.values()}
     return [
-        *([said(language, _texts(language)("hello"))] if first else []),
+        *([prompt(language, _texts(language)("hello"))] if first else []),
         *(_key(key, choice, issues, choice.language or language) for key, choice in choices.items()),
-        *(said(tongue, _texts(tongue)("repeat")) for tongue in tongues),
+        *(prompt(one, _texts(one)("repeat")) for one in offered),
     ]
 
 
-def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], language: str) -> SpokenPrompt:
+def _key(key: str, choice: Choice, issues: Mapping[str, Mapping[str, str]], language: str) -> VoicePrompt:
     words = _texts(language)
     known = words.language == language.partition("-")[0]
     parts = [words("language") if known else language] if choice.language else []
     if choice.issue:
         parts.append(title_of(issues.get(choice.issue, {}), language, choice.issue))
     what = words("separator").join(parts) or page_texts(language)("issue_any")
-    return said(language, words("menu_key", what=what, key=key))
+    return prompt(language, words("menu_key", what=what, key=key))
 
 
-def refusal(code: str, language: str) -> SpokenPrompt:
+def refusal(code: str, language: str) -> VoicePrompt:
     """Why they will not be called, or not once more. A caller has no link and no form: some reasons have words of their own."""
     words = _texts(language)
-    return said(language, words(code) if code in _OWN_REASONS else fault_text(page_texts(language), code))
+    return prompt(language, words(code) if code in _OWN_REASONS else fault_text(page_texts(language), code))
 
 
 def _texts(language: str) -> Texts:

@@ -172,7 +172,7 @@ def _moved(conversation: Conversation, name: str, now: datetime) -> Conversation
     )
 
 
-def queued_again(conversation: Conversation, now: datetime) -> Conversation:
+def requeued(conversation: Conversation, now: datetime) -> Conversation:
     """It keeps its place, but what happens after a time of waiting in vain is counted from here."""
     return replace(conversation, routing=replace(conversation.routing, queued_at=now))
 
@@ -199,13 +199,13 @@ def release(conversation: Conversation, now: datetime) -> Conversation:
     gone = conversation.offered_to if conversation.state is State.OFFERED else None
     passed = (*conversation.passed, gone) if gone else ()
     since = conversation.waiting_since or now
-    return replace(released if gone else queued_again(released, now), passed=passed, waiting_since=since)
+    return replace(released if gone else requeued(released, now), passed=passed, waiting_since=since)
 
 
 def transfer(conversation: Conversation, queue: str, now: datetime) -> Conversation:
     """To another queue, where it waits with the place it had."""
     since = conversation.waiting_since or now
-    waiting = queued_again(_moved(conversation, "transfer", now), now)
+    waiting = requeued(_moved(conversation, "transfer", now), now)
     return replace(waiting, queue=queue, passed=(), waiting_since=since)
 
 

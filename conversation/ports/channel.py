@@ -50,7 +50,7 @@ class Reply:
 
 
 class Inbox(Protocol):
-    """Where every adapter hands over what arrived."""
+    """The inbox to which every adapter gives what arrived."""
 
     async def accept(
         self, events: Sequence[InboundEvent], *, cursor: Mapping[str, object] | None = None

@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def _reword(connection: sa.Connection) -> None:
-    """Priorities are numbers, as elsewhere in the store; what an issue still asks for is told from the other facts."""
+    """Priorities are numbers, as elsewhere in the store; what an issue still asks for follows from the other facts."""
     read = sa.text("SELECT id, facts, decision FROM decisions WHERE id > :after ORDER BY id LIMIT :page")
     write = sa.text("UPDATE decisions SET facts = :facts, decision = :decision WHERE id = :id")
     after = ""

@@ -1,4 +1,4 @@
-"""What media tell besides messages: windows for answers, further addresses, edits and retractions, files that lie elsewhere."""
+"""What media report besides messages: windows for answers, further addresses, edits and retractions, files that lie elsewhere."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -80,7 +80,7 @@ class ReplyPlan:
             return
         values = {"link": link, "reference": conversation.reference}
         kind = self._state.rulebook.kind_of(event.channel)
-        text = call_words.said_of(self._state.rulebook, call_words.OFFER, decision.language, kind, values)
+        text = call_words.message_text(self._state.rulebook, call_words.OFFER, decision.language, kind, values)
         self._send(call_words.OFFER, text, conversation, event, known.identity)
 
     def _send(

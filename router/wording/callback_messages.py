@@ -22,7 +22,7 @@ CALLBACK_REPLIES = frozenset({OFFER, REMINDER, FAILED, MOVED, CODE, NEVER, EXPIR
 _BLANK = {"time": "", "number": "", "link": "", "reference": "", "code": ""}
 
 
-def said_of(rulebook: RuleBook, name: str, language: str | None, kind: str, values: Mapping[str, str]) -> str:
+def message_text(rulebook: RuleBook, name: str, language: str | None, kind: str, values: Mapping[str, str]) -> str:
     """The operator's reply of that name, else the catalogue's message; where a value is not given the text has none."""
     if name in rulebook.replies:
         return rulebook.reply_text(name, language=language, kind=kind, values=values)

@@ -224,7 +224,7 @@ class Callbacks(callback_slots.Slots):
         wanted = (_OPEN, waits, _row.number.in_(select(do_not_call.c.number)))
         return await self._run(lambda c: _read(c, *wanted, order=_row.number, limit=limit))
 
-    async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
+    async def in_states(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
         """Open ones in these states, by id, above this one."""
         wanted = (_OPEN, _row.state.in_(sorted(state.value for state in states)), _row.id > after)
         return await self._run(lambda c: _read(c, *wanted, limit=limit))

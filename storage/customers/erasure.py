@@ -29,7 +29,7 @@ from storage.schema.conversations import conversations, decisions, relabels
 from storage.schema.customers import customers, identities, identity_aliases, visitor_sessions
 from storage.schema.delivery import follow_ups, outbox
 from storage.schema.intake import quarantine
-from storage.schema.messages import attachments, early_marks, fetches, messages, watermarks
+from storage.schema.messages import attachments, early_updates, fetches, messages, watermarks
 
 ERASED = "erased"  # why a message that had not left yet failed
 _SHORTEST = 5  # letters of an address that is looked for in what could not be read
@@ -53,7 +53,7 @@ _STEPS: tuple[tuple[str, Delete | Update], ...] = (
     ("follow_ups", delete(follow_ups).where(follow_ups.c.identity_id.in_(_IDENTITIES))),
     ("visitor_sessions", delete(visitor_sessions).where(visitor_sessions.c.identity_id.in_(_IDENTITIES))),
     ("watermarks", delete(watermarks).where(watermarks.c.identity_id.in_(_IDENTITIES))),
-    ("early_marks", delete(early_marks).where(early_marks.c.who.in_(_ADDRESSES))),
+    ("early_marks", delete(early_updates).where(early_updates.c.who.in_(_ADDRESSES))),
     (
         "call_codes",
         delete(call_codes).where(

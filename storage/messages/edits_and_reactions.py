@@ -12,12 +12,12 @@ from conversation.model.people import Identity
 from storage.codecs.rows import message_of, message_values
 from storage.database.bulk_sql import STATEMENTS, Insert, Update, pairs
 from storage.schema.intake import quarantine
-from storage.schema.messages import attachments, early_marks, fetches, messages
+from storage.schema.messages import attachments, early_updates, fetches, messages
 
 Key = tuple[str, str]  # (channel, external id)
 _update = Update(messages, ["text", "html", "attachments", "marks"])
 _keep = Insert(
-    early_marks,
+    early_updates,
     conflict="(channel, external_id, kind, who) DO UPDATE SET emoji = excluded.emoji, at = excluded.at"
     " WHERE early_marks.at <= excluded.at",
 )
@@ -48,9 +48,9 @@ def apply_early(c: Connection, keys: Iterable[Key]) -> list[Message]:
     """Updates that came before these messages; the messages that changed by it."""
     events: list[Afterwards] = []
     for channel, external_id in sorted(keys):
-        row = early_marks.c
+        row = early_updates.c
         mine = (row.channel == channel, row.external_id == external_id)
-        found = c.execute(delete(early_marks).where(*mine).returning(row.kind, row.who, row.emoji, row.at))
+        found = c.execute(delete(early_updates).where(*mine).returning(row.kind, row.who, row.emoji, row.at))
         events += [_event(channel, external_id, one.kind, _Early(one.who, one.emoji, one.at)) for one in found]
     return apply(c, events)
 

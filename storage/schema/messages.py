@@ -78,7 +78,7 @@ watermarks = Table(
 )
 
 # retractions and reactions that overtook their message: kept until it comes
-early_marks = Table(
+early_updates = Table(
     "early_marks",
     metadata,
     Column("channel", Name, primary_key=True),

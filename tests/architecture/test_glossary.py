@@ -7,6 +7,7 @@ import subprocess
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -52,8 +53,23 @@ CLASSES = frozenset(
         "Told",
     ]
 )
-# what is still to be renamed, most of it columns' names (`said`, `matter`, `marks`) and their values; a number may only fall
-LEFT = {"channels": 181, "conversation": 69, "desk": 108, "migrations": 11, "ops": 343, "router": 507, "storage": 126}
+# where a replaced word stays: (paths, word as in a name's parts), and why
+EXCEPTIONS = {
+    ("channels/*/settings.py", "pace"): "a key of the configuration",
+    ("channels/*/account.py", "pace"): "reads that key",
+    ("channels/webchat/chat_socket.py", "again"): "WSCloseCode.TRY_AGAIN_LATER of aiohttp",
+    ("desk/live/socket.py", "again"): "WSCloseCode.TRY_AGAIN_LATER of aiohttp",
+    ("desk/api/messages.py", "say"): "an operation and a schema of the published API",
+    ("desk/api/mail_html.py", "wishes"): "a schema of the published API",
+    ("channels/callback/normalize.py", "matter"): "a column of `callbacks`, and its field",
+    ("conversation/model/callback.py", "matter"): "a column of `callbacks`, and its field",
+    ("conversation/ports/storage/callbacks.py", "matter"): "a column of `callbacks`, and its field",
+    ("router/flows/intake/callback_requests.py", "matter"): "a column of `callbacks`, and its field",
+    ("storage/callbacks/callbacks.py", "matter"): "a column of `callbacks`, and its field",
+    ("storage/schema/callbacks.py", "matter"): "a column of `callbacks`, and its field",
+    ("storage/customers/erasure.py", "marks"): "a column of `messages`",
+    ("storage/customers/reply_windows.py", "told"): "a column of `identities`",
+}
 
 
 @cache
@@ -79,11 +95,29 @@ def found_in(source: str) -> Iterator[str]:
             yield from (word for word in _parts(ast.get_docstring(node) or "") if word in WORDS)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_replaced_words_become_fewer_in_a_room(room: str) -> None:
-    found = Counter(word for path in _sources(room) for word in found_in(path.read_text("utf-8")))
+def _reason(path: Path, word: str) -> tuple[str, str] | None:
+    name = str(path.relative_to(ROOT))
+    return next((one for one in EXCEPTIONS if one[1] == word and fnmatch(name, one[0])), None)
 
-    assert found.total() <= LEFT[room], f"{found.most_common()}; docs/glossary.md has the terms"
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_replaced_word_is_used_in_a_room(room: str) -> None:
+    found = [
+        (str(path.relative_to(ROOT)), word)
+        for path in _sources(room)
+        for word in found_in(path.read_text("utf-8"))
+        if _reason(path, word) is None
+    ]
+
+    assert not found, f"{Counter(found).most_common()}; docs/glossary.md has the terms"
+
+
+def test_every_exception_is_needed() -> None:
+    used = {
+        _reason(path, word) for room in ROOMS for path in _sources(room) for word in found_in(path.read_text("utf-8"))
+    }
+
+    assert set(EXCEPTIONS) - used == set()
 
 
 def test_a_class_is_not_named_by_a_word_for_many_things() -> None:

@@ -152,7 +152,7 @@ async def _dial(stage: Stage, agent: Agent) -> None:
 
 async def _open(stage: Stage) -> list[Any]:
     async with stage.storage.read("test") as work:
-        return list(await work.callbacks.standing_as([*CallState], "", 10 * AT_ONCE))
+        return list(await work.callbacks.in_states([*CallState], "", 10 * AT_ONCE))
 
 
 async def _settled(stage: Stage) -> None:

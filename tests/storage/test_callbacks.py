@@ -102,8 +102,8 @@ async def test_what_time_causes_is_found(store: Store) -> None:
             await work.callbacks.old("other", NOW, 10) == await work.callbacks.old(None, NOW, 10, but=["phone"]) == []
         )
         assert await work.callbacks.old(None, NOW, 10, but=["other"]) == [missed]
-        assert await work.callbacks.standing_as([CallState.DUE], "", 10) == [missed]
-        assert await work.callbacks.standing_as([CallState.DUE], missed.id, 10) == []
+        assert await work.callbacks.in_states([CallState.DUE], "", 10) == [missed]
+        assert await work.callbacks.in_states([CallState.DUE], missed.id, 10) == []
 
 
 async def test_settled_requests_cost_nothing_when_open_ones_are_looked_for(store: Store) -> None:

@@ -27,7 +27,7 @@ from storage.schema.customers import visitor_sessions
 from storage.schema.delivery import outbox
 from storage.schema.events import audit, events
 from storage.schema.intake import quarantine
-from storage.schema.messages import early_marks, early_reports, fetches
+from storage.schema.messages import early_reports, early_updates, fetches
 from storage.store import Store
 from tests.fakes import FakeClock
 from tests.storage.makers import hire, meet
@@ -39,7 +39,7 @@ KEEP = Keep(quarantine=MONTH, decisions=MONTH, audit=MONTH)
 
 
 def _counts(c: Connection) -> dict[str, int]:
-    early = (early_reports, early_marks, fetches)
+    early = (early_reports, early_updates, fetches)
     tables = (events, outbox, visitor_sessions, agent_tokens, call_codes, *early, quarantine, decisions, audit)
     return {table.name: c.execute(select(func.count()).select_from(table)).scalar_one() for table in tables}
 

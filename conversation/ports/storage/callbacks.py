@@ -74,7 +74,7 @@ class Callbacks(Protocol):
         """Open ones, not on the line, for numbers that are never to be called; not locked."""
         ...
 
-    async def standing_as(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
+    async def in_states(self, states: Collection[CallState], after: str, limit: int) -> list[Callback]:
         """Open ones in these states, by id, above this one; not locked."""
         ...
 
@@ -95,7 +95,7 @@ class Callbacks(Protocol):
     ) -> bool:
         """Keep a place in a slot for this request until then, instead of any it holds; False where the slot is full.
 
-        Idempotent by request. `beside` is a callback whose booking it is to replace in this transaction: both slots are locked at once.
+        Idempotent by request. `instead_of` is a callback whose booking it is to replace in this transaction: both slots are locked at once.
         """
         ...
 

@@ -16,7 +16,7 @@ from router.policy import auto_reply as automatic
 from router.policy import notifications
 from router.policy.callback_plan import Cans
 from router.rules.rulebook import RuleBook
-from router.wording.callback_messages import said_of, time_of
+from router.wording.callback_messages import message_text, time_of
 
 
 async def note(work: Work, conversation: Conversation, text: str, *, agent: Agent | None, now: datetime) -> None:
@@ -76,7 +76,7 @@ async def send_notice(
     to = await written_from(work, conversation, cans)
     if to is None:
         return False
-    text = said_of(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
+    text = message_text(rulebook, name, conversation.language, rulebook.kind_of(to.channel), values)
     draft = automatic.system_message(
         text, conversation, identifier=new_id(), channel=to.channel, identity=to.id, now=now
     )

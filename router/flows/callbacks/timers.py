@@ -141,7 +141,7 @@ class CallbackTimers:
         if is_held(before) or before.is_assigned:
             after = before
         else:
-            awake = thread.queued_again(thread.awaken(before, now), now)
+            awake = thread.requeued(thread.awaken(before, now), now)
             after = replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         await self._move(work, before, after, CallState.DUE.value, now)
 
@@ -280,7 +280,7 @@ class CallbackTimers:
         moved, after, known = 0, "", _Judged(wrong)
         while True:
             async with self._storage.read("calls_standing") as work:
-                page = await work.callbacks.standing_as(states, after, _PAGE)
+                page = await work.callbacks.in_states(states, after, _PAGE)
                 there = await work.conversations.find([one.conversation for one in page])
             if not page:
                 return moved

@@ -22,7 +22,7 @@ from router.flows.callbacks.notices import send_notice
 from router.flows.transaction_retry import retried
 from router.policy import notifications
 from router.policy.callback_plan import Cans, settings_of
-from router.wording.callback_messages import CODE, said_of
+from router.wording.callback_messages import CODE, message_text
 
 
 def draw() -> str:
@@ -184,7 +184,7 @@ class CodeVerification:
     async def _text(self, work: Work, pending: PendingCall, carrier: str, code: str, now: datetime) -> None:
         asked, rulebook = pending.asked, self._rules.rulebook
         language = asked.language or asked.locale
-        text = said_of(rulebook, CODE, language, rulebook.kind_of(carrier), {"code": code, "number": asked.number})
+        text = message_text(rulebook, CODE, language, rulebook.kind_of(carrier), {"code": code, "number": asked.number})
         message = OutboundMessage(
             id=new_id(),
             conversation="",

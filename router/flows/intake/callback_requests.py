@@ -63,7 +63,7 @@ class CallbackIntake:
 
     async def _known(self, work: Work, asked: CallbackRequested, found: Conversation) -> Callback | None:
         """The open request that this one changes: of the same number and matter, or of the same conversation."""
-        same = await work.callbacks.open_of(asked.number, asked.extension, matter_of(asked, found))
+        same = await work.callbacks.open_of(asked.number, asked.extension, issue_of(asked, found))
         here = same or await work.callbacks.of_conversation(found.id)
         return await work.callbacks.lock(here.id) if here is not None and here.open else None
 
@@ -79,7 +79,7 @@ class CallbackIntake:
             channel=asked.channel,
             number=asked.number,
             extension=asked.extension,
-            matter=matter_of(asked, found),
+            matter=issue_of(asked, found),
             zones=asked.zones,
             language=found.language or asked.language,
             name=asked.sender.name,
@@ -128,7 +128,7 @@ class CallbackIntake:
         if queue != free.queue and queue in self.rulebook.queues:
             free = escalation.transferred(free, queue, self.rulebook, self.now)
         if callback.state is CallState.DUE:
-            awake = thread.queued_again(thread.wake(free, self.now), self.now) if free.is_asleep else free
+            awake = thread.requeued(thread.wake(free, self.now), self.now) if free.is_asleep else free
             return replace(awake, kind=WorkKind.CALLBACK, waiting_since=callback.asked_at)
         asleep = thread.snooze(free, callback.due_at or self.now, self.now)
         return replace(asleep, kind=WorkKind.CALLBACK)
@@ -148,6 +148,6 @@ def stands_for(callback: Callback, asked: CallbackRequested) -> bool:
     return asked.token is not None or not (asked.issue and callback.matter) or callback.matter == asked.issue
 
 
-def matter_of(asked: CallbackRequested, found: Conversation) -> str:
+def issue_of(asked: CallbackRequested, found: Conversation) -> str:
     """What the call is about: the issue that was chosen, or that of the conversation."""
     return asked.issue or found.issue or ""
