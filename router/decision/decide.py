@@ -60,7 +60,7 @@ def decide(facts: Facts, rulebook: RuleBook) -> Decision:
     """Where the message goes and why. Never raises, whatever the facts."""
     joined = join(facts, rulebook)
     view, settled = View(facts, joined, rulebook), _settled_before(facts, rulebook)
-    untried = rulebook.index.worth_trying(settled.by) if settled.by else rulebook.index.every
+    untried = rulebook.index.worth_trying(settled.by) if settled.by else None
     return _Composer(facts, rulebook, joined, _settle(view, rulebook, settled, untried), view).decision()
 
 
@@ -78,9 +78,10 @@ def _settled_before(facts: Facts, rulebook: RuleBook) -> _Settled:
     return _Settled(values={"queue": facts.callback_queue}, by={"queue": _CALLBACK})
 
 
-def _settle(view: View, rulebook: RuleBook, settled: _Settled, untried: int) -> _Settled:
+def _settle(view: View, rulebook: RuleBook, settled: _Settled, untried: int | None = None) -> _Settled:
+    """`untried` are the bits of the rules that may still settle something; None is every rule."""
     index = rulebook.index
-    bits = index.candidates(view.value) & untried
+    bits = index.candidates(view.value) if untried is None else index.candidates(view.value) & untried
     while bits:
         lowest = bits & -bits
         bits ^= lowest

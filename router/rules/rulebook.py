@@ -145,11 +145,8 @@ def compile_rules(document: Document, *, revision: str, channels: Mapping[str, C
     replies = read_replies(reading)
     read = list(read_rules(reading, issues))
     fallback = read_fallback(reading)
-    classifying, question, language_question = (
-        read_classifier(reading),
-        read_question(reading),
-        read_language_question(reading),
-    )
+    classifying, question = read_classifier(reading), read_question(reading)
+    language_question = read_language_question(reading)
     read_tests(reading)
     if faults.errors:
         raise RuleFaults(faults.found)

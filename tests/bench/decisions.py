@@ -134,7 +134,7 @@ class Book:
     def by_rules(self, facts: Facts) -> str | None:
         """The rules alone, as `decide` asks them."""
         view = View(facts, Joined(joining=Joining.NEW, issue=facts.issue), self.rulebook)
-        return _settle(view, self.rulebook, _Settled(), self.rulebook.index.every).values.get("queue")
+        return _settle(view, self.rulebook, _Settled()).values.get("queue")
 
     def by_loop(self, facts: Facts) -> str | None:
         """One after the other."""

@@ -147,7 +147,7 @@ def stub_detector(text: str) -> Sequence[tuple[str, float]]:
     return [(found, 0.99)] if found else [("en", 0.3), ("zh", 0.3), ("fr", 0.2), ("de", 0.2)]
 
 
-def existing(name: str = "c1", **changes: Any) -> ExistingConversation:
+def existing_conversation(name: str = "c1", **changes: Any) -> ExistingConversation:
     given: dict[str, Any] = {
         "state": State.WAITING,
         "queue": "payments",

@@ -14,7 +14,16 @@ from router.decision.clarifying_questions import asked_for, picked
 from router.decision.decide import decide
 from router.policy.auto_reply import zone_of
 from router.wording.conversation_status import format_status
-from tests.router.wallet import MORNING, NIGHT, RULES, compiled, decided, existing, plain_facts, stub_detector
+from tests.router.wallet import (
+    MORNING,
+    NIGHT,
+    RULES,
+    compiled,
+    decided,
+    existing_conversation,
+    plain_facts,
+    stub_detector,
+)
 
 TITLES = """
 [question]
@@ -89,7 +98,7 @@ def test_without_a_question_in_the_file_nothing_is_asked() -> None:
 
 def test_whoever_has_an_owner_is_not_asked() -> None:
     facts = plain_facts(
-        text="the machine", language="en", existing=(existing(issue=None, owned=True, queue="general"),)
+        text="the machine", language="en", existing=(existing_conversation(issue=None, owned=True, queue="general"),)
     )
     assert decide(facts, BOOK).choices == ()
 
@@ -102,7 +111,7 @@ def test_asking_for_a_person_ends_automation_for_the_whole_conversation() -> Non
 
 
 def test_any_news_is_answered_as_often_as_it_is_asked_but_not_while_the_owner_writes() -> None:
-    waiting = existing(state=State.WAITING, queue="payments", sent_replies=("ask",))
+    waiting = existing_conversation(state=State.WAITING, queue="payments", sent_replies=("ask",))
     facts = plain_facts(text="any news", language="en", intents=("status",), claims=False, existing=(waiting,))
     assert decide(facts, BOOK).replies == ("status",)
     busy = replace(waiting, owner_wrote_at=MORNING - timedelta(minutes=3))

@@ -10,7 +10,7 @@ from conversation.model.conversation import Conversation, Priority, State
 from conversation.model.decision import Decision, ExistingConversation, Facts, Joining
 from conversation.model.people import Customer, WorkKind
 from router.decision.decide import decide
-from tests.router.wallet import MORNING, NIGHT, compiled, decided, existing, facts_for, plain_facts
+from tests.router.wallet import MORNING, NIGHT, compiled, decided, existing_conversation, facts_for, plain_facts
 
 BOOK = compiled()
 CLOSED: dict[str, Any] = {"state": State.CLOSED, "closed_at": MORNING - timedelta(hours=1)}
@@ -31,36 +31,64 @@ EARLIER = MORNING - timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(
-    ("matters", "changes", "expected"),
+    ("existing", "changes", "expected"),
     [
         ((), {}, ("new", None, None)),
-        ((existing(),), {}, ("joined", "c1", None)),
-        ((existing(),), {"issue": "topup"}, ("joined", "c1", None)),
-        ((existing(),), {"issue": "fees"}, ("new", None, "c1")),
-        ((existing(),), {"issue": "fees", "sure": 0.5}, ("joined", "c1", None)),
-        ((existing(),), {"issue": "unauthorised_security", "sure": 0.3}, ("new", None, "c1")),
-        ((existing(issue=None),), {"issue": "unauthorised_security"}, ("joined", "c1", None)),
-        ((existing(issue=None),), {"issue": "fees"}, ("joined", "c1", None)),
-        ((existing(last_activity=EARLIER), existing("c2", issue="fees")), {}, ("joined", "c2", None)),
-        ((existing(last_activity=EARLIER), existing("c2", issue="fees")), {"issue": "topup"}, ("joined", "c1", None)),
-        ((existing(last_activity=EARLIER), existing("c2")), {"issue": "topup"}, ("joined", "c2", None)),
-        ((existing(last_activity=EARLIER), existing("c2", issue="lost")), {"issue": "fees"}, ("new", None, "c2")),
-        ((existing(), existing("c2", issue="fees")), {"issue": "topup", "token": "c2"}, ("joined", "c2", None)),
-        ((existing(**CLOSED),), {}, ("reopened", "c1", None)),
-        ((existing(**CLOSED),), {"issue": "topup"}, ("reopened", "c1", None)),
-        ((existing(**CLOSED),), {"issue": "fees"}, ("new", None, None)),
-        ((existing(**CLOSED),), {"intents": ("thanks",)}, ("new", None, None)),
-        ((existing(**CLOSED),), {"intents": ("thanks",), "issue": "topup"}, ("reopened", "c1", None)),
-        ((existing(state=State.CLOSED, closed_at=MORNING - timedelta(hours=73)),), {}, ("new", None, None)),
+        ((existing_conversation(),), {}, ("joined", "c1", None)),
+        ((existing_conversation(),), {"issue": "topup"}, ("joined", "c1", None)),
+        ((existing_conversation(),), {"issue": "fees"}, ("new", None, "c1")),
+        ((existing_conversation(),), {"issue": "fees", "sure": 0.5}, ("joined", "c1", None)),
+        ((existing_conversation(),), {"issue": "unauthorised_security", "sure": 0.3}, ("new", None, "c1")),
+        ((existing_conversation(issue=None),), {"issue": "unauthorised_security"}, ("joined", "c1", None)),
+        ((existing_conversation(issue=None),), {"issue": "fees"}, ("joined", "c1", None)),
         (
-            (existing(state=State.CLOSED, closed_at=MORNING - timedelta(days=90)),),
+            (existing_conversation(last_activity=EARLIER), existing_conversation("c2", issue="fees")),
+            {},
+            ("joined", "c2", None),
+        ),
+        (
+            (existing_conversation(last_activity=EARLIER), existing_conversation("c2", issue="fees")),
+            {"issue": "topup"},
+            ("joined", "c1", None),
+        ),
+        (
+            (existing_conversation(last_activity=EARLIER), existing_conversation("c2")),
+            {"issue": "topup"},
+            ("joined", "c2", None),
+        ),
+        (
+            (existing_conversation(last_activity=EARLIER), existing_conversation("c2", issue="lost")),
+            {"issue": "fees"},
+            ("new", None, "c2"),
+        ),
+        (
+            (existing_conversation(), existing_conversation("c2", issue="fees")),
+            {"issue": "topup", "token": "c2"},
+            ("joined", "c2", None),
+        ),
+        ((existing_conversation(**CLOSED),), {}, ("reopened", "c1", None)),
+        ((existing_conversation(**CLOSED),), {"issue": "topup"}, ("reopened", "c1", None)),
+        ((existing_conversation(**CLOSED),), {"issue": "fees"}, ("new", None, None)),
+        ((existing_conversation(**CLOSED),), {"intents": ("thanks",)}, ("new", None, None)),
+        ((existing_conversation(**CLOSED),), {"intents": ("thanks",), "issue": "topup"}, ("reopened", "c1", None)),
+        (
+            (existing_conversation(state=State.CLOSED, closed_at=MORNING - timedelta(hours=73)),),
+            {},
+            ("new", None, None),
+        ),
+        (
+            (existing_conversation(state=State.CLOSED, closed_at=MORNING - timedelta(days=90)),),
             {"token": "c1"},
             ("reopened", "c1", None),
         ),
-        ((existing(**CLOSED),), {"token": "c1", "intents": ("thanks",)}, ("new", None, "c1")),
-        ((existing(**CLOSED), existing("c2", last_activity=EARLIER)), {}, ("joined", "c2", None)),
-        ((existing(state=State.SNOOZED),), {}, ("joined", "c1", None)),
-        ((existing(),), {"token": "unheard"}, ("joined", "c1", None)),
+        ((existing_conversation(**CLOSED),), {"token": "c1", "intents": ("thanks",)}, ("new", None, "c1")),
+        (
+            (existing_conversation(**CLOSED), existing_conversation("c2", last_activity=EARLIER)),
+            {},
+            ("joined", "c2", None),
+        ),
+        ((existing_conversation(state=State.SNOOZED),), {}, ("joined", "c1", None)),
+        ((existing_conversation(),), {"token": "unheard"}, ("joined", "c1", None)),
     ],
 )
 def test_a_message_finds_its_conversation(
@@ -74,25 +102,25 @@ def later(*existing: ExistingConversation, **changes: Any) -> Decision:
 
 
 def test_while_nobody_owns_it_a_later_decision_moves_it_and_raises_its_priority() -> None:
-    made = later(existing(issue=None, queue="general"), issue="unauthorised_security")
+    made = later(existing_conversation(issue=None, queue="general"), issue="unauthorised_security")
     assert (made.queue, made.moves, made.priority, made.alert) == ("safety", True, Priority.URGENT, False)
     assert made.webhooks == ("freeze",)
     assert made.due is not None
 
 
 def test_once_owned_a_more_urgent_decision_raises_the_priority_and_alerts_but_moves_nothing() -> None:
-    made = later(existing(issue=None, queue="general", owned=True), issue="unauthorised_security")
+    made = later(existing_conversation(issue=None, queue="general", owned=True), issue="unauthorised_security")
     assert (made.queue, made.moves, made.priority, made.alert) == ("general", False, Priority.URGENT, True)
     assert made.settled_by["queue"] == "conversation"
 
 
 def test_the_priority_is_never_lowered() -> None:
-    made = later(existing(priority=Priority.URGENT), issue="topup")
+    made = later(existing_conversation(priority=Priority.URGENT), issue="topup")
     assert (made.priority, made.alert, made.moves) == (Priority.URGENT, False, False)
 
 
 def test_a_message_that_claims_nothing_moves_nothing_and_changes_nothing() -> None:
-    standing = existing(queue="general", issue="unauthorised_security", language="zh")
+    standing = existing_conversation(queue="general", issue="unauthorised_security", language="zh")
     made = later(standing, language="en", language_source="detected")
     assert (made.queue, made.moves, made.priority) == ("general", False, Priority.NORMAL)
     assert (made.issue, made.issue_source, made.language) == ("unauthorised_security", "conversation", "zh")
@@ -100,35 +128,35 @@ def test_a_message_that_claims_nothing_moves_nothing_and_changes_nothing() -> No
 
 
 def test_the_fallback_moves_nothing_away_from_where_it_stands() -> None:
-    made = later(existing(issue=None, queue="vip"), issue="lost")
+    made = later(existing_conversation(issue=None, queue="vip"), issue="lost")
     assert (made.queue, made.moves, made.issue) == ("vip", False, "lost")
 
 
 def test_the_same_issue_again_does_not_undo_a_transfer() -> None:
-    assert later(existing(queue="vip"), issue="topup").queue == "vip"
+    assert later(existing_conversation(queue="vip"), issue="topup").queue == "vip"
 
 
 def test_a_conversation_in_a_queue_that_is_gone_moves() -> None:
-    made = later(existing(queue="abolished"))
+    made = later(existing_conversation(queue="abolished"))
     assert (made.queue, made.moves) == ("payments", True)
 
 
 def test_a_rule_that_listens_to_the_words_may_move_it_without_a_new_issue() -> None:
-    made = later(existing(), intents=("complaint",), claims=False)
+    made = later(existing_conversation(), intents=("complaint",), claims=False)
     assert (made.queue, made.moves, made.labels) == ("complaints", True, ("complaint",))
 
 
 def test_replies_are_said_once_and_not_while_the_owner_writes() -> None:
     night = {"now": NIGHT, "issue": "topup"}
-    assert later(existing(language="zh"), **night).replies == ("closed",)
-    assert later(existing(language="zh", sent_replies=("closed",)), **night).replies == ()
-    busy = existing(language="zh", owned=True, owner_wrote_at=NIGHT - timedelta(minutes=9))
+    assert later(existing_conversation(language="zh"), **night).replies == ("closed",)
+    assert later(existing_conversation(language="zh", sent_replies=("closed",)), **night).replies == ()
+    busy = existing_conversation(language="zh", owned=True, owner_wrote_at=NIGHT - timedelta(minutes=9))
     assert later(busy, **night).replies == ()
     assert later(replace(busy, owner_wrote_at=NIGHT - timedelta(minutes=11)), **night).replies == ("closed",)
 
 
 def test_a_reopened_conversation_is_promised_and_greeted_again() -> None:
-    made = later(existing(queue="safety", issue="unauthorised_security", **CLOSED))
+    made = later(existing_conversation(queue="safety", issue="unauthorised_security", **CLOSED))
     assert (made.joining, made.queue, made.replies) == (Joining.REOPENED, "safety", ("safety",))
     assert made.due is not None
 

@@ -16,7 +16,7 @@ from router.rules.document import Document
 from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 from storage.codecs.decisions import decision_from_text, facts_from_text, facts_to_text
 from storage.database.bulk_sql import to_json
-from tests.router.wallet import MORNING, compiled, existing, facts_for, plain_facts
+from tests.router.wallet import MORNING, compiled, existing_conversation, facts_for, plain_facts
 
 QUEUES = [f"q{n}" for n in range(6)]
 LANGUAGES = ["zh", "en", "fr", "de"]
@@ -94,7 +94,7 @@ def book(draw: random.Random, size: int) -> RuleBook:
 
 def message(draw: random.Random) -> Facts:
     existing = [
-        existing(
+        existing_conversation(
             f"c{n}",
             queue=draw.choice(QUEUES),
             issue=draw.choice([*ISSUES, None]),

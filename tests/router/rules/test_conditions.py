@@ -8,7 +8,7 @@ import pytest
 from conversation.model.routing_state import Escalation, FailedWebhook, LanguageRequest, RoutingState
 from router.decision.decide import reasons
 from router.decision.facts import existing_of
-from tests.router.wallet import MORNING, NIGHT, RULES, compiled, existing, plain_facts
+from tests.router.wallet import MORNING, NIGHT, RULES, compiled, existing_conversation, plain_facts
 from tests.storage.makers import conversation
 
 
@@ -128,8 +128,8 @@ def test_a_rule_sees_the_routing_state_and_the_attributes_of_a_conversation_by_n
         ("customer.at = { older = '2d' }", {"customer": {"at": "yesterday"}}, False),
         ("customer.at = { newer = '2d' }", {"customer": {"at": None}}, False),
         ("conversation.amount = 5", {"conversation": {"amount": 5}}, True),
-        ("conversation.amount = 5", {"existing": (existing(attributes={"amount": 5}),)}, True),
-        ("conversation.queue = 'payments'", {"existing": (existing(),)}, True),
+        ("conversation.amount = 5", {"existing": (existing_conversation(attributes={"amount": 5}),)}, True),
+        ("conversation.queue = 'payments'", {"existing": (existing_conversation(),)}, True),
         ("conversation.queue = 'payments'", {}, False),
         ("any = [{ channel = 'app' }, { kind = 'webchat' }]", {}, True),
         ("any = [{ channel = 'app' }, { kind = 'email' }]", {}, False),
