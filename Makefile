@@ -38,7 +38,7 @@ setup: $(VENV)/.dev  ## make .venv with everything (running and testing)
 
 setup-run: $(VENV)/.run
 
-run: $(VENV)/.run  ## run a house with the example configuration and demo agents on SQLite; prints where to look
+run: $(VENV)/.run  ## run a server with the example configuration and demo agents on SQLite; prints where to look
 	@exec $(BIN)/huntgroup --config $(RUN_CONFIG) demo
 
 browser:
