@@ -38,10 +38,10 @@ class UnprovenBudget:
         for kind, number in found.items():
             if number == 0:  # committed by others: what this transaction took may still be rolled back
                 self._spent[kind] = day
-            self._notify(kind, held=number < wanted[kind], day=day)
+            self._log_change(kind, held=number < wanted[kind], day=day)
         return found
 
-    def _notify(self, kind: str, *, held: bool, day: date) -> None:
+    def _log_change(self, kind: str, *, held: bool, day: date) -> None:
         """Once a day when answers begin to be kept back, and once when they leave again."""
         details = {"kind": kind, "limit": self.limit(kind), "day": str(day)}
         if held and self._logged.get(kind) != day:

@@ -12,7 +12,7 @@ from conversation.ports.storage import Storage
 from conversation.ports.storage.quarantine import Quarantined
 from router.flows.intake.backpressure import Arrival
 from router.flows.intake.sanitize import clean_text, raw_of
-from router.flows.intake.transaction import put_aside_as
+from router.flows.intake.transaction import quarantined_as
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class IntakeQuarantine:
             async with self._storage.begin("cursor") as work:
                 await work.cursors.set(event.channel, cursor)
         if refused:
-            arrival.answer(put_aside_as(event, row, gone=isinstance(error, AttachmentGone)))
+            arrival.answer(quarantined_as(event, row, gone=isinstance(error, AttachmentGone)))
         else:
             arrival.fail(error, kept=True)
 

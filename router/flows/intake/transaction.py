@@ -84,7 +84,7 @@ class Flush:
             arrival.answer(answers[place])
         if self._context.decided is not None and self._decisions:
             self._context.decided(self._decisions)
-        self._acknowledge(answers, started)
+        self._count_batch(answers, started)
 
     def _understood(self, arrival: Arrival, event: MessageReceived) -> Understood:
         """As it was understood on arrival, unless the rules were swapped since."""
@@ -275,7 +275,9 @@ class Flush:
     async def _keep_report(self, work: Work, report: DeliveryReported) -> None:
         """What reported it, where that says more than we read in it. It waits for nobody."""
         if report.raw:
-            row = self._context.quarantined(report.channel, report.raw, "told how a message fared", "report", {})
+            row = self._context.quarantined(
+                report.channel, report.raw, "reported the status of a message", "report", {}
+            )
             await work.quarantine.add(replace(row, replayed_at=self._now))
 
     async def _malformed(self, work: Work, answers: dict[int, Accepted]) -> None:
@@ -283,10 +285,10 @@ class Flush:
             event = arrival.event
             if isinstance(event, Malformed):
                 row = self._context.quarantined(event.channel, event.raw, event.reason, event.code, {})
-                answers[place] = put_aside_as(event, await work.quarantine.add(row))
+                answers[place] = quarantined_as(event, await work.quarantine.add(row))
                 self._context.count(CountedEvent.QUARANTINED)
 
-    def _acknowledge(self, answers: Mapping[int, Accepted], started: float) -> None:
+    def _count_batch(self, answers: Mapping[int, Accepted], started: float) -> None:
         duplicates = sum(answer.duplicate for answer in answers.values())
         spent = round((self._context.clock.monotonic() - started) * 1000, 1)
         self._context.count(CountedEvent.ACCEPTED, len(answers) - duplicates)
@@ -322,7 +324,7 @@ def _accepted(event: MessageReceived, one: Admitted, queues: Mapping[str, str], 
     )
 
 
-def put_aside_as(event: Kept, row: str, *, gone: bool = False) -> Accepted:
+def quarantined_as(event: Kept, row: str, *, gone: bool = False) -> Accepted:
     return Accepted(
         external_id=event.external_id,
         conversation=None,
