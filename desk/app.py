@@ -8,21 +8,28 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
 from conversation.errors import HuntgroupError
-from desk.api import admin as operators
-from desk.api import agents as accounts
-from desk.api import attachments, conversations, customers, login, messages, queues
-from desk.api import callbacks as calls
-from desk.api import do_not_call as never_called
-from desk.api import hours_overrides as hours
-from desk.api import mail_html as formatted
-from desk.api import me as people
+from desk.api import (
+    admin,
+    agents,
+    attachments,
+    callbacks,
+    conversations,
+    customers,
+    do_not_call,
+    hours_overrides,
+    login,
+    mail_html,
+    me,
+    messages,
+    queues,
+)
 from desk.http.api_docs import docs_routes
 from desk.http.headers import add_headers
 from desk.http.login_throttle import FAILED_LOGINS, FailedLogins
 from desk.http.problems import Problem, of_error, of_http
 from desk.http.routing import Route, serve
 from desk.http.services import SERVICES, Services
-from desk.live import socket as live
+from desk.live import socket
 from desk.live.socket import LIVE, Live
 from desk.public.files import shared_file
 from desk.public.health import healthz, metrics, readyz
@@ -47,8 +54,8 @@ PUBLIC_PATHS = {
 
 def api_routes() -> list[Route]:
     """The whole table of the API."""
-    conversation_routes = (conversations, calls, messages, formatted, customers, attachments)
-    groups = (login, people, accounts, queues, *conversation_routes, live, hours, never_called, operators)
+    of_conversations = (conversations, callbacks, messages, mail_html, customers, attachments)
+    groups = (login, me, agents, queues, *of_conversations, socket, hours_overrides, do_not_call, admin)
     return [route for group in groups for route in group.routes.routes]
 
 

@@ -80,14 +80,14 @@ async def _normalize(services: Services, channel: Hooked, received: Request) -> 
             return await asyncio.to_thread(channel.normalize, received)
         return channel.normalize(received)
     except MalformedPayload as error:
-        raise await _put_aside(services, channel, received, error.detail, error.code, status=400) from error
+        raise await _quarantine(services, channel, received, error.detail, error.code, status=400) from error
     except Exception as error:
         log.exception("hook_normalize_failed", extra={"channel": channel.name})
         reason = f"normalize failed: {type(error).__name__}"
-        raise await _put_aside(services, channel, received, reason, "bug", status=500) from error
+        raise await _quarantine(services, channel, received, reason, "bug", status=500) from error
 
 
-async def _put_aside(
+async def _quarantine(
     services: Services, channel: Hooked, received: Request, reason: str, code: str, *, status: int
 ) -> Problem:
     headers = {name: value for name, value in received.headers.items() if name not in _SECRET}

@@ -174,7 +174,7 @@ class CallAttempts:
         if not moved.open and outcome is not CallOutcome.DONE:
             words = NEVER if never else FAILED
             await self.notify(work, conversation, moved, words, now)
-        return await self._laid_down(work, conversation, moved, by_agent=agent is not None)
+        return await self._settle_conversation(work, conversation, moved, by_agent=agent is not None)
 
     def _next_attempt_at(
         self, callback: Callback, conversation: Conversation, outcome: CallOutcome, now: datetime
@@ -206,7 +206,9 @@ class CallAttempts:
         """How its account calls back."""
         return settings_of(self._cans(), callback.channel) or CallbackSettings()
 
-    async def _laid_down(self, work: Work, before: Conversation, callback: Callback, *, by_agent: bool) -> Conversation:
+    async def _settle_conversation(
+        self, work: Work, before: Conversation, callback: Callback, *, by_agent: bool
+    ) -> Conversation:
         """It sleeps until the next try, or is closed. What the exchange ends is left to its agent, who may want to write a note."""
         now = self._clock.now()
         wraps_up = callback.state is CallState.DONE and not by_agent

@@ -16,9 +16,9 @@ from router.policy.callback_plan import Cans
 
 
 async def call_off(work: Work, before: Conversation, found: Callback, *, cans: Cans, now: datetime) -> Callback:
-    """Cancelled, and its conversation laid down. Raises `CallbackRefused` "on_the_line"."""
+    """Cancelled, and its conversation released. Raises `CallbackRefused` "on_the_line"."""
     gone = await cancelled(work, found, now)
-    await _laid_down(work, before, cans, now)
+    await _release_conversation(work, before, cans, now)
     return gone
 
 
@@ -31,7 +31,7 @@ async def cancelled(work: Work, found: Callback, now: datetime) -> Callback:
     return gone
 
 
-async def _laid_down(work: Work, before: Conversation, cans: Cans, now: datetime) -> None:
+async def _release_conversation(work: Work, before: Conversation, cans: Cans, now: datetime) -> None:
     """What was written besides waits again as what it was, and else there is nothing to do."""
     if not before.state.is_open or before.owner is not None:
         return
