@@ -110,7 +110,7 @@ async def _empty(_: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><title>shop</title><link rel=icon href=data:,>", content_type="text/html")
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "es"])
 async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_it(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
@@ -129,7 +129,7 @@ async def test_who_asks_for_a_number_that_is_open_already_is_told_how_to_change_
         await shoot(page, f"callback-asked-already-{language}")
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "es"])
 async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change_offers_what_is_free(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
@@ -156,7 +156,7 @@ async def test_without_a_script_the_zone_goes_by_the_number_and_a_refused_change
     assert [one.zones for one in calls.requests] == [("Europe/Paris",)]
 
 
-@pytest.mark.parametrize("language", ["zh", "en", "fr", "de"])
+@pytest.mark.parametrize("language", ["zh", "en", "fr", "de", "es"])
 async def test_after_a_code_that_is_over_the_form_stands_as_it_was_filled_and_asks_again(
     open_context: OpenContext, clock: FakeClock, language: str
 ) -> None:
