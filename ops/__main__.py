@@ -79,7 +79,7 @@ COMMANDS = {
     "do-not-call": Command(
         "ops.commands.do_not_call",
         "numbers that are never called: list, add, remove",
-        "huntgroup do-not-call add '+49 30 555000199' --reason 'told us by mail'\nhuntgroup do-not-call list",
+        "huntgroup do-not-call add '+49 30 555000199' --reason 'asked for it by mail'\nhuntgroup do-not-call list",
     ),
     "rules": Command(
         "ops.commands.rules",
@@ -130,7 +130,7 @@ COMMANDS = {
     ),
     "demo": Command(
         "ops.commands.demo",
-        "a running house with a demo team and simulated customers",
+        "a running server with a demo team and simulated customers",
         "huntgroup --config config.example.toml demo",
     ),
 }
@@ -157,7 +157,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
     """The whole parser; only the chosen command's module is imported, so that help answers at once."""
     parser = argparse.ArgumentParser(
         prog="huntgroup",
-        description="Every door a wallet's customers write to, one conversation model, a router that explains itself.",
+        description="Every channel a wallet's customers write on, one conversation model, a router that explains itself.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -156,7 +156,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     address: Annotated[str, AfterValidator(_address)] = Field(description="the address customers write to")
-    name: Line | None = Field(default=None, description="the name that stands beside the address in answers")
+    name: Line | None = Field(default=None, description="the name before the address in answers")
     imap: Annotated[str, AfterValidator(_imap)] | None = Field(
         default=None, description="imaps://user@host, with an @ in the user written as %40"
     )

@@ -163,7 +163,7 @@ def _system(here: Here, message: Mapping[str, Any], sender: Identity) -> Inbound
     kind = fields.text(system, "type", longest=100) or "system"
     moved = next((new for key in _MOVED.get(kind, ()) if (new := named(system, key))), None)
     if moved is None:
-        raise NotForUs(f"WhatsApp itself tells of '{kind}'")
+        raise NotForUs(f"WhatsApp itself reports '{kind}'")
     return ContactChanged(
         channel=here.channel,
         external_id=fields.identifier(message, "id", longest=500),

@@ -24,7 +24,7 @@ class Settings(BaseModel):
     service: str | None = Field(
         default=None, pattern=r"^MG[0-9a-f]{32}$", description="a messaging service that chooses among several numbers"
     )
-    receipts: bool = Field(default=True, description="let Twilio tell how each message fares")
+    receipts: bool = Field(default=True, description="let Twilio report the status of each message")
     mms: bool = Field(default=False, description="whether the number may send pictures (United States and Canada)")
     pace: PositiveFloat | None = Field(default=10, description="messages a second at most")
     api: Base = Field(default=API, description="where the API is, for tests")

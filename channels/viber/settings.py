@@ -25,7 +25,7 @@ class Settings(BaseModel):
         default="Support", min_length=1, max_length=_LONGEST_NAME, description="the name under which answers are shown"
     )
     avatar: Annotated[str, AfterValidator(http_url)] | None = Field(
-        default=None, description="a public address of the picture beside that name"
+        default=None, description="a public address of the picture next to that name"
     )
     welcome: str | None = Field(
         default=None,

@@ -90,7 +90,7 @@ class Settings(BaseModel):
     attachments: bool = Field(default=True, description="whether customers may send pictures and files")
     attachment_bytes: PositiveInt = Field(default=10 * MEBIBYTE, le=100 * MEBIBYTE, description="the largest file")
     attachment_types: list[str] = Field(
-        default=list(USUAL_TYPES), description="what a file may be, told by its content"
+        default=list(USUAL_TYPES), description="what a file may be, recognised by its content"
     )
     upload_window: Annotated[timedelta, BeforeValidator(_span), AfterValidator(_a_minute)] = Field(
         default=timedelta(hours=1), description="the rolling window for which the quotas of bytes are"

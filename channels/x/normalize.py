@@ -55,7 +55,7 @@ def events(
         raise MalformedPayload("'for_user_id' is missing", code="missing")
     call = _Call(channel=channel, received_at=received_at, value=value, account=account or ours, mentions=mentions)
     if ours != call.account:
-        return [_malformed(call, "#0", value, MalformedPayload("told of another account", code="unsupported"))]
+        return [_malformed(call, "#0", value, MalformedPayload("is about another account", code="unsupported"))]
     return [event for key in value if key not in _ABOUT | _SILENT for event in _of_list(call, key)]
 
 

@@ -109,7 +109,7 @@ async def get_link(call: ApiRequest[None, None]) -> LinkOut:
     signed = call.services.callback_links.get(channel or "")
     url = signed.agent_link(conversation.id) if signed is not None else None
     if channel is None or url is None:
-        raise Problem(404, "no_callback", "no account of this house calls back")
+        raise Problem(404, "no_callback", "no account calls back")
     phone = next((one.phone for one in known if one.phone), None)
     return LinkOut(channel=channel, url=f"{url}&number={quote(phone, safe='')}" if phone else url)
 

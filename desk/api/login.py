@@ -96,7 +96,7 @@ def _judged(call: ApiRequest[Login, None], attempt: Attempt, guesser: Guesser, a
         return agent
     call.services.count(CountedEvent.DESK_LOGIN_FAILED)
     attacked = call.request.app[FAILED_LOGINS].attacked(guesser.account)
-    log.warning("login_failed", extra={"address": guesser.network or "not told apart", "account_attacked": attacked})
+    log.warning("login_failed", extra={"address": guesser.network or "unknown", "account_attacked": attacked})
     return None
 
 

@@ -164,7 +164,7 @@ class MessageOut(Output):
     edited_at: datetime | None = None
     retracted_at: datetime | None = Field(None, description="taken back: nothing of it is left")
     reactions: list[ReactionOut] = Field(default_factory=list)
-    external: bool = Field(False, description="said in the provider's own app, by nobody of this house")
+    external: bool = Field(False, description="written in the provider's own app, not in the console")
 
 
 class QueueOut(Output):

@@ -107,7 +107,7 @@ def as_text(coverage: Coverage, rulebook: RuleBook, *, grid: bool = False) -> It
             queues = ", ".join(dict.fromkeys(span.queue for span in timeline))
             yield from (f"{queues:12} {words}" for words in _names(groups[timeline]))
         share = open_time(timelines[0]) / (coverage.end - coverage.start)
-        yield f"    open {100 * share:.0f} % of the time, told in {zone_name}"
+        yield f"    open {100 * share:.0f} % of the time, shown in {zone_name}"
         zone = ZoneInfo(str(zone_name))
         yield from _grid(coverage, timelines[0], zone) if grid else _hole_lines(timelines[0], zone)
     never = coverage.never_served()

@@ -132,9 +132,7 @@ async def _within_reason(name: str, check: Check) -> Sequence[Finding]:
     except TimeoutError:
         return [bad(name, f"no answer within {_LONGEST:g} seconds", "try again when the machine has less to do")]
     except Exception as error:  # noqa: BLE001 a check that falls is a finding
-        return [
-            bad(name, f"this check fell with {type(error).__name__}", "tell the makers: it is a fault of huntgroup")
-        ]
+        return [bad(name, f"this check fell with {type(error).__name__}", "report it: it is a fault of huntgroup")]
 
 
 # -- what is shown -----------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def as_text(result: Mapping[str, Any]) -> Iterator[str]:
     decided, changed = result["decided"], result["changed"]
     yield f"{decided:,} decisions since {result['since'][:16]} decided again under {result['file']}"
     if result["unclear"]:
-        yield f"{result['unclear']:,} cannot be told: their text is gone and it mattered"
+        yield f"{result['unclear']:,} cannot be compared: their text is gone and it mattered"
     if not changed:
         yield "nothing would change"
         return

@@ -215,7 +215,7 @@ async def _list(store: Store, *, as_json: bool) -> int:
 
 def _as_text(result: Mapping[str, Any], learned: Study) -> Iterator[str]:
     yield (
-        f"learned from {result['labels']:,} labels ({result['own']:,} of this house's own), {len(result['issues'])} issues, "
+        f"learned from {result['labels']:,} labels ({result['own']:,} of your own), {len(result['issues'])} issues, "
         f"in {result['seconds']} s: {result['bytes'] / 1e6:.1f} MB"
     )
     yield f"{_figures(result)}; the words alone {_figures(result['words'])}"
@@ -231,7 +231,7 @@ def _as_text(result: Mapping[str, Any], learned: Study) -> Iterator[str]:
 
 
 def _waits(result: Mapping[str, Any]) -> str:
-    return f"it places no message before it has seen {result['minimum_labels']} labels of this house's own"
+    return f"it places no message before it has seen {result['minimum_labels']} labels of your own"
 
 
 def claims_as_text(result: Mapping[str, Any]) -> Iterator[str]:

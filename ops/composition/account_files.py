@@ -46,7 +46,7 @@ class StoredFiles:
     async def address(self, attachment: Attachment) -> str:
         """Good for a week."""
         if self._shared is None:
-            raise NotFound("this house has no public address")
+            raise NotFound("the service has no public address")
         return await self._shared.address(attachment)
 
     async def read(self, attachment: str) -> bytes:

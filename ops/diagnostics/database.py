@@ -95,7 +95,7 @@ def durability(server: Server) -> Finding:
     if lax:
         advice = "set it in postgresql.conf (or for this database or user), or acknowledged messages can be lost"
         return bad("durability", " and ".join(lax), advice)
-    return ok("durability", "a commit is on disk when it is told")
+    return ok("durability", "a commit is on disk when it is acknowledged")
 
 
 def _lax(server: Server) -> Iterator[str]:

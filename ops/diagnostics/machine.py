@@ -88,7 +88,7 @@ def _version_in_use(folders: Iterable[str]) -> str:
     """The system's data where there is any, as Python takes it; else the package's."""
     for folder in map(Path, folders):
         if (folder / "UTC").exists():
-            return _version_in(folder) or "none is told"
+            return _version_in(folder) or "none is set"
     return str(tzdata.IANA_VERSION)
 
 

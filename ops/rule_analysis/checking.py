@@ -103,7 +103,7 @@ def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], 
         yield settings.located(fault.path, fault.message)
     if settings.service.hidden_by_a_proxy:
         message = (
-            "customers come by a proxy on this machine (public_url) that 'proxies' does not name: nobody tells them apart, "
+            "customers come by a proxy on this machine (public_url) that 'proxies' does not name: nothing distinguishes them, "
             "limits by network address do not count, and wrong logins delay the account that they guess at"
         )
         yield settings.located(("service", "public_url"), message)

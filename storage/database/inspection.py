@@ -119,5 +119,5 @@ async def _once(connection: AsyncConnection, clock: Clock) -> tuple[timedelta, d
     server = await connection.scalar(text("SELECT clock_timestamp()"))
     way = clock.now() - before
     if not isinstance(server, datetime):
-        raise StoreUnavailable("the server does not tell the time")
+        raise StoreUnavailable("the server does not give the time")
     return way, server, before + way / _HALF

@@ -98,7 +98,7 @@ class Connection:
                 f"the folder '{folder}' cannot be opened: {response_text(answer)}", credentials=False
             )
         if found is None:
-            raise TransientFailure("SELECT: the server told no UIDVALIDITY")
+            raise TransientFailure("SELECT: the server gave no UIDVALIDITY")
         return Selected(uidvalidity=int(found[1]), uidnext=int(upcoming[1]) if upcoming else None)
 
     async def uids_after(self, uid: int, since: date | None = None) -> list[int]:

@@ -23,7 +23,7 @@ async def sizes(connection: Connection, uids: Sequence[int]) -> tuple[dict[int, 
     try:
         found = await connection.sizes(uids)
         left = [uid for uid in uids if uid not in found]
-        refused = dict.fromkeys(left, "its size is not told")
+        refused = dict.fromkeys(left, "the server did not give its size")
     except Refused as error:
         found, refused = await _one_by_one(connection, uids, error)
     return found, await _there(connection, refused)
@@ -40,7 +40,7 @@ async def _one_by_one(
         try:
             found |= await connection.sizes([uid])
             if uid not in found:
-                refused[uid] = "its size is not told"
+                refused[uid] = "the server did not give its size"
         except Refused as error:
             refused[uid] = error.detail
     return found, refused

@@ -159,7 +159,7 @@ class IntakeFlow:
 
     def _refuse_at_the_end(self) -> None:
         if self._draining:
-            raise Overloaded("the house is closing", retry_after=5)
+            raise Overloaded("the server is stopping", retry_after=5)
 
     def _leave(self, arrivals: Sequence[Arrival]) -> None:
         self._budget.leave(len(arrivals), sum(arrival.size for arrival in arrivals))

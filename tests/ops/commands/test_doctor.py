@@ -72,7 +72,7 @@ def test_a_distribution_that_brings_a_room_of_our_name_is_seen(tmp_path: Path, m
 
 @pytest.mark.parametrize(
     ("version", "state"),
-    [("2026a", "ok"), ("2025c", "ok"), ("2025a", "warn"), ("2019z", "warn"), ("none is told", "warn"), ("", "warn")],
+    [("2026a", "ok"), ("2025c", "ok"), ("2025a", "warn"), ("2019z", "warn"), ("none is set", "warn"), ("", "warn")],
 )
 def test_time_zone_data_grows_old(version: str, state: str) -> None:
     assert doctor_machine.zones(date(2026, 11, 1), version).state.value == state
@@ -86,7 +86,7 @@ def test_the_systems_time_zone_data_wins_over_the_packages(tmp_path: Path) -> No
     (system / "tzdata.zi").write_text("# version 2031c\nR d 1916\n")
     seen = doctor_machine._version_in_use
     assert seen([str(tmp_path / "none"), str(system), str(bare)]) == "2031c"
-    assert seen([str(bare)]) == "none is told"
+    assert seen([str(bare)]) == "none is set"
     assert doctor_machine.zones(date(2026, 1, 1), seen([])).state is State.OK
 
 

@@ -175,7 +175,7 @@ def test_words_for_people_name_what_is_in_use(tmp_path: Path, run: Run, capsys: 
     labels = write(tmp_path, made(120))
     config = ["--config", str(tmp_path / "config.toml")]
     for command, expected in (
-        (["train", "--file", labels], "it places no message before it has seen 100 labels of this house's own"),
+        (["train", "--file", labels], "it places no message before it has seen 100 labels of your own"),
         (["train", "--list"], "labels  accuracy"),
         (["evaluate", "--file", labels], "it has learned 120 of these very texts"),
         (["train", "--rollback"], "the words alone"),
