@@ -42,7 +42,7 @@ def existing_to_json(existing: ExistingConversation) -> Json:
         "last_activity": _time(existing.last_activity),
         "closed_at": _time(existing.closed_at),
         "owner_wrote_at": _time(existing.owner_wrote_at),
-        "said": list(existing.sent_replies),
+        "said": list(existing.said),
         "attributes": plain(existing.attributes),
     }
 
@@ -68,7 +68,7 @@ def facts_to_json(facts: Facts) -> Json:
         "machine": facts.machine,
         "customer": plain(facts.customer),
         "conversation": plain(facts.conversation),
-        "matters": [existing_to_json(existing) for existing in facts.existing],
+        "matters": [existing_to_json(existing) for existing in facts.matters],
         "token": facts.token,
         "script": facts.script,
         "rivals": list(facts.rivals),

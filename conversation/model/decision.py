@@ -11,7 +11,10 @@ from conversation.model.routing_state import Escalation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingConversation:
-    """One conversation of this customer that is open, or was closed not long ago, as `decide` needs to know it."""
+    """One conversation of this customer that is open, or was closed not long ago, as `decide` needs to know it.
+
+    `said` names the replies that were sent. Fields of facts and decisions are written by these names: a new name loses what is stored.
+    """
 
     id: str
     state: State
@@ -23,7 +26,7 @@ class ExistingConversation:
     last_activity: datetime
     closed_at: datetime | None = None
     owner_wrote_at: datetime | None = None
-    sent_replies: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     attributes: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -74,7 +77,7 @@ class Facts:
     machine: str | None = None
     customer: Mapping[str, object] = field(default_factory=dict)
     conversation: Mapping[str, object] = field(default_factory=dict)
-    existing: tuple[ExistingConversation, ...] = ()
+    matters: tuple[ExistingConversation, ...] = ()
     token: str | None = None
     script: str | None = None
     rivals: tuple[str, ...] = ()

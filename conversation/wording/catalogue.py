@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 
 from conversation.wording.locale_formats import LocaleFormats
-from conversation.wording.message import Message, Value, parse_message
+from conversation.wording.text_template import TextTemplate, Value, parse_template
 
 DEFAULT = "en"
 _SUFFIX = ".toml"
@@ -17,7 +17,7 @@ class Texts:
     """One table in one language; calling it formats a message: `texts("wait", minutes=3)`."""
 
     language: str
-    messages: Mapping[str, Message]
+    messages: Mapping[str, TextTemplate]
 
     def __call__(self, name: str, /, **values: Value) -> str:
         """Raises `KeyError` for an unknown name, `TypeError` where the values are not those of the placeholders."""
@@ -68,7 +68,7 @@ def read_catalogue(folder: Traversable) -> Catalogue:
 
 
 def _texts(place: str, language: str, messages: Mapping[str, object], formats: LocaleFormats) -> Texts:
-    return Texts(language, {name: parse_message(f"{place} {name}", one, formats) for name, one in messages.items()})
+    return Texts(language, {name: parse_template(f"{place} {name}", one, formats) for name, one in messages.items()})
 
 
 def _closest(written: Mapping[str, Texts], language: str | None) -> Texts | None:

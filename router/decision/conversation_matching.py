@@ -35,10 +35,10 @@ def claims_issue(facts: Facts) -> bool:
 
 def join(facts: Facts, rulebook: RuleBook) -> Joined:
     """A signed token, then an open conversation of the same matter, then one closed not long ago, then a new one."""
-    named = next((existing for existing in facts.existing if existing.id == facts.token), None)
+    named = next((existing for existing in facts.matters if existing.id == facts.token), None)
     if named is not None and (named.state.is_open or not _only_thanks(facts)):
         return _into(facts, named)
-    rest = [existing for existing in facts.existing if existing.id != facts.token]
+    rest = [existing for existing in facts.matters if existing.id != facts.token]
     open_conversations = _newest_first(existing for existing in rest if existing.state.is_open)
     if open_conversations:
         fitting = _fitting(facts, open_conversations)

@@ -247,7 +247,7 @@ class _Composer:
             return ()
         wanted = [queue.arrival if arrives else None, *(rule or ()), None if is_open else queue.closed]
         wanted += [] if self._automation_ended() else self._asked(ask)
-        sent = existing.sent_replies if existing else ()
+        sent = existing.said if existing else ()
         names = [name for name in wanted if name is not None and name not in sent]
         return tuple(dict.fromkeys((*names, STATUS_REPLY) if self._asks_how_it_stands() else names))
 

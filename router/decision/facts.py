@@ -71,7 +71,7 @@ def gather(
         model=understood.model if issue[2] == "model" else None, intents=understood.intents,
         claims=claims and message.machine is None, first_message=not current,
         verified=message.sender.verified or customer.verified, machine=message.machine,
-        customer=_attributes(customer, message), existing=tuple(existing_of(one) for one in conversations),
+        customer=_attributes(customer, message), matters=tuple(existing_of(one) for one in conversations),
         token=_answered(asked, answered_language) or _token(message, customer, conversations),
         script=_script(message, current) if estimate.language == _CHINESE else None,
         rivals=rivals_in(issue, understood.issues, rulebook) if rulebook.question else (), wish=wish,
@@ -111,7 +111,7 @@ def existing_of(conversation: Conversation) -> ExistingConversation:
         last_activity=conversation.last_inbound_at or conversation.updated_at,
         closed_at=conversation.closed_at,
         owner_wrote_at=conversation.owner_wrote_at,
-        sent_replies=conversation.sent_replies,
+        said=conversation.sent_replies,
         attributes=attributes_of(conversation),
     )
 

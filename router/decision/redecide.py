@@ -93,7 +93,7 @@ def _estimated_language(facts: Facts, rulebook: RuleBook, detector: Detector) ->
     hints = rulebook.channels.get(facts.channel)
     estimate = blend(
         scores_of(facts.text, detector, rulebook.offered),
-        prior=facts.language if facts.language_source == "contact" else _held(facts.existing),
+        prior=facts.language if facts.language_source == "contact" else _held(facts.matters),
         hint=facts.language if facts.language_source == "channel" else hints.language if hints else None,
         default=rulebook.default_language,
     )

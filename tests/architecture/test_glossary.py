@@ -67,6 +67,10 @@ EXCEPTIONS = {
     ("router/flows/intake/callback_requests.py", "matter"): "a column of `callbacks`, and its field",
     ("storage/callbacks/callbacks.py", "matter"): "a column of `callbacks`, and its field",
     ("storage/schema/callbacks.py", "matter"): "a column of `callbacks`, and its field",
+    ("conversation/model/decision.py", "said"): "a name in stored decisions",
+    ("conversation/decision_json.py", "said"): "a name in stored decisions",
+    ("router/decision/decide.py", "said"): "a name in stored decisions",
+    ("router/decision/facts.py", "said"): "a name in stored decisions",
     ("storage/customers/erasure.py", "marks"): "a column of `messages`",
     ("storage/customers/reply_windows.py", "told"): "a column of `identities`",
 }

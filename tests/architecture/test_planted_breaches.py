@@ -33,7 +33,7 @@ PLANTED = [
     ("desk/app.py", "from sqlalchemy import text", "SQL stays in storage"),
     ("conversation/wording/catalogue.py", "import random", PURE),
     (
-        "conversation/wording/message.py",
+        "conversation/wording/text_template.py",
         "from conversation.model.message import Message",
         "every package of the conversation has its floor",
     ),

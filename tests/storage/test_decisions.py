@@ -1,5 +1,6 @@
 """Stored decisions on both databases: read back with the text of their message."""
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, update
@@ -26,7 +27,7 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
         owned=False,
         last_activity=NOW,
         closed_at=NOW,
-        sent_replies=("closed",),
+        said=("closed",),
         attributes={"a": 1},
     )
     facts = Facts(
@@ -38,7 +39,7 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
         language_confidence=0.9,
         intents=("human",),
         customer={"vip": True},
-        existing=(existing,),
+        matters=(existing,),
         on_duty=frozenset({("general", "zh")}),
     )
     decision = Decision(
@@ -59,8 +60,8 @@ def decided(message: Message, at: datetime = NOW) -> StoredDecision:
 
 
 async def stored(store: Store, where: Conversation, count: int = 1) -> list[StoredDecision]:
-    sent_replies = await say(store, where, count=count, text="充值不成功")
-    made = [decided(message, NOW + timedelta(minutes=number)) for number, message in enumerate(sent_replies)]
+    written = await say(store, where, count=count, text="充值不成功")
+    made = [decided(message, NOW + timedelta(minutes=number)) for number, message in enumerate(written)]
     await execute(store, insert(decisions), [decision_values(one) for one in made])
     return made
 
@@ -94,3 +95,20 @@ async def test_text_is_kept_with_the_message_only(store: Store) -> None:
         erased = await work.decisions.latest(one.id)
     assert erased is not None
     assert erased.facts.text == ""
+
+
+def test_what_is_stored_keeps_the_names_of_earlier_releases() -> None:
+    """The names of the fields are the form of a stored decision: one that is renamed is not read any more."""
+    facts = (
+        "now channel kind brand text language language_confidence language_source issue issue_confidence issue_source model"
+        " intents claims first_message verified machine customer conversation matters token script rivals wish on_duty"
+    )
+    known = "id state queue issue language priority owned last_activity closed_at owner_wrote_at said attributes"
+    decision = (
+        "joining queue priority revision conversation linked moves language language_confidence language_source issue"
+        " issue_confidence issue_source open opens due replies labels ask callback webhooks page"
+    )
+
+    assert set(facts.split()) <= {one.name for one in fields(Facts)}
+    assert set(known.split()) <= {one.name for one in fields(ExistingConversation)}
+    assert set(decision.split()) <= {one.name for one in fields(Decision)}

@@ -131,6 +131,6 @@ async def test_decisions_of_an_earlier_schema_are_read_as_they_were(empty_url: s
             stored = await work.decisions.latest("m")
     assert stored is not None
     assert (stored.decision.priority, stored.decision.settled_by) == (Priority.URGENT, {"queue": "issue"})
-    (existing,) = stored.facts.existing
+    (existing,) = stored.facts.matters
     assert (existing.priority, stored.facts.on_duty) == (Priority.HIGH, frozenset({("general", "zh")}))
     assert stored.facts.customer == {"vip": True}

@@ -13,7 +13,7 @@ from babel import Locale
 from conversation.model.callback import CallOutcome
 from conversation.model.conversation import State
 from conversation.wording import CATALOGUE
-from conversation.wording.message import Message
+from conversation.wording.text_template import TextTemplate
 from ops.reporting.tables import SECTIONS
 from router.understanding.language_request import OWN_NAMES
 from router.wording.callback_messages import CALLBACK_REPLIES
@@ -33,7 +33,7 @@ BY_RULES = "missing_information."  # whose names stand in rules
 COMPOSED = "number_"  # before the code of what is wrong with a number
 
 
-def messages(language: str) -> Iterator[tuple[str, Message]]:
+def messages(language: str) -> Iterator[tuple[str, TextTemplate]]:
     for table, written in CATALOGUE.tables.items():
         if language in written:
             yield from ((f"{table}.{name}", one) for name, one in written[language].messages.items())

@@ -133,7 +133,7 @@ async def test_what_was_decided_under_an_emergency_is_rehearsed_under_it(store: 
     await month.store(store, 14)
     async with store.read("test") as work:
         (first, *_) = await work.decisions.stream(MONDAY, after=None, limit=1)
-    first = replace(first, facts=replace(first.facts, now=MONDAY, issue="fees", issue_source="chosen", existing=()))
+    first = replace(first, facts=replace(first.facts, now=MONDAY, issue="fees", issue_source="chosen", matters=()))
     for one in (plain, aware):
         one.add_revision(first.decision.revision, settings.source)
     assert plain.decide(first).open is True

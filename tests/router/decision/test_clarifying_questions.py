@@ -98,7 +98,7 @@ def test_without_a_question_in_the_file_nothing_is_asked() -> None:
 
 def test_whoever_has_an_owner_is_not_asked() -> None:
     facts = plain_facts(
-        text="the machine", language="en", existing=(existing_conversation(issue=None, owned=True, queue="general"),)
+        text="the machine", language="en", matters=(existing_conversation(issue=None, owned=True, queue="general"),)
     )
     assert decide(facts, BOOK).choices == ()
 
@@ -111,12 +111,12 @@ def test_asking_for_a_person_ends_automation_for_the_whole_conversation() -> Non
 
 
 def test_any_news_is_answered_as_often_as_it_is_asked_but_not_while_the_owner_writes() -> None:
-    waiting = existing_conversation(state=State.WAITING, queue="payments", sent_replies=("ask",))
-    facts = plain_facts(text="any news", language="en", intents=("status",), claims=False, existing=(waiting,))
+    waiting = existing_conversation(state=State.WAITING, queue="payments", said=("ask",))
+    facts = plain_facts(text="any news", language="en", intents=("status",), claims=False, matters=(waiting,))
     assert decide(facts, BOOK).replies == ("status",)
     busy = replace(waiting, owner_wrote_at=MORNING - timedelta(minutes=3))
-    assert decide(replace(facts, existing=(busy,)), BOOK).replies == ()
-    assert "status" not in decide(replace(facts, existing=()), BOOK).replies
+    assert decide(replace(facts, matters=(busy,)), BOOK).replies == ()
+    assert "status" not in decide(replace(facts, matters=()), BOOK).replies
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_number_beyond_the_choices_picks_nothing() -> None:
 
 def test_the_next_opening_is_told_in_the_customers_own_zone() -> None:
     def reply_texts(**customer: str) -> str:
-        sent_replies = TrialMessage(channel="site", text="您的", at=NIGHT, given={"customer": customer})
-        return DryRun(PLAIN, stub_detector).hold([sent_replies])[0].reply_texts[0]
+        message = TrialMessage(channel="site", text="您的", at=NIGHT, given={"customer": customer})
+        return DryRun(PLAIN, stub_detector).hold([message])[0].reply_texts[0]
 
     assert "明天 9:00" in reply_texts()
     assert "今天 20:00" in reply_texts(timezone="America/New_York")

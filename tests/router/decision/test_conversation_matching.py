@@ -19,7 +19,7 @@ CLOSED: dict[str, Any] = {"state": State.CLOSED, "closed_at": MORNING - timedelt
 def asked(*existing: ExistingConversation, issue: str | None = None, sure: float = 1.0, **changes: Any) -> Facts:
     source = "words" if issue else "unknown"
     given = {"claims": issue is not None, "language": "en", "language_source": "contact", **changes}
-    return plain_facts(issue=issue, issue_confidence=sure, issue_source=source, existing=existing, **given)
+    return plain_facts(issue=issue, issue_confidence=sure, issue_source=source, matters=existing, **given)
 
 
 def joined(*existing: ExistingConversation, **changes: Any) -> tuple[str, str | None, str | None]:
@@ -149,7 +149,7 @@ def test_a_rule_that_listens_to_the_words_may_move_it_without_a_new_issue() -> N
 def test_replies_are_said_once_and_not_while_the_owner_writes() -> None:
     night = {"now": NIGHT, "issue": "topup"}
     assert later(existing_conversation(language="zh"), **night).replies == ("closed",)
-    assert later(existing_conversation(language="zh", sent_replies=("closed",)), **night).replies == ()
+    assert later(existing_conversation(language="zh", said=("closed",)), **night).replies == ()
     busy = existing_conversation(language="zh", owned=True, owner_wrote_at=NIGHT - timedelta(minutes=9))
     assert later(busy, **night).replies == ()
     assert later(replace(busy, owner_wrote_at=NIGHT - timedelta(minutes=11)), **night).replies == ("closed",)

@@ -120,7 +120,7 @@ def message(draw: random.Random) -> Facts:
         first_message=draw.random() < 0.5,
         claims=draw.random() < 0.7,
         customer=draw.choice([{}, {"vip": True, "level": 3}, {"vip": 1, "tags": ["x", "y"]}, {"level": "4"}]),
-        existing=tuple(existing),
+        matters=tuple(existing),
         on_duty=draw.choice([None, frozenset(), frozenset({("q1", "en"), ("q2", "zh")})]),
     )
 

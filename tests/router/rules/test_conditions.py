@@ -58,8 +58,8 @@ KEPT = RoutingState(
 )
 def test_a_rule_sees_the_routing_state_and_the_attributes_of_a_conversation_by_name(when: str) -> None:
     kept = existing_of(conversation(attributes={"amount": 5}, routing=KEPT))
-    assert held(when, existing=(kept,))
-    assert not held(when, existing=(existing_of(conversation()),))
+    assert held(when, matters=(kept,))
+    assert not held(when, matters=(existing_of(conversation()),))
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_a_rule_sees_the_routing_state_and_the_attributes_of_a_conversation_by_n
         ("customer.at = { older = '2d' }", {"customer": {"at": "yesterday"}}, False),
         ("customer.at = { newer = '2d' }", {"customer": {"at": None}}, False),
         ("conversation.amount = 5", {"conversation": {"amount": 5}}, True),
-        ("conversation.amount = 5", {"existing": (existing_conversation(attributes={"amount": 5}),)}, True),
-        ("conversation.queue = 'payments'", {"existing": (existing_conversation(),)}, True),
+        ("conversation.amount = 5", {"matters": (existing_conversation(attributes={"amount": 5}),)}, True),
+        ("conversation.queue = 'payments'", {"matters": (existing_conversation(),)}, True),
         ("conversation.queue = 'payments'", {}, False),
         ("any = [{ channel = 'app' }, { kind = 'webchat' }]", {}, True),
         ("any = [{ channel = 'app' }, { kind = 'email' }]", {}, False),

@@ -34,7 +34,7 @@ class _Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class TextTemplate:
     """`placeholders` are the names with the types of their values; `forms` those of the plural, `other` the only one of most."""
 
     place: str
@@ -57,7 +57,7 @@ class Message:
         return self.forms.get(self.formats.plural_category(number), self.forms[OTHER])
 
 
-def parse_message(place: str, written: object, formats: LocaleFormats) -> Message:
+def parse_template(place: str, written: object, formats: LocaleFormats) -> TextTemplate:
     """The message of a text or of a table of plural forms. Raises `ValueError` with its place."""
     try:
         return _parsed(place, {OTHER: written} if isinstance(written, str) else written, formats)
@@ -65,7 +65,7 @@ def parse_message(place: str, written: object, formats: LocaleFormats) -> Messag
         raise ValueError(f"{place}: {error}") from error
 
 
-def _parsed(place: str, written: object, formats: LocaleFormats) -> Message:
+def _parsed(place: str, written: object, formats: LocaleFormats) -> TextTemplate:
     if not isinstance(written, dict) or OTHER not in written or not written.keys() <= CATEGORIES:
         raise ValueError(f"neither a text nor a table of {', '.join(sorted(CATEGORIES))} with '{OTHER}'")
     read = {category: _read(text, formats) for category, text in written.items()}
@@ -80,7 +80,7 @@ def _parsed(place: str, written: object, formats: LocaleFormats) -> Message:
         category: _Form(template, tuple((one.name, one.write) for one in placeholders))
         for category, (template, placeholders) in read.items()
     }
-    return Message(place, kinds, forms, counts[0] if len(forms) > 1 else None, formats)
+    return TextTemplate(place, kinds, forms, counts[0] if len(forms) > 1 else None, formats)
 
 
 def _read(text: object, formats: LocaleFormats) -> tuple[str, list[_Placeholder]]:
