@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.__main__ import COMMANDS
+from ops.commands.command_list import COMMANDS
 from ops.rule_analysis.dry_run import DryRun
 from ops.rule_analysis.inline_tests import run_tests
 from ops.rule_analysis.warnings import warnings_of
