@@ -48,7 +48,6 @@ class Services:
     site_routes: Sequence[web.RouteDef] = ()
     metrics_token: str | None = None
     body_limit: int = 1024 * 1024
-    attachment_limit: int = 20 * 1024 * 1024
     count: Count = no_count
 
 

@@ -10,14 +10,14 @@ from contextlib import AsyncExitStack
 from io import BytesIO
 from ipaddress import ip_network
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from conversation.model.trusted_proxies import Proxies
-from desk.http.services import Services
+from desk.api.attachments import LARGEST_UPLOAD
 from tests.deploy.front import HOST, KINDS, Front, Nodes, front, two_nodes
 from tests.postgres import Postgres
 from tests.serving import furnished
@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.xdist_group("proxies"),
 ]
-LIMIT = cast("int", Services.__dataclass_fields__["attachment_limit"].default)
 OWN = {"Origin": f"https://{HOST}"}
 _ADDRESSES = (f"127.0.{one}.1" for one in count(1))
 
@@ -104,8 +103,8 @@ async def test_the_chats_socket_is_passed_on(customer: aiohttp.ClientSession) ->
 async def test_the_largest_file_passes_and_a_larger_one_is_refused(
     customer: aiohttp.ClientSession, nodes: Nodes
 ) -> None:
-    assert await upload(customer, nodes, LIMIT) == 201
-    assert await upload(customer, nodes, LIMIT + 64 * 1024 + 1) == 413
+    assert await upload(customer, nodes, LARGEST_UPLOAD) == 201
+    assert await upload(customer, nodes, LARGEST_UPLOAD + 64 * 1024 + 1) == 413
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -200,7 +199,7 @@ class _Counted:
 
 
 async def test_nginx_takes_the_whole_answer_from_a_node_before_a_slow_client_does() -> None:
-    node = _Counted(b"a" * LIMIT)
+    node = _Counted(b"a" * LARGEST_UPLOAD)
     async with await asyncio.start_server(node, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with front("nginx", (port, port)) as proxy:

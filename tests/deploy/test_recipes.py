@@ -1,15 +1,13 @@
 """Numbers that stand in the recipes for proxies and in the program: they are the same."""
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 
 from channels.webchat.chat_socket import HEARTBEAT
-from desk.http.services import Services
+from desk.api.attachments import LARGEST_UPLOAD
 from tests.deploy.programs import DEPLOY, program, run
-
-LIMIT = cast("int", Services.__dataclass_fields__["attachment_limit"].default)
 
 
 def test_a_socket_is_pinged_twice_before_nginx_would_cut_it() -> None:
@@ -24,7 +22,7 @@ def test_a_socket_is_pinged_twice_before_nginx_would_cut_it() -> None:
     [("nginx/huntgroup.conf", "20544k;"), ("caddy/Caddyfile", "20544KiB"), ("traefik/huntgroup.yaml", "21037056")],
 )
 def test_a_proxys_limit_is_the_limit_of_an_upload(file: str, written: str) -> None:
-    assert LIMIT + 64 * 1024 == 20544 * 1024 == 21037056
+    assert LARGEST_UPLOAD + 64 * 1024 == 20544 * 1024 == 21037056
     assert written in (DEPLOY / file).read_text("utf-8")
 
 

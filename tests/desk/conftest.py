@@ -247,7 +247,6 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
             service_name="Example",
             metrics_token="for-the-scraper",
             body_limit=100_000,
-            attachment_limit=200_000,
             count=count,
         )
         async with TestClient(TestServer(make_app(services))) as client:

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import FormData, web
 
 from conversation.model.people import Agent, Role
+from desk.api import attachments
 from desk.app import PUBLIC_PATHS, api_routes, unguarded_paths
 from desk.http.api_docs import docs_routes
 from desk.http.authentication import Who
@@ -180,7 +181,10 @@ async def test_no_field_is_assigned_that_the_contract_does_not_name(house: House
         assert (status, body["errors"][0]["field"]) == (422, extra)
 
 
-async def test_a_file_may_come_as_a_form_and_never_beyond_the_limit_or_of_a_type_that_runs(house: House) -> None:
+async def test_a_file_may_come_as_a_form_and_never_beyond_the_limit_or_of_a_type_that_runs(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attachments, "LARGEST_UPLOAD", 200_000)
     agent = await house.hire("Agent")
     form = FormData()
     form.add_field("file", b"\x89PNG" + b"x" * 150_000, filename="../../图.png", content_type="text/html")
