@@ -8,7 +8,7 @@ from desk.http.authentication import Who
 from desk.http.routing import ApiRequest, Routes
 from desk.representation.schemas import Page, QueueOut
 from router.policy.permissions import serves
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 routes = Routes("queues")

@@ -9,7 +9,7 @@ from conversation.model.people import Agent
 from conversation.ports.storage import Storage
 from conversation.ports.storage.distribution import Asked
 from router.policy.permissions import serves
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 

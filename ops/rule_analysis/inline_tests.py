@@ -9,7 +9,7 @@ from conversation.model.routing_state import Escalation
 from ops.configuration.toml_positions import Path
 from ops.rule_analysis.dry_run import SOMEBODY, BadTrial, DryRun, TrialMessage, Turn
 from router.rules.document import CasePart, Document, OverflowPart, PagePart, TestPart
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.reader import page_of
 from router.rules.rulebook import RuleBook
 

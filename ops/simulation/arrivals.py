@@ -11,7 +11,7 @@ from conversation.ports.storage.figures import Window
 from ops.rule_analysis.replay import Rehearsal
 from ops.simulation.simulator import Arrival
 from router.decision.decide import decide
-from router.rules.deadlines import WORK_OF
+from router.rules.model import WORK_OF
 from router.rules.rulebook import RuleBook
 
 _PAGE = 1_000

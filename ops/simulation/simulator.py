@@ -21,7 +21,7 @@ from conversation.ports.storage.distribution import Asked, Candidate, Need
 from router.flows.distribution.distributor import Match
 from router.hours.calendar import Interval
 from router.policy.overflow import Wait, can_serve
-from router.rules.deadlines import WORK_OF
+from router.rules.model import WORK_OF
 from router.rules.rulebook import RuleBook
 from storage.agents.presence import duty, primary, serves
 

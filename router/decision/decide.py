@@ -18,7 +18,8 @@ from router.decision.facts import STATUS
 from router.decision.rule_input import View
 from router.rules.alarm_calming import ELSEWHERE
 from router.rules.deadlines import due
-from router.rules.model import ACTIONS, Actions, Question, Queue
+from router.rules.model import ACTIONS, Actions, Question
+from router.rules.queues import Queue
 from router.rules.rulebook import Rule, RuleBook
 
 OWNER_SPEAKS = timedelta(minutes=10)

@@ -10,7 +10,7 @@ from conversation.model.people import Agent, WorkKind
 from conversation.ports.callback_links import LinksByAccount
 from router.policy.callback_times import CallTimes
 from router.policy.permissions import serves
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 Cans = Mapping[str, Can]

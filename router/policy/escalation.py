@@ -9,7 +9,7 @@ from conversation.model.conversation import Conversation
 from conversation.model.decision import Decision
 from conversation.model.routing_state import Escalation, RoutingState
 from router.hours.calendars import ALWAYS
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 

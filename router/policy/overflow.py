@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.model.conversation import Conversation
 from router.policy import escalation
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 

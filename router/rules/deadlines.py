@@ -1,13 +1,10 @@
 """Due times, counted in the opening hours of the queue."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from router.hours.calendars import Calendars
-from router.rules.model import Queue
-
-# The work that a kind of channel makes; any other kind makes messages.
-WORK_OF: Mapping[str, str] = {"webchat": "chat", "email": "email", "callback": "callback"}
+from router.rules.model import WORK_OF
+from router.rules.queues import Queue
 
 
 def promised(queue: Queue, kind: str) -> timedelta | None:

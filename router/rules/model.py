@@ -1,4 +1,4 @@
-"""The parts of a compiled rule book: queues, issues, replies, actions. Immutable."""
+"""The parts of a compiled rule book: issues, replies, actions; a queue is in `queues.py`. Immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from conversation.model.conversation import Priority
 from conversation.model.routing_state import Escalation
-from conversation.ports.storage.agents import QueueNeeds
 
 CLASSIFIERS = "huntgroup.classifiers"  # the entry point group of classifiers
+# The work that a kind of channel makes; any other kind makes messages.
+WORK_OF: Mapping[str, str] = {"webchat": "chat", "email": "email", "callback": "callback"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,36 +40,6 @@ class Question:
     reply: str
     choices: tuple[str, ...]
     below: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overflow:
-    """After so much open time another queue may serve."""
-
-    after: timedelta
-    queue: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """Where work waits. `languages` None: the conversation's; () any. `first_response` by kind, or "default"."""
-
-    name: str
-    title: Mapping[str, str] = field(default_factory=dict)
-    skills: tuple[str, ...] = ()
-    languages: tuple[str, ...] | None = None
-    strategy: str = "least_busy"
-    hours: str = "always"
-    closed: str | None = None
-    arrival: str | None = None
-    overflow: tuple[Overflow, ...] = ()
-    page: Escalation | None = None
-    first_response: Mapping[str, timedelta] = field(default_factory=dict)
-
-    @property
-    def needs(self) -> QueueNeeds:
-        """What it asks of an agent."""
-        return QueueNeeds(queue=self.name, skills=self.skills, languages=self.languages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,16 +14,14 @@ from router.rules.model import (
     Classifying,
     Intent,
     Issue,
-    Overflow,
     Question,
-    Queue,
     Reply,
     Webhook,
 )
+from router.rules.queues import Overflow, Queue, read_queues
 from router.rules.read_actions import read_rules
 from router.rules.read_hours import read_calendars
 from router.rules.read_issues import read_intents, read_issues
-from router.rules.read_queues import read_queues
 from router.rules.read_replies import read_replies
 from router.rules.reader import (
     Reading,

@@ -18,7 +18,7 @@ from router.policy import auto_reply as automatic
 from router.policy import escalation, notifications
 from router.policy.last_owner import with_last_owner
 from router.policy.overflow import Wait, can_serve, soonest
-from router.rules.model import Queue
+from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
 
 log = logging.getLogger(__name__)

@@ -1,17 +1,50 @@
-"""Reads `[queues.*]` over `[queue_defaults]`; every fault is named with its place."""
+"""A queue, and how it is read: `[queues.*]` over `[queue_defaults]`; every fault is named with its place."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TypeVar
 
+from conversation.model.routing_state import Escalation
+from conversation.ports.storage.agents import QueueNeeds
 from router.hours.calendars import ALWAYS
-from router.rules.deadlines import WORK_OF
 from router.rules.document import PagePart, QueuePart
 from router.rules.faults import Faults, Path, did_you_mean
-from router.rules.model import Overflow, Queue
+from router.rules.model import WORK_OF
 from router.rules.reader import Reading, page_of, titles
 from router.rules.strategies import strategies
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overflow:
+    """After so much open time another queue may serve."""
+
+    after: timedelta
+    queue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Where work waits. `languages` None: the conversation's; () any. `first_response` by kind, or "default"."""
+
+    name: str
+    title: Mapping[str, str] = field(default_factory=dict)
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] | None = None
+    strategy: str = "least_busy"
+    hours: str = "always"
+    closed: str | None = None
+    arrival: str | None = None
+    overflow: tuple[Overflow, ...] = ()
+    page: Escalation | None = None
+    first_response: Mapping[str, timedelta] = field(default_factory=dict)
+
+    @property
+    def needs(self) -> QueueNeeds:
+        """What it asks of an agent."""
+        return QueueNeeds(queue=self.name, skills=self.skills, languages=self.languages)
 
 
 def read_queues(reading: Reading) -> dict[str, Queue]:
