@@ -268,7 +268,8 @@ class _Composer:
     def _is_unsure(self, question: Question) -> bool:
         """Nothing places it but the fallback, or two issues are as likely; and no rule, and nobody, has it in hand."""
         facts, joined = self._facts, self._joined
-        if "queue" in self._settled.by or "issue" in self._settled.by or (joined.existing and joined.existing.owned):
+        by = self._settled.by
+        if by.get("queue", _CALLBACK) is not _CALLBACK or "issue" in by or (joined.existing and joined.existing.owned):
             return False
         if not (facts.claims or facts.wish) or any(intent in _WITHOUT_ISSUE for intent in facts.intents):
             return False

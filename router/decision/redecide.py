@@ -103,6 +103,5 @@ def _estimated_language(facts: Facts, rulebook: RuleBook, detector: Detector) ->
 
 
 def _held(existing: tuple[ExistingConversation, ...]) -> str | None:
-    open_conversations = [existing for existing in existing if existing.state.is_open]
-    newest = max(open_conversations, key=lambda existing: existing.last_activity, default=None)
+    newest = max((one for one in existing if one.state.is_open), key=lambda one: one.last_activity, default=None)
     return newest.language if newest else None

@@ -70,7 +70,7 @@ class CallbackBooking:
         """
         queue = await retried(lambda: self._made_ready(asked))
         accepted = (await self._inbox.accept([replace(asked, queue=queue)]))[0]
-        async with self._storage.read("call_status") as work:
+        async with self._storage.read("call_standing") as work:
             found = await self._kept(work, asked, accepted.conversation or "")
             if found is None:
                 raise NotFound("this request was put aside")
@@ -88,7 +88,7 @@ class CallbackBooking:
 
     async def status(self, callback: str) -> CallbackStatus:
         """Raises `NotFound`."""
-        async with self._storage.read("call_status") as work:
+        async with self._storage.read("call_standing") as work:
             return await self.status_of(work, await work.callbacks.get(callback))
 
     async def reschedule(self, callback: str, slot: datetime | None) -> CallbackStatus:
@@ -169,17 +169,18 @@ class CallbackBooking:
         if asked.slot is None:
             await self._slots.must_be_possible_soon(work, query)
             return None
-        if await self._has_it(work, asked):
-            return None
+        booked = await self._booked(work, asked)
+        if booked is not None:  # its place is kept already: the call stays where it is
+            return (await work.conversations.get(booked.conversation)).queue
         since, queue = min(asked.received_at, self._clock.now()), await self._slots.queue(work, query)
         await self._slots.hold(work, asked.external_id, query, queue, asked.slot, span=span, since=since)
         return queue
 
-    async def _has_it(self, work: Work, asked: CallbackRequested) -> bool:
-        """Whether the open request that this one changes is booked for that very slot."""
+    async def _booked(self, work: Work, asked: CallbackRequested) -> Callback | None:
+        """The open request that this one changes, where it is booked for that very slot."""
         opened = await work.callbacks.open_with(asked.number, asked.extension)
         theirs = (one for one in opened if stands_for(one, asked) and proves(asked, one))
-        return any(one.slot_at == asked.slot and one.state is CallState.SCHEDULED for one in theirs)
+        return next((one for one in theirs if one.slot_at == asked.slot and one.state is CallState.SCHEDULED), None)
 
     async def _kept(self, work: Work, asked: CallbackRequested, conversation: str) -> Callback | None:
         """What became of it: in the conversation that its words went to, or the open one elsewhere that a code proved theirs."""

@@ -117,6 +117,21 @@ async def test_the_queue_of_the_account_is_the_one_that_the_decision_explains(st
     assert stored.decision.settled_by["queue"] == "callback"
 
 
+async def test_a_repeat_for_the_same_slot_leaves_the_call_where_its_place_is(stage: Stage) -> None:
+    await stage.agent()
+    stage.rules.swap(rulebook(ROUTED, revision="r2"))
+    async with door(stage) as calls:
+        slot = (await calls.slots(WISH, limit=1))[0].start
+        first = await calls.request(asked(slot=slot, zones=WISH.zones, issue=None))
+        changed = asked(slot=slot, zones=WISH.zones, issue=None, note="help", token=first.callback.conversation)
+        second = await calls.request(changed)
+    conversation = await stage.conversation(first.callback.conversation)
+    stored = await decision_of(stage, conversation.id)
+
+    assert (second.callback.id, second.callback.slot_at) == (first.callback.id, slot)
+    assert (conversation.queue, stored.facts.callback_queue) == ("payments", "payments")
+
+
 async def test_as_soon_as_possible_goes_where_its_words_are_understood(stage: Stage) -> None:
     stage.rules.swap(rulebook(ROUTED, revision="r2"))
     async with door(stage) as calls:
