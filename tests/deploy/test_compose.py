@@ -19,7 +19,7 @@ from ops.__main__ import _parser
 from tests.deploy.containerfile import stages
 from tests.deploy.front import HOST, Front, free_ports, front
 from tests.deploy.programs import DEPLOY, program, run
-from tests.deploy.test_image import healthy
+from tests.deploy.test_image import passes
 from tests.postgres import Postgres
 from tests.serving import furnished
 
@@ -71,6 +71,7 @@ def test_no_node_starts_before_the_schema_and_each_has_the_time_to_drain() -> No
 
     assert {one["depends_on"]["migrate"]["condition"] for one in nodes.values()} == {"service_completed_successfully"}
     assert {one["stop_grace_period"] for one in nodes.values()} == {"45s"}
+    assert all("/readyz" in one["healthcheck"]["test"][-1] for one in nodes.values())
     assert SERVICES["caddy"]["environment"]["HUNTGROUP_NODES"] == " ".join(f"{name}:8080" for name in nodes)
 
 
@@ -167,7 +168,8 @@ async def test_its_services_serve_together(postgres: Postgres, tmp_path: Path) -
             assert node.stdout is not None
             assert (await asyncio.wait_for(node.stdout.readline(), 60)).startswith(b"ready ")
         proxy = await stack.enter_async_context(front("caddy", (machine.nodes[0], machine.nodes[1])))
-        assert [await asyncio.to_thread(healthy, port) for port in machine.nodes] == [True, True]
+        for name, port in zip(("node1", "node2"), machine.nodes, strict=True):
+            assert await asyncio.to_thread(passes, OURS[name]["healthcheck"]["test"][1:], port)
         await _a_message_arrives_at_the_other_node(proxy, machine, token)
         for node in nodes:
             node.terminate()
