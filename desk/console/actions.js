@@ -5,6 +5,7 @@ import { openConversation, show, tell } from "./feed.js";
 import { inList, rowInFocus, showsList, showsThread, toList, toThread, toWriting } from "./focus.js";
 import { say } from "./i18n.js";
 import { letters } from "./letters.js";
+import { takeable } from "./states.js";
 import * as store from "./store.js";
 
 export const newId = () => crypto.randomUUID?.() ?? `${Date.now().toString(16)}-${Math.random().toString(16).slice(2)}`;
@@ -137,7 +138,7 @@ function reply(it) {
 
 async function takeFirst() {
   const it = store.conversations.value.get(rowInFocus() ?? store.selected.value);
-  const free = it && (["waiting", "snoozed"].includes(it.state) || store.offeredTo(it) === store.me.value.id);
+  const free = it && (takeable(it) || store.offeredTo(it) === store.me.value.id);
   const wanted = free ? it : store.offers.value[0];
   if (!wanted || !(await accept(wanted.id))) return;
   const undo = () => move(wanted.id, "release");

@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { say } from "./i18n.js";
 import { Live } from "./live.js";
+import { OPEN } from "./states.js";
 import * as store from "./store.js";
 
 const PAGE = 50;
@@ -95,8 +96,6 @@ function leaseHalf(until) {
 }
 
 // -- loading -----------------------------------------------------------------------------------------------------------
-
-const OPEN = ["waiting", "offered", "assigned", "snoozed"];
 
 function wanted() {
   const { filter, queue, q } = store.view.value;

@@ -7,6 +7,7 @@ import { keepDraft, draftOf } from "../drafts.js";
 import { loadEarlier } from "../feed.js";
 import { day, languageName, say, term, time, weekday, whole } from "../i18n.js";
 import { hinted, letters } from "../letters.js";
+import { takeable } from "../states.js";
 import * as store from "../store.js";
 import { Composer } from "./composer.js";
 import { Icon, channelIcon } from "./icons.js";
@@ -21,7 +22,7 @@ function Moves({ it }) {
   const ask = (name) => () => (store.dialog.value = { name, id: it.id });
   if (it.state === "closed") return html`<${Button} icon="inbox" label=${say("reopen")} does=${() => move(it.id, "reopen")} main />`;
   const offered = store.offeredTo(it) === store.me.value.id;
-  const free = it.state === "waiting" || it.state === "snoozed" || offered;
+  const free = takeable(it) || offered;
   return html`
     ${free && html`<${Button} icon="check" label=${say(offered ? "accept" : "take")} key_="a" main does=${() => accept(it.id)} />`}
     ${offered && html`<${Button} icon="move" label=${say("decline")} does=${() => move(it.id, "release")} />`}
