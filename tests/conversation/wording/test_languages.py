@@ -11,7 +11,7 @@ import pytest
 from babel import Locale
 
 from conversation.model.callback import CallOutcome
-from conversation.model.conversation import State
+from conversation.model.conversation import OPEN_STATES, State
 from conversation.wording import CATALOGUE
 from conversation.wording.text_template import TextTemplate
 from ops.reporting.tables import SECTIONS
@@ -104,6 +104,15 @@ def test_every_outcome_state_and_reply_of_calls_has_a_message() -> None:
     assert {one.value for one in CallOutcome} == english["call_outcomes"]
     assert {one.value for one in State if one is not State.OFFERED} | {"placed"} == english["conversation_status"]
     assert CALLBACK_REPLIES | {"as_soon_as_possible"} == english["callback_messages"]
+
+
+def test_the_console_knows_every_state_of_a_conversation() -> None:
+    console = ROOT / "desk/console"
+    (listed,) = re.findall(r"(?m)^export const OPEN = (\[.*\]);$", (console / "states.js").read_text("utf-8"))
+    worded = json.loads((console / "i18n/en.json").read_text("utf-8")).keys()
+
+    assert set(json.loads(listed)) == {state.value for state in OPEN_STATES}
+    assert {f"state.{state.value}" for state in State} <= worded
 
 
 def test_the_button_that_opens_a_list_fits_on_whatsapp() -> None:
