@@ -80,7 +80,7 @@ class EventFeed:
     def __init__(self, run: Run, dialect: str) -> None:
         self._run = run
         self._dialect = dialect
-        self._rows: list[_Row] = []
+        self._kept: list[tuple[NewEvent, datetime]] = []
 
     async def add(self, events: Sequence[NewEvent], *, now: datetime) -> None:
         """Keep them until just before the commit."""
@@ -88,16 +88,14 @@ class EventFeed:
 
     def keep(self, events: Sequence[NewEvent], *, now: datetime) -> None:
         """The same without a wait."""
-        self._rows += [_row(event, now) for event in events]
+        self._kept += [(event, now) for event in events]
 
     def numbering(self) -> Callable[[Connection], None] | None:
         """The last statements of the transaction, if anything happened in it."""
-        if not self._rows:
+        if not self._kept:
             return None
-        rows = self._rows
-        return (
-            (lambda c: _insert_sqlite(c, rows)) if self._dialect == "sqlite" else lambda c: _insert_postgresql(c, rows)
-        )
+        insert = _insert_sqlite if self._dialect == "sqlite" else _insert_postgresql
+        return lambda c: insert(c, [_row(event, at) for event, at in self._kept])
 
     async def after(self, cursor: int, *, limit: int) -> list[Event]:
         """Events with a cursor above this, in order."""
