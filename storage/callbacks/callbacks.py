@@ -11,7 +11,6 @@ from conversation.errors import Conflict, NotFound
 from conversation.model.callback import ASLEEP, Attempt, Callback, CallOutcome, CallState
 from conversation.ports.storage.callbacks import BlockedNumber
 from storage.callbacks import slots as callback_slots
-from storage.database.run import Run
 from storage.database.upsert import insert_into
 from storage.schema.callbacks import callback_attempts, callbacks, do_not_call
 from storage.schema.conversations import conversations
@@ -154,11 +153,6 @@ def _attempts(c: Connection, *conditions: ColumnElement[bool], limit: int = 1_00
 
 class Callbacks(callback_slots.Slots):
     """The port `Callbacks` of `conversation.ports.storage`; slots are in `callback_slots`."""
-
-    def __init__(self, run: Run, dialect: str) -> None:
-        super().__init__(run, dialect)
-        self._run = run
-        self._dialect = dialect
 
     async def add(self, callback: Callback) -> bool:
         """False, and nothing written, where this number has an open request of this matter."""
