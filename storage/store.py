@@ -48,7 +48,7 @@ class Store:
         started, outcome = self._clock.monotonic(), "rolled_back"
         try:
             async with self._database.writing() as transaction:
-                work = StoreWork(transaction.run, self.dialect, self._clock, self._roster)
+                work = StoreWork(transaction.run, self._database.dialect, self._clock, self._roster)
                 yield work
                 await to_the_end(self._commit(transaction, work))
                 outcome = "committed"
@@ -64,7 +64,7 @@ class Store:
         started = self._clock.monotonic()
         try:
             async with self._database.reading() as transaction:
-                yield StoreWork(transaction.run, self.dialect, self._clock, self._roster)
+                yield StoreWork(transaction.run, self._database.dialect, self._clock, self._roster)
         except StoreUnavailable as error:
             self._outages.note(purpose, error)
             raise

@@ -50,15 +50,14 @@ class StoreWork:
         self._roster = roster
         self._calls: list[Callable[[], None]] = []
         self._hints: list[Hint] = []
-        self._feed = EventFeed(run, dialect)
 
-    @property
+    @cached_property
     def events(self) -> EventFeed:
-        return self._feed
+        return EventFeed(self._run, self._dialect)
 
     @cached_property
     def intake(self) -> BatchIntake:
-        return BatchIntake(self._run, self._dialect, self._feed)
+        return BatchIntake(self._run, self._dialect, self.events)
 
     @cached_property
     def conversations(self) -> Conversations:
@@ -167,7 +166,7 @@ class StoreWork:
 
     def last_statements(self) -> Callable[[Connection], None] | None:
         """What is written just before the commit: the events, numbered."""
-        numbering = self._feed.numbering()
+        numbering = self.events.numbering()
         if numbering is not None:
             self._hints.append(Hint(topic=Topic.FEED))
         return numbering

@@ -12,7 +12,6 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.database.bulk_sql import from_json
 from storage.database.driver_errors import is_read_only, translated
-from storage.database.run import Run
 from storage.database.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
@@ -96,13 +95,9 @@ class _OnConnection:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    @property
-    def run(self) -> Run:
-        return self._run
-
-    async def _run(self, call: Callable[[Connection], T], /) -> T:
+    async def run(self, verb: Callable[[Connection], T], /) -> T:
         with translated():
-            return await self._connection.run_sync(call)
+            return await self._connection.run_sync(verb)
 
     async def commit(self, last: Last | None) -> None:
         with translated():

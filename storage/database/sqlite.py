@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -12,8 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from storage.database.bulk_sql import from_json
 from storage.database.driver_errors import translated
-from storage.database.run import Run
-from storage.database.transactions import WRITE_PROBE, Last, to_the_end
+from storage.database.transactions import WRITE_PROBE, Last, Transaction, to_the_end
 
 T = TypeVar("T")
 BUSY = 5_000  # milliseconds that another process may hold the file
@@ -51,12 +50,12 @@ class _Thread:
         self._connection: Connection | None = None
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="huntgroup-sqlite")
 
-    async def call(self, verb: Callable[[Connection], T], /) -> T:
+    def run(self, verb: Callable[[Connection], T], /) -> Awaitable[T]:
         """Run a verb in the thread, inside a transaction."""
-        return await asyncio.wrap_future(self._executor.submit(self._inside, verb))
+        return asyncio.wrap_future(self._executor.submit(self._inside, verb))
 
-    async def commit(self, last: Last | None) -> None:
-        await asyncio.wrap_future(self._executor.submit(self._commit, last))
+    def commit(self, last: Last | None) -> Awaitable[None]:
+        return asyncio.wrap_future(self._executor.submit(self._commit, last))
 
     def rollback(self) -> None:
         """Queue a roll-back; nobody needs to wait for it."""
@@ -96,20 +95,6 @@ class _Thread:
             self._connection = None
 
 
-class _Hop:
-    """A transaction in one of the threads."""
-
-    def __init__(self, thread: _Thread) -> None:
-        self._thread = thread
-
-    @property
-    def run(self) -> Run:
-        return self._thread.call
-
-    async def commit(self, last: Last | None) -> None:
-        await self._thread.commit(last)
-
-
 class SqliteDatabase:
     """The embedded database: `readers` threads and the writer's."""
 
@@ -125,29 +110,29 @@ class SqliteDatabase:
         self._turn = asyncio.Lock()  # fair: first come, first served
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[_Hop]:
+    async def writing(self) -> AsyncIterator[Transaction]:
         """The writer, alone. BEGIN IMMEDIATE goes with the first verb."""
         async with self._turn:
             try:
-                yield _Hop(self._writer)
+                yield self._writer
             finally:
                 self._writer.rollback()  # nothing to do after a commit
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[_Hop]:
+    async def reading(self) -> AsyncIterator[Transaction]:
         """A reader's snapshot; it waits for a free reader, never for the writer."""
         reader = await self._free.get()
         try:
-            yield _Hop(reader)
+            yield reader
         finally:
             reader.rollback()
             self._free.put_nowait(reader)
 
     async def check_writable(self) -> None:
         """In the writer's turn, as every write."""
-        async with self.writing() as hop:
-            await hop.run(lambda connection: connection.execute(WRITE_PROBE))
-            await to_the_end(hop.commit(None))
+        async with self.writing() as transaction:
+            await transaction.run(lambda connection: connection.execute(WRITE_PROBE))
+            await to_the_end(transaction.commit(None))
 
     def connections(self) -> Mapping[str, int]:
         """One writer and its readers: nothing that runs out."""

@@ -7,8 +7,6 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, text
 
-from storage.database.run import Run
-
 T = TypeVar("T")
 Last = Callable[[Connection], None]
 # always the same row: asked for ever, it leaves nothing that grows
@@ -20,12 +18,11 @@ WRITE_PROBE = text(
 class Transaction(Protocol):
     """One transaction of either database."""
 
-    @property
-    def run(self) -> Run:
+    def run(self, verb: Callable[[Connection], T], /) -> Awaitable[T]:
         """Run a verb in it."""
         ...
 
-    async def commit(self, last: Last | None) -> None:
+    def commit(self, last: Last | None) -> Awaitable[None]:
         """Do `last` as the last statements, then commit."""
         ...
 
