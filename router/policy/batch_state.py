@@ -6,9 +6,9 @@ from datetime import datetime
 
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
-from conversation.model.people import Customer, WorkKind
+from conversation.model.people import Customer
 from conversation.ports.callback_links import LinksByAccount
-from conversation.ports.storage.intake import IntakeWrites, Known
+from conversation.ports.storage.intake import IntakeWrites
 from router.rules.rulebook import RuleBook
 
 
@@ -17,7 +17,10 @@ class BatchState:
     """What is given to a batch, and what it has come to so far.
 
     `cans` says what each channel account can do; one that is not named cannot send. `links` are those of the accounts that call back. `new_id` gives an id that was never given before.
-    `latest` are the conversations that this batch touched, as they are now; `customers` those that are new or changed.
+    `latest` are the conversations that this batch touched, as they are now; `customers` those that are new or changed. `withdrawn` are offers
+    taken back (before, after), to be moved first, since they free capacity. In the queues `waiting` work began to wait. `fed` are the
+    identities whose own view grew. `early` are the (channel, external id) of messages that were changed before they came. To senders whom
+    nobody proved, `unproven` automatic answers leave by kind of channel, and `held` were kept back.
     """
 
     rulebook: RuleBook
@@ -28,12 +31,9 @@ class BatchState:
     latest: dict[str, Conversation] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
     writes: IntakeWrites = field(default_factory=IntakeWrites)
-
-    def customer(self, known: Known) -> Customer:
-        """As they are now."""
-        return self.customers.get(known.customer.id, known.customer)
-
-    def work_kind(self, channel: str) -> WorkKind:
-        """The kind of work that this channel makes for agents."""
-        can = self.cans.get(channel)
-        return can.work if can is not None else WorkKind.MESSAGE
+    withdrawn: list[tuple[Conversation, Conversation]] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    fed: set[str] = field(default_factory=set)
+    early: set[tuple[str, str]] = field(default_factory=set)
+    unproven: dict[str, int] = field(default_factory=dict)
+    held: int = 0

@@ -37,10 +37,10 @@ def request_link(cans: Cans, links: LinksByAccount, conversation: Conversation) 
     return signed.request_link(conversation.id) if signed is not None else None
 
 
-def requested_queue(cans: Cans, asked: CallbackRequested | None) -> str | None:
+def requested_queue(cans: Cans, asked: CallbackRequested) -> str | None:
     """The queue that is to make this call: where its slot is held, else the one that the account names; None: by the rules."""
-    if asked is None or asked.queue is not None:
-        return asked.queue if asked is not None else None
+    if asked.queue is not None:
+        return asked.queue
     settings = settings_of(cans, asked.channel)
     return settings.queue if settings is not None else None
 

@@ -1,7 +1,7 @@
 """What a batch does to conversations: opened, joined, woken, moved to another queue, and announced. Pure."""
 
-from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from conversation.model import conversation as thread
 from conversation.model.conversation import Conversation, State
@@ -9,6 +9,7 @@ from conversation.model.decision import Decision, Facts, Joining
 from conversation.model.events import EventType
 from conversation.model.ids import reference_of
 from conversation.model.message import MessageEchoed, MessageReceived
+from conversation.model.people import WorkKind
 from conversation.model.routing_state import NOTHING_KEPT, RoutingState
 from conversation.ports.storage.intake import Known
 from router.decision.conversation_state import next_routing
@@ -17,7 +18,6 @@ from router.policy import escalation, notifications
 from router.policy.auto_reply import with_subject
 from router.policy.batch_state import BatchState
 from router.policy.last_owner import with_last_owner
-from router.rules.deadlines import sooner
 
 
 class ConversationPlan:
@@ -27,18 +27,6 @@ class ConversationPlan:
         self._state = state
         self._first: dict[str, Conversation | None] = {}  # as it was before this batch; None: made by it
         self._touched: dict[str, list[str]] = {}  # by customer, most recently touched last
-        self._waiting: set[str] = set()
-        self._withdrawn: list[tuple[Conversation, Conversation]] = []
-
-    @property
-    def waiting(self) -> Collection[str]:
-        """Queues in which work began to wait."""
-        return self._waiting
-
-    @property
-    def withdrawn(self) -> Sequence[tuple[Conversation, Conversation]]:
-        """Offers taken back: (before, after)."""
-        return self._withdrawn
 
     def write(self) -> None:
         """Add every conversation of this batch, in its final form, to what is written."""
@@ -57,30 +45,19 @@ class ConversationPlan:
         return fresh + [self._state.latest.get(c.id, c) for c in known.conversations if c.id not in mine]
 
     def place(
-        self, found: Conversation | None, event: MessageReceived, known: Known, decision: Decision
+        self, found: Conversation | None, event: MessageReceived, known: Known, facts: Facts, decision: Decision
     ) -> Conversation:
         """The conversation of this message: a new one, or the one that was `found`, as the message leaves it."""
         if decision.joining is Joining.NEW or found is None:
-            return self._open(event, known, decision)
-        return self._join(found, event, known, decision)
-
-    def mark(
-        self, conversation: Conversation, event: MessageReceived, facts: Facts, decision: Decision
-    ) -> Conversation:
-        """What later messages and replies need to know of this one; most messages leave no mark."""
-        routing = next_routing(conversation.routing, event, facts, decision)
-        if routing is conversation.routing:
-            return conversation
-        marked = replace(conversation, routing=routing)
-        self._state.latest[conversation.id] = marked
-        return marked
+            return self._open(event, known, facts, decision)
+        return self._join(found, event, known, facts, decision)
 
     def echo(self, event: MessageEchoed, known: Known) -> Conversation:
         """The conversation that was answered elsewhere; one is opened where there is none."""
         conversations = self.of_customer(known)
         conversation = echo.answered(conversations, event, self._state.now)
         if conversation is None:
-            queue, work = self._state.rulebook.fallback, self._state.work_kind(event.channel)
+            queue, work = self._state.rulebook.fallback, self._work_kind(event.channel)
             conversation = echo.opened(
                 event, known, identifier=self._state.new_id(), queue=queue, work=work, now=self._state.now
             )
@@ -91,7 +68,7 @@ class ConversationPlan:
             self._put(conversation, before=before)
         return conversation
 
-    def _open(self, event: MessageReceived, known: Known, decision: Decision) -> Conversation:
+    def _open(self, event: MessageReceived, known: Known, facts: Facts, decision: Decision) -> Conversation:
         identifier = self._state.new_id()
         conversation = Conversation(
             id=identifier,
@@ -100,7 +77,7 @@ class ConversationPlan:
             identity=known.identity.id,
             state=State.WAITING,
             queue=decision.queue,
-            kind=self._state.work_kind(event.channel),
+            kind=self._work_kind(event.channel),
             channel=event.channel,
             channels=(event.channel,),
             created_at=self._state.now,
@@ -108,21 +85,23 @@ class ConversationPlan:
             waiting_since=self._state.now,
             last_inbound_at=self._state.now,
             linked=decision.linked,
-            due=sooner(decision.due, event.reply_until),
+            due=_sooner(decision.due, event.reply_until),
             language=decision.language,
             language_confidence=decision.language_confidence if decision.language else 0.0,
             issue=decision.issue,
             priority=decision.priority,
             labels=decision.labels,
-            routing=escalation.with_escalation(_first_routing(event), decision),
+            routing=next_routing(_first_routing(event), event, facts, decision),
             last_seq=1,
         )
         self._put(conversation, before=None)
         self._state.writes.events.append(notifications.conversation_event(EventType.CREATED, conversation))
-        self._waiting.add(conversation.queue)
+        self._state.waiting.add(conversation.queue)
         return conversation
 
-    def _join(self, before: Conversation, event: MessageReceived, known: Known, decision: Decision) -> Conversation:
+    def _join(
+        self, before: Conversation, event: MessageReceived, known: Known, facts: Facts, decision: Decision
+    ) -> Conversation:
         conversation = before if event.machine else self._woken(before)
         conversation = self._moved(conversation, decision)
         conversation = replace(
@@ -131,8 +110,8 @@ class ConversationPlan:
             identity=conversation.identity if event.machine else known.identity.id,
             channel=conversation.channel if event.machine else event.channel,
             channels=_with(conversation.channels, event.channel),
-            kind=self._state.work_kind(event.channel) if conversation.is_waiting else conversation.kind,
-            due=sooner(
+            kind=self._work_kind(event.channel) if conversation.is_waiting else conversation.kind,
+            due=_sooner(
                 decision.due if decision.joining is Joining.REOPENED or decision.moves else conversation.due,
                 conversation.due and event.reply_until,
             ),
@@ -143,7 +122,7 @@ class ConversationPlan:
             issue=decision.issue or conversation.issue,
             priority=decision.priority,
             labels=_with(conversation.labels, *decision.labels),
-            routing=with_subject(escalation.with_escalation(conversation.routing, decision), event.subject),
+            routing=with_subject(next_routing(conversation.routing, event, facts, decision), event.subject),
             last_seq=conversation.last_seq + 1,
         )
         self._put(conversation, before=before)
@@ -162,17 +141,22 @@ class ConversationPlan:
             return conversation
         after = escalation.transferred(conversation, decision.queue, self._state.rulebook, self._state.now)
         if conversation.offered_to is not None:
-            self._withdrawn.append((conversation, after))
+            self._state.withdrawn.append((conversation, after))
         return after
 
     def _announce_change(self, before: Conversation, after: Conversation, *, alert: bool) -> None:
         if notifications.frees(before, after):
-            self._waiting.add(after.queue)
+            self._state.waiting.add(after.queue)
         if alert or _shown(before) != _shown(after):
             event = notifications.conversation_event(
                 EventType.UPDATED, after, was=before, agent=before.offered_to, alert=alert
             )
             self._state.writes.events.append(event)
+
+    def _work_kind(self, channel: str) -> WorkKind:
+        """The kind of work that this channel makes for agents."""
+        can = self._state.cans.get(channel)
+        return can.work if can is not None else WorkKind.MESSAGE
 
     def _put(self, conversation: Conversation, *, before: Conversation | None) -> None:
         self._first.setdefault(conversation.id, before)
@@ -181,6 +165,11 @@ class ConversationPlan:
         if conversation.id in touched:
             touched.remove(conversation.id)
         touched.append(conversation.id)
+
+
+def _sooner(promised_by: datetime | None, window_ends: datetime | None) -> datetime | None:
+    """When an answer is due: by what was promised, and while the medium lets us answer at all."""
+    return min(filter(None, (promised_by, window_ends)), default=None)
 
 
 def _first_routing(event: MessageReceived) -> RoutingState:

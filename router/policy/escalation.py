@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from conversation.model import conversation as thread
 from conversation.model.conversation import Conversation
-from conversation.model.decision import Decision
-from conversation.model.routing_state import Escalation, RoutingState
+from conversation.model.routing_state import Escalation
 from router.hours.calendars import ALWAYS
 from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
@@ -71,10 +70,3 @@ def _span(page: Escalation) -> timedelta:
 def _due_at(conversation: Conversation, queue: Queue | None, rulebook: RuleBook, page: Escalation) -> datetime | None:
     hours = queue.hours if queue is not None else ALWAYS
     return rulebook.calendars.add_open_time(hours, since(conversation), _span(page), conversation.language)
-
-
-def with_escalation(routing: RoutingState, decision: Decision) -> RoutingState:
-    """A rule's wish for this one is kept; its queue's own needs no keeping."""
-    if "page" not in decision.settled_by:
-        return routing
-    return replace(routing, escalation=decision.page, escalation_off=decision.page is None)

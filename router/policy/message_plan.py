@@ -1,6 +1,6 @@
 """What a batch stores of messages: the messages themselves, their files to fetch, and the decisions about them. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from conversation.model.conversation import Conversation
 from conversation.model.decision import Decision, Facts, StoredDecision
@@ -28,12 +28,6 @@ class MessagePlan:
     def __init__(self, state: BatchState) -> None:
         self._state = state
         self._stored: dict[tuple[str, str], Message] = {}
-        self._fed: set[str] = set()
-
-    @property
-    def fed(self) -> Collection[str]:
-        """Identities whose own view grew."""
-        return self._fed
 
     def stored(self, event: MessageReceived) -> Message | None:
         """What this batch has stored already for this (channel, external id)."""
@@ -79,7 +73,7 @@ class MessagePlan:
         self._state.writes.events.append(notifications.message_event(message, self._state.latest[message.conversation]))
         can = self._state.cans.get(message.channel or "")
         if can is not None and can.feed and message.identity:
-            self._fed.add(message.identity)
+            self._state.fed.add(message.identity)
 
     def fetch(self, message: Message, files: Sequence[Attachment]) -> None:
         """What still lies with the provider is fetched after the commit."""

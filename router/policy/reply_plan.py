@@ -7,8 +7,7 @@ from conversation.model.conversation import Conversation
 from conversation.model.decision import Decision
 from conversation.model.message import Message, MessageReceived, Status
 from conversation.model.outbound import OutboxRow
-from conversation.model.people import Identity
-from conversation.ports.storage.intake import Known
+from conversation.model.people import Customer, Identity
 from conversation.reply_window import lawful
 from router.policy import auto_reply as automatic
 from router.policy import unproven_senders as strangers
@@ -36,27 +35,19 @@ class ReplyPlan:
         self._state = state
         self._messages = messages
         self._positions = positions
-        self._allowance = strangers.Allowance(left)
-        self._held = 0
+        self._left = left
 
-    @property
-    def unproven(self) -> Mapping[str, int]:
-        """How many automatic answers leave for senders whom nobody proved, by kind of channel."""
-        return self._allowance.used
-
-    @property
-    def held(self) -> int:
-        """How many automatic answers were kept back because nobody proved the sender."""
-        return self._held
-
-    def reply(self, event: MessageReceived, known: Known, decision: Decision, conversation: Conversation) -> None:
+    def reply(
+        self, event: MessageReceived, to: Identity, customer: Customer, decision: Decision, conversation: Conversation
+    ) -> None:
         """Automatic replies, never to a machine, and only where the channel can send."""
         can = self._state.cans.get(event.channel)
         if event.machine or event.quiet or can is None or not can.send:
             return
-        if not lawful(can, known.identity.reply_until, automatic=True, template=None, now=self._state.now):
+        if not (decision.replies or decision.callback):
             return
-        customer = self._state.customer(known)
+        if not lawful(can, to.reply_until, automatic=True, template=None, now=self._state.now):
+            return
         for name in decision.replies:
             text = automatic.words(
                 name,
@@ -68,10 +59,10 @@ class ReplyPlan:
                 called=strangers.name_for(event, customer, can),
                 position=self._positions.get(conversation.id),
             )
-            conversation = self._send(name, text, conversation, event, known.identity)
-        self._offer_call(event, known, decision, conversation)
+            conversation = self._send(name, text, conversation, event, to)
+        self._offer_call(event, to, decision, conversation)
 
-    def _offer_call(self, event: MessageReceived, known: Known, decision: Decision, conversation: Conversation) -> None:
+    def _offer_call(self, event: MessageReceived, to: Identity, decision: Decision, conversation: Conversation) -> None:
         """A link at which a call can be asked for, where a rule says so: once, like any reply."""
         if not decision.callback or conversation.owner is not None or call_words.OFFER in conversation.sent_replies:
             return
@@ -81,7 +72,7 @@ class ReplyPlan:
         values = {"link": link, "reference": conversation.reference}
         kind = self._state.rulebook.kind_of(event.channel)
         text = call_words.message_text(self._state.rulebook, call_words.OFFER, decision.language, kind, values)
-        self._send(call_words.OFFER, text, conversation, event, known.identity)
+        self._send(call_words.OFFER, text, conversation, event, to)
 
     def _send(
         self, name: str, text: str, conversation: Conversation, event: MessageReceived, to: Identity
@@ -96,7 +87,7 @@ class ReplyPlan:
             text, latest, identifier=self._state.new_id(), channel=event.channel, identity=to.id, now=self._state.now
         )
         if (why := self._why_held(event)) is not None:
-            self._held += 1
+            self._state.held += 1
             self._messages.add(replace(message, status=Status.SUPPRESSED, error=why))
             return latest
         self._messages.add(message)
@@ -124,5 +115,14 @@ class ReplyPlan:
         can = self._state.cans[event.channel]
         if (why := strangers.why_unanswered(event, can)) is not None:
             return why
-        allowed = strangers.is_proven(event, can) or self._allowance.use(self._state.rulebook.kind_of(event.channel))
-        return None if allowed else strangers.USED_UP
+        if strangers.is_proven(event, can) or self._is_granted(self._state.rulebook.kind_of(event.channel)):
+            return None
+        return strangers.USED_UP
+
+    def _is_granted(self, kind: str) -> bool:
+        """Whether one more answer may leave for an unproven sender; it then counts. A kind that is not named is not limited here."""
+        used = self._state.unproven.get(kind, 0)
+        if kind in self._left and used >= self._left[kind]:
+            return False
+        self._state.unproven[kind] = used + 1
+        return True

@@ -1,7 +1,5 @@
 """Who gets an automatic reply although nobody proved who wrote, and what of their own words it repeats. Pure."""
 
-from collections.abc import Mapping
-
 from conversation.model.capabilities import Can
 from conversation.model.message import MessageReceived
 from conversation.model.people import Customer, WorkKind
@@ -33,19 +31,3 @@ def name_for(event: MessageReceived, customer: Customer, can: Can) -> str:
         return ""
     own = can.work is WorkKind.EMAIL and not customer.verified
     return (event.sender.name if own else customer.name) or ""
-
-
-class Allowance:
-    """What one batch may still say to unproven senders, by kind of channel; a kind that is not named is not limited here."""
-
-    def __init__(self, left: Mapping[str, int]) -> None:
-        self._left = left
-        self.used: dict[str, int] = {}
-
-    def use(self, kind: str) -> bool:
-        """Whether one more may leave; it then counts."""
-        used = self.used.get(kind, 0)
-        if kind in self._left and used >= self._left[kind]:
-            return False
-        self.used[kind] = used + 1
-        return True

@@ -20,8 +20,3 @@ def due(queue: Queue, kind: str, language: str | None, now: datetime, calendars:
     """The instant by which a first answer is due; None where nothing is promised or it never opens."""
     span = promised(queue, kind)
     return None if span is None else calendars.add_open_time(queue.hours, now, span, language)
-
-
-def sooner(promised_by: datetime | None, window_ends: datetime | None) -> datetime | None:
-    """When an answer is due: by what was promised, and while the medium lets us answer at all."""
-    return min(filter(None, (promised_by, window_ends)), default=None)

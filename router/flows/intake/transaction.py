@@ -105,13 +105,14 @@ class Flush:
             return
         plan, admitted = await self._decide(work, messages, understood)
         feed = await self._store(work, plan, messages, admitted)
-        early, late = plan.early, [event for (_, event), one in zip(messages, admitted, strict=True) if one.late]
-        await updates.apply(early=early, late=late)
+        state, late = plan.state, [event for (_, event), one in zip(messages, admitted, strict=True) if one.late]
+        await updates.apply(early=state.early, late=late)
         queues = await self._queues_of_repeats(work, admitted)
         places = {id(arrival): place for place, arrival in enumerate(self._arrivals)}
         for (arrival, event), one in zip(messages, admitted, strict=True):
             answers[places[id(arrival)]] = _accepted(event, one, queues, feed)
-        work.hint(*notifications.hints(visitors=plan.fed, queues=plan.waiting, targets=plan.targets))
+        targets = [row.target for row in state.writes.outbox]
+        work.hint(*notifications.hints(visitors=state.fed, queues=state.waiting, targets=targets))
 
     async def _store(
         self,
@@ -122,7 +123,7 @@ class Flush:
     ) -> Mapping[str, int]:
         writes = plan.writes()
         self._decisions = writes.decisions
-        for before, after in plan.withdrawn:
+        for before, after in plan.state.withdrawn:
             await work.conversations.move(before, after)
         await _bind_uploads(work, writes.messages)
         await self._keep_unsupported(work, writes.messages, messages, admitted)
@@ -193,11 +194,11 @@ class Flush:
         budget = self._context.budget
         left = budget.left(self._now)
         plan, admitted = decided(left)
-        if wanted := plan.unproven:
+        if wanted := plan.state.unproven:
             granted = await budget.take(work, wanted, self._now)
             if granted != wanted:
                 plan, admitted = decided({**left, **granted})
-        self._held = plan.held
+        self._held = plan.state.held
         return plan, admitted
 
     def _admit(
