@@ -14,7 +14,7 @@ from router.decision.conversation_matching import THANKS
 from router.rules.model import ChannelHints
 from router.rules.rulebook import RuleBook
 from router.understanding.chinese_script import script_of, script_of_tag
-from router.understanding.language import Detector, LanguageEstimate, blend, primary, scores_of, substantial
+from router.understanding.language import Detector, LanguageEstimate, blend, hint_of, primary, scores_of, substantial
 from router.understanding.language_request import OWN_NAMES, language_requested
 
 STATUS = "status"
@@ -58,9 +58,7 @@ def gather(
     asked, answered_language = _asked(message, current, rulebook), _answered_language(message, current)
     wish = understood.wish or (answered_language[1] if answered_language else None)
     issue = (asked[1], 1.0, "chosen") if asked else _issue(message, understood, hints, rulebook, alone=not current)
-    chosen = wish or _wished(message, current) or primary(message.language)
-    hint = _hint(message, hints, rulebook)
-    estimate = _estimated_language(understood, customer, current, rulebook, chosen=chosen, hint=hint)
+    estimate = _estimated_language(message, understood, customer, current, rulebook, wish=wish)
     claims = not current or _claims(issue, understood)
     if not claims:
         estimate, claims = _settled(estimate, _held(current), message)
@@ -80,20 +78,22 @@ def gather(
 
 
 def _estimated_language(
+    message: MessageReceived,
     understood: Understood,
     customer: Customer,
     current: Sequence[Conversation],
     rulebook: RuleBook,
     *,
-    chosen: str | None,
-    hint: str | None,
+    wish: str | None,
 ) -> LanguageEstimate:
     """The language of the text, blended with what the sender chose, spoke before, and their medium hints at."""
+    hints = rulebook.channels.get(message.channel, _NO_HINTS)
+    wished, held = wish or _wished(message, current), _held(current)
     return blend(
         understood.languages,
-        chosen=chosen,
-        prior=primary(customer.language) or _held(current),
-        hint=hint,
+        chosen=wished or primary(message.language),
+        prior=primary(customer.language) or held,
+        hint=hint_of(message.locale, hints.language, rulebook.offered),
         default=rulebook.default_language,
     )
 
@@ -203,11 +203,6 @@ def _settled(estimate: LanguageEstimate, held: str | None, message: MessageRecei
     if held is None or estimate.source == "chosen":
         return estimate, False
     return LanguageEstimate(held, estimate.confidence if estimate.language == held else 0.0, "contact"), False
-
-
-def _hint(message: MessageReceived, hints: ChannelHints, rulebook: RuleBook) -> str | None:
-    locale = primary(message.locale)
-    return locale if locale in rulebook.offered else hints.language or locale
 
 
 def _attributes(customer: Customer, message: MessageReceived) -> Mapping[str, object]:

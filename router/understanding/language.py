@@ -54,6 +54,12 @@ def primary(tag: str | None) -> str | None:
     return first if is_language_code(first) else None
 
 
+def hint_of(locale: str | None, medium: str | None, offered: frozenset[str]) -> str | None:
+    """What a locale or, where its language is not offered, the medium hints at."""
+    language = primary(locale)
+    return language if language in offered else medium or language
+
+
 def cleaned(text: str) -> str:
     """What of a text shows its language: no quotes, links, addresses, mentions, order numbers or pictures."""
     short = text[:TEXT_LIMIT]
