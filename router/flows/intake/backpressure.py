@@ -82,7 +82,7 @@ class Arrival:
 
 
 class IntakeBudget:
-    """A bound in number and bytes. Who finds no room waits a little, then is refused."""
+    """A bound in number and bytes. Who finds no room waits a little, then is refused. `idle` is set while nothing is on its way."""
 
     def __init__(self, *, events: int, size: int, patience: float) -> None:
         self._events = events
@@ -91,14 +91,12 @@ class IntakeBudget:
         self._held = 0
         self._held_size = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self.idle = asyncio.Event()
+        self.idle.set()
 
-    @property
-    def held(self) -> int:
-        """How many arrivals are on their way."""
-        return self._held
-
-    async def enter(self, events: int, size: int) -> None:
+    async def enter(self, arrivals: Sequence[Arrival]) -> None:
         """Reserve room; raises `Overloaded` when there is none within the patience."""
+        events, size = len(arrivals), sum(arrival.size for arrival in arrivals)
         if self._fits(events, size):
             return
         try:
@@ -108,10 +106,12 @@ class IntakeBudget:
         except TimeoutError:
             raise Overloaded("too many messages are waiting to be stored") from None
 
-    def leave(self, events: int, size: int) -> None:
+    def leave(self, arrivals: Sequence[Arrival]) -> None:
         """Give room back and wake whoever waits for it."""
-        self._held -= events
-        self._held_size -= size
+        self._held -= len(arrivals)
+        self._held_size -= sum(arrival.size for arrival in arrivals)
+        if self._held == 0:
+            self.idle.set()
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -122,6 +122,7 @@ class IntakeBudget:
         if fits or self._held == 0:  # one call that is too big by itself passes alone
             self._held += events
             self._held_size += size
+            self.idle.clear()
             return True
         return False
 

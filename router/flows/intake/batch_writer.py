@@ -1,6 +1,6 @@
 """One batch into the store; what of it is refused, or has a bug, is found by halving and quarantined alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from conversation.errors import Conflict, Overloaded, StoreUnavailable
 from conversation.model.message import MessageReceived
@@ -14,11 +14,9 @@ _TRIES = 5
 
 
 class BatchWriter:
-    """Writes batches. `context` gives what one flush works with, as it is at that moment."""
+    """Writes batches."""
 
-    def __init__(
-        self, storage: Storage, context: Callable[[], Context], recent: Recent, quarantine: IntakeQuarantine
-    ) -> None:
+    def __init__(self, storage: Storage, context: Context, recent: Recent, quarantine: IntakeQuarantine) -> None:
         self._storage = storage
         self._context = context
         self._recent = recent
@@ -40,7 +38,7 @@ class BatchWriter:
 
     async def _store(self, batch: Sequence[Arrival]) -> None:
         try:
-            await retried(lambda: Flush(self._storage, self._context(), batch).run(), tries=_TRIES)
+            await retried(lambda: Flush(self._storage, self._context, batch).run(), tries=_TRIES)
         except Conflict as conflict:
             raise StoreUnavailable(f"the store keeps refusing: {conflict.detail}") from conflict
         for arrival in batch:

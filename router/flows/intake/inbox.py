@@ -71,14 +71,10 @@ class IntakeFlow:
         self._reader = ArrivalReader(
             rules, detector, clock, classifiers=classifiers, recent=recent, quarantine=self._quarantine
         )
-
-        def context() -> Context:
-            return Context(
-                rulebook=rules.rulebook, asks_staffed=rules.asks_staffed, detector=detector, classifier=classifiers.built_in,
-                cans=cans(), links=links or {}, clock=clock, checkpoint=checkpoint, count=count, decided=decided,
-                budget=budget, quarantined=self._quarantine.row,
-            )  # fmt: skip
-
+        context = Context(
+            rules=rules, detector=detector, classifiers=classifiers, cans=cans, links=links or {}, clock=clock,
+            checkpoint=checkpoint, count=count, decided=decided, budget=budget, quarantined=self._quarantine.row,
+        )  # fmt: skip
         self._writer = BatchWriter(storage, context, recent, self._quarantine)
         self._clock = clock
         self._limits = limits or Limits()
@@ -86,8 +82,6 @@ class IntakeFlow:
         self._budget = IntakeBudget(events=self._limits.events, size=self._limits.size, patience=self._limits.patience)
         self._shards = [Shard() for _ in range(shards)]
         self._draining = False
-        self._idle = asyncio.Event()
-        self._idle.set()
 
     # -- the port ------------------------------------------------------------------------------------------------------
 
@@ -101,13 +95,12 @@ class IntakeFlow:
         call = PendingAccept(len(events))
         arrivals = await self._reader.read(events, call)
         arrivals[-1].cursor = cursor
-        await self._budget.enter(len(arrivals), sum(arrival.size for arrival in arrivals))
+        await self._budget.enter(arrivals)
         try:
             self._refuse_at_the_end()
         except Overloaded:
-            self._leave(arrivals)
+            self._budget.leave(arrivals)
             raise
-        self._idle.clear()
         self._hand_out(arrivals, together=cursor is not None)
         return await call.wait()
 
@@ -131,7 +124,7 @@ class IntakeFlow:
     async def drain(self) -> None:
         """Accept nothing more and return when everything accepted so far is answered."""
         self._draining = True
-        await self._idle.wait()
+        await self._budget.idle.wait()
 
     # -- from the callers to the flushers ------------------------------------------------------------------------------
 
@@ -153,18 +146,14 @@ class IntakeFlow:
         except Exception as error:  # noqa: BLE001 a flusher never dies; the writer lets only the store's failures out
             self._fail(batch, error)
         finally:
-            self._fail(batch, StoreUnavailable("the intake has stopped"))
-            self._leave(batch)
+            if not all(arrival.settled for arrival in batch):
+                self._fail(batch, StoreUnavailable("the intake has stopped"))
+            self._budget.leave(batch)
         self._took(self._clock.monotonic() - started)
 
     def _refuse_at_the_end(self) -> None:
         if self._draining:
             raise Overloaded("the server is stopping", retry_after=5)
-
-    def _leave(self, arrivals: Sequence[Arrival]) -> None:
-        self._budget.leave(len(arrivals), sum(arrival.size for arrival in arrivals))
-        if self._budget.held == 0:
-            self._idle.set()
 
     def _fail(self, batch: Sequence[Arrival], error: BaseException) -> None:
         left = [arrival for arrival in batch if not arrival.settled]

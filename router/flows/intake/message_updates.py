@@ -88,8 +88,9 @@ class MessageUpdates:
         await self._announce(changed, notifications.change_event)
         for place, event in updates:
             self._answers.setdefault(place, _done(event))
+        await self._contacts()
 
-    async def contacts(self) -> None:
+    async def _contacts(self) -> None:
         """Who blocked us or let us in again, and who has a new address."""
         updates = self._of(ContactChanged)
         if not updates:

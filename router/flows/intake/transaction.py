@@ -15,9 +15,10 @@ from conversation.ports.metrics import Count, CountedEvent
 from conversation.ports.storage import Storage, Work
 from conversation.ports.storage.intake import Known
 from conversation.ports.storage.quarantine import Quarantined
-from router.decision.classifier import Classifier
 from router.decision.decide import STATUS_REPLY
 from router.decision.facts import STATUS, understand
+from router.flows.active_rules import RulesInForce
+from router.flows.classifier_plugin import Classifiers
 from router.flows.intake.auto_reply_budget import UnprovenBudget
 from router.flows.intake.backpressure import Arrival
 from router.flows.intake.callback_requests import CallbackIntake
@@ -25,7 +26,6 @@ from router.flows.intake.message_updates import MessageUpdates, in_order
 from router.flows.intake.sanitize import Kept
 from router.policy import notifications
 from router.policy.intake_plan import Admitted, IntakePlan
-from router.rules.rulebook import RuleBook
 from router.understanding.language import Detector
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What one flush works with: one rulebook from its beginning to its end."""
+    """What every flush works with."""
 
-    rulebook: RuleBook
-    asks_staffed: bool
+    rules: RulesInForce
     detector: Detector
-    classifier: Classifier | None
-    cans: Mapping[str, Can]
+    classifiers: Classifiers
+    cans: Callable[[], Mapping[str, Can]]
     links: LinksByAccount
     clock: Clock
     checkpoint: Callable[[str], None]
@@ -50,13 +49,16 @@ class Context:
 
 
 class Flush:
-    """One transaction of the intake."""
+    """One transaction of the intake: with one rulebook from its beginning to its end."""
 
     def __init__(self, storage: Storage, context: Context, arrivals: Sequence[Arrival]) -> None:
         self._storage = storage
         self._context = context
         self._arrivals = arrivals
         self._now = context.clock.now()
+        self._rulebook = context.rules.rulebook
+        self._classifier = context.classifiers.built_in
+        self._cans = context.cans()
         self._decisions: Sequence[StoredDecision] = ()
         self._held = 0
 
@@ -72,7 +74,6 @@ class Flush:
             messages += await updates.as_messages()
             understood += [None] * (len(messages) - len(understood))
             await self._messages(work, messages, understood, answers, updates)
-            await updates.contacts()
             await self._reports(work, answers)
             await self._malformed(work, answers)
             for arrival in self._arrivals:
@@ -88,9 +89,9 @@ class Flush:
 
     def _understood(self, arrival: Arrival, event: MessageReceived) -> Understood:
         """As it was understood on arrival, unless the rules were swapped since."""
-        if arrival.understood is not None and arrival.rulebook is self._context.rulebook:
+        if arrival.understood is not None and arrival.rulebook is self._rulebook:
             return arrival.understood
-        return understand(event.text, self._context.rulebook, self._context.detector, self._context.classifier)
+        return understand(event.text, self._rulebook, self._context.detector, self._classifier)
 
     async def _messages(
         self,
@@ -152,7 +153,7 @@ class Flush:
 
     def _dated(self, event: MessageReceived) -> MessageReceived:
         """With the end of the window for answers, where the medium has one and the event does not say it."""
-        can = self._context.cans.get(event.channel)
+        can = self._cans.get(event.channel)
         if can is None or can.reply_window is None or event.reply_until is not None or event.machine:
             return event
         return replace(event, reply_until=(event.sent_at or event.received_at) + can.reply_window)
@@ -164,7 +165,7 @@ class Flush:
         understood: Sequence[Understood | None],
     ) -> tuple[IntakePlan, list[Admitted]]:
         """The senders as they are known under lock, strangers made known, and what becomes of each message."""
-        rulebook = self._context.rulebook
+        rulebook = self._rulebook
         known = await work.intake.load(
             [event for _, event in messages], reopen_since=self._now - rulebook.reopen_within, now=self._now
         )
@@ -174,7 +175,7 @@ class Flush:
         def decided(left: Mapping[str, int]) -> tuple[IntakePlan, list[Admitted]]:
             plan = IntakePlan(
                 rulebook,
-                cans=self._context.cans,
+                cans=self._cans,
                 now=self._now,
                 new_id=new_id,
                 links=self._context.links,
@@ -211,10 +212,9 @@ class Flush:
 
     async def _on_duty(self, work: Work) -> frozenset[tuple[str, str]] | None:
         """Asked only where a rule wants to know who is there."""
-        if not self._context.asks_staffed:
+        if not self._context.rules.asks_staffed:
             return None
-        rulebook = self._context.rulebook
-        return await work.agents.duty([queue.needs for queue in rulebook.queues.values()], self._now)
+        return await work.agents.duty([queue.needs for queue in self._rulebook.queues.values()], self._now)
 
     async def _positions(
         self, work: Work, known: Sequence[Known], understood: Sequence[Understood | None]
@@ -249,8 +249,7 @@ class Flush:
             if e.callback and not one.duplicate
         ]
         if new:
-            context = self._context
-            await CallbackIntake(rulebook=context.rulebook, cans=context.cans, now=self._now).keep(work, new)
+            await CallbackIntake(rulebook=self._rulebook, cans=self._cans, now=self._now).keep(work, new)
 
     async def _reports(self, work: Work, answers: dict[int, Accepted]) -> None:
         reports = [(place, a.event) for place, a in enumerate(self._arrivals) if isinstance(a.event, DeliveryReported)]
