@@ -5,6 +5,7 @@ then to the fallback; the priority to the issue's. While nobody owns a conversat
 priority, never lower it; once owned, a more urgent one raises the priority and alerts. A message that claims nothing moves nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,15 +62,14 @@ def decide(facts: Facts, rulebook: RuleBook) -> Decision:
     """Where the message goes and why. Never raises, whatever the facts."""
     joined = join(facts, rulebook)
     view, settled = View(facts, joined, rulebook), _settled_before(facts, rulebook)
-    untried = rulebook.index.worth_trying(settled.by) if settled.by else None
-    return _Composer(facts, rulebook, joined, _settle(view, rulebook, settled, untried), view).decision()
+    return _Composer(facts, rulebook, joined, _settle(view, rulebook, settled, settled.by), view).decision()
 
 
 def queue_for(facts: Facts, rulebook: RuleBook) -> str:
     """The queue of a new conversation with these facts, as `decide` would have it; nothing else is decided."""
     joined = join(facts, rulebook)
-    view, placing = View(facts, joined, rulebook), rulebook.index.worth_trying(_NOT_PLACING)
-    return _Composer(facts, rulebook, joined, _settle(view, rulebook, _Settled(), placing), view).placed()[0]
+    view = View(facts, joined, rulebook)
+    return _Composer(facts, rulebook, joined, _settle(view, rulebook, _Settled(), _NOT_PLACING), view).placed()[0]
 
 
 def _settled_before(facts: Facts, rulebook: RuleBook) -> _Settled:
@@ -79,10 +79,12 @@ def _settled_before(facts: Facts, rulebook: RuleBook) -> _Settled:
     return _Settled(values={"queue": facts.callback_queue}, by={"queue": _CALLBACK})
 
 
-def _settle(view: View, rulebook: RuleBook, settled: _Settled, untried: int | None = None) -> _Settled:
-    """`untried` are the bits of the rules that may still settle something; None is every rule."""
+def _settle(view: View, rulebook: RuleBook, settled: _Settled, needless: Collection[str] = ()) -> _Settled:
+    """A rule that names nothing but `needless` actions is not tried."""
     index = rulebook.index
-    bits = index.candidates(view.value) if untried is None else index.candidates(view.value) & untried
+    bits = index.candidates(view.value)
+    if needless:
+        bits &= index.worth_trying(needless)
     while bits:
         lowest = bits & -bits
         bits ^= lowest
