@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, TextClause, bindparam, func, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, func, select, text, update
 from sqlalchemy.sql.selectable import TextualSelect
 
 from conversation.model.outbound import OutboxRow, OutboxState, WebhookCall
@@ -55,14 +55,15 @@ _NEXT: TextClause = text(
 _insert = Insert(outbox)
 
 
-def _claim(connection: Connection, targets: Sequence[str], lease: Mapping[str, Any]) -> list[RowMapping]:
+def _claim(
+    connection: Connection, owner: str, targets: Sequence[str], *, share: int, now: datetime, until: datetime
+) -> list[OutboxRow]:
     statement = _CLAIM[connection.dialect.name]
-    if connection.dialect.name == POSTGRESQL:
-        return list(connection.execute(statement, {**lease, "targets": list(targets)}).mappings())
-    found: list[RowMapping] = []
-    for target in targets:  # one writer: a loop is as good as a join
-        found += connection.execute(statement, {**lease, "target": target}).mappings()
-    return found
+    lease = {"owner": owner, "now": to_micros(now), "until": to_micros(until), "share": share}
+    # on SQLite there is one writer: a loop is as good as a join
+    named = [{"targets": list(targets)}] if connection.dialect.name == POSTGRESQL else [{"target": t} for t in targets]
+    found = [row for one in named for row in connection.execute(statement, {**lease, **one}).mappings()]
+    return sorted(map(outbox_row_of, found), key=lambda row: row.id)
 
 
 def _stranded(connection: Connection, now: datetime, limit: int) -> list[OutboxRow]:
@@ -141,14 +142,8 @@ class Outbox:
         """Due heads become `sending` under a lease, oldest first; every target gets its share of `limit`."""
         if not targets:
             return []
-        taken = {
-            "owner": owner,
-            "now": to_micros(now),
-            "until": to_micros(now + lease),
-            "share": max(1, limit // len(targets)),
-        }
-        rows = await self._run(lambda c: _claim(c, targets, taken))
-        return sorted(map(outbox_row_of, rows), key=lambda row: row.id)
+        share = max(1, limit // len(targets))
+        return await self._run(lambda c: _claim(c, owner, targets, share=share, now=now, until=now + lease))
 
     async def stranded(self, now: datetime, limit: int) -> list[OutboxRow]:
         """Rows still `sending` whose lease ran out, locked; settle them with `finish` in this transaction."""
