@@ -55,14 +55,15 @@ def must_reach(
 ) -> None:
     """Return, or raise `Conflict`: "blocked", "unknown_template" or "window_closed", with what may be done instead."""
     can = cans[to.channel]
-    instead = {"instead": reach(to, others, cans, now).as_json()}
     if to.blocked_at is not None:
-        raise Conflict("this customer has blocked us on that channel", code="blocked", more=instead)
-    if template is not None and template not in can.templates:
-        raise Conflict("this account has no such template", code="unknown_template", more=instead)
-    if not lawful(can, to.reply_until, automatic=False, template=template, now=now):
-        detail = "the time in which this medium lets us answer is over"
-        raise Conflict(detail, code="window_closed", more=instead)
+        code, detail = "blocked", "this customer has blocked us on that channel"
+    elif template is not None and template not in can.templates:
+        code, detail = "unknown_template", "this account has no such template"
+    elif not lawful(can, to.reply_until, automatic=False, template=template, now=now):
+        code, detail = "window_closed", "the time in which this medium lets us answer is over"
+    else:
+        return
+    raise Conflict(detail, code=code, more={"instead": reach(to, others, cans, now).as_json()})
 
 
 def may_leave(can: Can, message: OutboundMessage, now: datetime) -> bool:

@@ -89,8 +89,8 @@ class ReplyService:
             files = await _files(work, attachments)
             draft = self._draft(agent, before, text, client_id=client_id, to=to, files=files)
             draft = replace(draft, template=template.name if template and to else None)
-            body_hash = _hash_of(text, channel, note, attachments, template)
-            message, new = await work.messages.add(draft, body_hash=body_hash, feed=self._fed(to))
+            body_hash, feed = _hash_of(text, channel, note, attachments, template), self._fed(to)
+            message, new = await work.messages.add(draft, body_hash=body_hash, feed=feed)
             if new:
                 parameters = template.parameters if template else ()
                 await self._let_out(work, agent, before, message, to=to, uploads=attachments, parameters=parameters)
@@ -204,9 +204,6 @@ class ReplyService:
             access.must_hold(agent, before)
         after = replace(after, owner_wrote_at=now, due=None, updated_at=now)
         await work.conversations.move(before, after)
-        if after.state is not before.state:
-            event = notifications.conversation_event(EventType.ASSIGNED, after, was=before, agent=agent.id)
-            await work.events.add([event], now=now)
         return after
 
     async def _let_out(
@@ -226,7 +223,10 @@ class ReplyService:
         if uploads:
             await work.attachments.bind(uploads, conversation=before.id, owner=agent.id)
         after = before if to is None else await self._answered(work, agent, before)
-        await work.events.add([notifications.message_event(message, after, agent=agent.id)], now=self._clock.now())
+        events = [notifications.message_event(message, after, agent=agent.id)]
+        if after.state is not before.state:
+            events.insert(0, notifications.conversation_event(EventType.ASSIGNED, after, was=before, agent=agent.id))
+        await work.events.add(events, now=self._clock.now())
         if to is not None:
             await self._send(work, message, after, to, parameters)
 
