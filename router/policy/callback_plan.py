@@ -63,11 +63,9 @@ def times_of(
     )
 
 
-def slot_language(rulebook: RuleBook, queue: Queue, language: str | None) -> str:
+def slot_language(queue: Queue, times: CallTimes) -> str:
     """The language by which places are counted: "" where the queue does not ask for one."""
-    if queue.languages is not None:
-        return ""
-    return (rulebook.served(language) or "").partition("-")[0]
+    return "" if queue.languages is not None else (times.language or "").partition("-")[0]
 
 
 def team(agents: Iterable[Agent], queue: Queue) -> list[CallCapacity]:

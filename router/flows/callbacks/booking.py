@@ -1,6 +1,6 @@
 """Customers' side of calling back: free slots, requests, changes, and what a telephone exchange reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -80,10 +80,10 @@ class CallbackBooking:
 
     async def _made_ready(self, asked: CallbackRequested) -> str | None:
         async with self._storage.begin("call_hold") as work:
-            queue = await self.prepare(work, asked, _HELD)
-            for one in await work.callbacks.open_with(asked.number, asked.extension):
-                if stands_for(one, asked) and not proves(asked, one):
-                    raise CallbackRefused("asked_already")
+            opened = await self._open_requests(work, asked)
+            queue = await self._prepare(work, asked, opened, _HELD)
+            if not all(proves(asked, one) for one in opened):
+                raise CallbackRefused("asked_already")
         return queue
 
     async def status(self, callback: str) -> CallbackStatus:
@@ -157,6 +157,12 @@ class CallbackBooking:
 
     async def prepare(self, work: Work, asked: CallbackRequested, span: timedelta) -> str | None:
         """What can be refused is refused at once, and a slot keeps a place: the queue in which it does."""
+        opened = await self._open_requests(work, asked) if asked.slot is not None else ()
+        return await self._prepare(work, asked, opened, span)
+
+    async def _prepare(
+        self, work: Work, asked: CallbackRequested, opened: Sequence[Callback], span: timedelta
+    ) -> str | None:
         if await work.callbacks.is_blocked(asked.number):
             raise CallbackRefused("do_not_call")
         query = SlotQuery(
@@ -169,18 +175,18 @@ class CallbackBooking:
         if asked.slot is None:
             await self._slots.must_be_possible_soon(work, query)
             return None
-        booked = await self._booked(work, asked)
+        theirs = (one for one in opened if proves(asked, one))
+        booked = next((one for one in theirs if one.slot_at == asked.slot and one.state is CallState.SCHEDULED), None)
         if booked is not None:  # its place is kept already: the call stays where it is
             return (await work.conversations.get(booked.conversation)).queue
         since, queue = min(asked.received_at, self._clock.now()), await self._slots.queue(work, query)
         await self._slots.hold(work, asked.external_id, query, queue, asked.slot, span=span, since=since)
         return queue
 
-    async def _booked(self, work: Work, asked: CallbackRequested) -> Callback | None:
-        """The open request that this one changes, where it is booked for that very slot."""
+    async def _open_requests(self, work: Work, asked: CallbackRequested) -> list[Callback]:
+        """The open requests of this number that are about what is asked for."""
         opened = await work.callbacks.open_with(asked.number, asked.extension)
-        theirs = (one for one in opened if stands_for(one, asked) and proves(asked, one))
-        return next((one for one in theirs if one.slot_at == asked.slot and one.state is CallState.SCHEDULED), None)
+        return [one for one in opened if stands_for(one, asked)]
 
     async def _kept(self, work: Work, asked: CallbackRequested, conversation: str) -> Callback | None:
         """What became of it: in the conversation that its words went to, or the open one elsewhere that a code proved theirs."""

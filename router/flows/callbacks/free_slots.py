@@ -62,17 +62,17 @@ class FreeSlots:
 
         Raises `CallbackRefused` "slot_taken" with the next that are free.
         """
-        now, plan = self._clock.now(), self.plan(query.channel)
-        within = since + plan.lead <= slot <= since + plan.horizon and now <= slot
-        held = within and self.times(query, queue).is_slot(slot)
+        now, rulebook, plan = self._clock.now(), self._rules.rulebook, self.plan(query.channel)
+        times = times_of(rulebook, plan, queue=queue, language=query.language, zones=query.zones)
+        held = since + plan.lead <= slot <= since + plan.horizon and now <= slot and times.is_slot(slot)
         if held:
-            place = queue_of(self._rules.rulebook, queue)
+            agents, place = await work.agents.all(), queue_of(rulebook, queue)
             held = await work.callbacks.hold(
                 request,
                 queue,
                 slot,
-                language=slot_language(self._rules.rulebook, place, query.language),
-                capacities=team(await work.agents.all(), place),
+                language=slot_language(place, times),
+                capacities=team(agents, place),
                 per_slot=plan.per_slot,
                 until=now + span,
                 now=now,
@@ -85,10 +85,11 @@ class FreeSlots:
         """The next slots in which there is a place."""
         now, rulebook, plan = self._clock.now(), self._rules.rulebook, self.plan(query.channel)
         place = queue_of(rulebook, queue)
-        capacities, language = team(await work.agents.all(), place), slot_language(rulebook, place, query.language)
+        times = times_of(rulebook, plan, queue=queue, language=query.language, zones=query.zones)
+        capacities, language = team(await work.agents.all(), place), slot_language(place, times)
         taken = await work.callbacks.taken(queue, now, now + plan.horizon + plan.slot, now=now)
         free: list[Slot] = []
-        for slot in self.times(query, queue).slots(now):
+        for slot in times.slots(now):
             there = taken.get(slot.start, {})
             if fits({**there, language: there.get(language, 0) + 1}, capacities, plan.per_slot):
                 free.append(slot)

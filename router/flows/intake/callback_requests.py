@@ -13,7 +13,7 @@ from conversation.model.message import CallbackRequested
 from conversation.model.people import WorkKind
 from conversation.ports.storage import Work
 from router.policy import escalation, notifications
-from router.policy.callback_plan import Cans, is_held, requested_queue, settings_of, times_of
+from router.policy.callback_plan import Cans, is_held, settings_of, times_of
 from router.rules.rulebook import RuleBook
 
 
@@ -43,7 +43,7 @@ class CallbackIntake:
         if callback.conversation != found.id:  # asked for elsewhere before, and proven by a code: it stays there
             found = await work.conversations.lock(callback.conversation)
         slot = await self._booked_slot(work, asked, callback)
-        queue = requested_queue(self.cans, asked) or found.queue
+        queue = asked.queue or plan.queue or found.queue
         callback = self.timed(callback, plan, queue, slot)
         if before is None:
             await work.callbacks.add(callback)
@@ -63,7 +63,8 @@ class CallbackIntake:
 
     async def _known(self, work: Work, asked: CallbackRequested, found: Conversation) -> Callback | None:
         """The open request that this one changes: of the same number and matter, or of the same conversation."""
-        same = await work.callbacks.open_of(asked.number, asked.extension, issue_of(asked, found))
+        issue = issue_of(asked, found)
+        same = await work.callbacks.open_of(asked.number, asked.extension, issue)
         here = same or await work.callbacks.of_conversation(found.id)
         return await work.callbacks.lock(here.id) if here is not None and here.open else None
 
