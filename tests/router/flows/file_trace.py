@@ -1,9 +1,11 @@
 """Which files of the service one journey enters, in which order, and how often it comes back to one.
 
-A file is entered when control comes to one of its functions from another file: by a call, or because a coroutine goes on after
-it waited. A return is an entry of a file that the journey had entered before and left for another. Only the service's own files
-count, and only the thread of the event loop: what a repository runs on its connection is one step, which SQLite takes in a
-thread of its own. A call that merely ends enters nothing.
+A file is entered when one of its functions is called and the call before was of another file. A return is an entry of a file that
+the journey had entered before. A call that ends enters nothing. A coroutine that goes on after it waited enters nothing either,
+for its reader never left the line; those entries are counted apart, because each of them costs time.
+
+Only the service's own files count, and only the thread of the event loop: what a repository runs on its connection is one step,
+which SQLite takes in a thread of its own.
 """
 
 import sys
@@ -42,16 +44,20 @@ class Journey:
     @property
     def returns(self) -> int:
         """How often a file was entered again after it was left."""
+        return _returns(self._calls)
+
+    @property
+    def returns_with_waits(self) -> int:
+        """The same where a coroutine that goes on enters its file, too."""
         return _returns(self.entries)
 
     @property
-    def returns_by_calls(self) -> int:
-        """The same where coroutines that go on are left out."""
-        return _returns([entry for entry in self.entries if not entry.resumed])
+    def _calls(self) -> list[Entry]:
+        return [entry for entry in self.entries if not entry.resumed]
 
     def __str__(self) -> str:
         """The path: each file where it is entered first, below the file that waits for it, with the number of its entries."""
-        times = Counter(_sequence(self.entries))
+        times = Counter(_sequence(self._calls))
         first = {entry.file: entry for entry in reversed(self.entries)}
         return "\n".join(
             f"{'  ' * first[file].depth}{file} {first[file].function}" + (f" ×{times[file]}" if times[file] > 1 else "")
