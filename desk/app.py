@@ -27,7 +27,7 @@ from desk.http.api_docs import docs_routes
 from desk.http.headers import add_headers
 from desk.http.login_throttle import FAILED_LOGINS, FailedLogins
 from desk.http.problems import Problem, of_error, of_http
-from desk.http.routing import Route, serve
+from desk.http.routing import Route, methods_of, serve
 from desk.http.services import SERVICES, Services
 from desk.live import socket
 from desk.live.socket import LIVE, Live
@@ -107,7 +107,8 @@ def make_app(services: Services) -> web.Application:
 def _mount_api(app: web.Application, services: Services) -> None:
     table = api_routes()
     for route in (*table, *docs_routes(table, services.service_name)):
-        app.router.add_route(route.method, route.path, serve(services, route), name=f"api:{route.name}:{route.who}")
+        for method in methods_of(route):
+            app.router.add_route(method, route.path, serve(services, route), name=f"api:{route.name}:{route.who}")
 
 
 def _mount_public_paths(app: web.Application, services: Services) -> None:

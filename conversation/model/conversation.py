@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Literal, cast
 
 from conversation.errors import UnlawfulMove
 from conversation.model.people import WorkKind
@@ -33,6 +34,9 @@ class State(StrEnum):
 OPEN_STATES = tuple(state for state in State if state.is_open)
 
 
+PriorityName = Literal["low", "normal", "high", "urgent"]
+
+
 class Priority(IntEnum):
     """Higher is more urgent. On every surface it is written by its lower-case name."""
 
@@ -42,9 +46,9 @@ class Priority(IntEnum):
     URGENT = 3
 
     @property
-    def label(self) -> str:
-        """`low`, `normal`, `high` or `urgent`."""
-        return self.name.lower()
+    def label(self) -> PriorityName:
+        """Its name on every surface."""
+        return cast("PriorityName", self.name.lower())
 
     @classmethod
     def of(cls, label: str) -> "Priority":

@@ -36,7 +36,7 @@ async def list_channels(call: ApiRequest[None, None]) -> Page[ChannelOut]:
         ChannelOut(
             name=account.name,
             kind=account.kind,
-            state=str(account.state),
+            state=account.state,
             detail=account.detail,
             since=account.since,
             send=accounts[account.name].can.send if account.name in accounts else False,

@@ -15,7 +15,7 @@ from conversation.ports.storage import Work
 from desk.http.authentication import Who
 from desk.http.passwords import LONGEST, SHORTEST, hash_password
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import ApiRequest, ApiResponse, Input, Routes, idempotency_key
+from desk.http.routing import ApiRequest, ApiResponse, Changes, Input, Routes, idempotency_key
 from desk.http.services import Services
 from desk.http.tokens import new_token
 from desk.representation.schemas import AgentOut, Page, TokenOut
@@ -52,7 +52,7 @@ class NewAgent(Input):
     password: Password | None = None
 
 
-class AgentChange(Input):
+class AgentChange(Changes):
     """What changes; whatever is not named stays."""
 
     email: Email | None = None

@@ -33,9 +33,7 @@ class AttemptOut(Output):
     created_at: datetime
     connected_at: datetime | None = None
     ended_at: datetime | None = None
-    outcome: str | None = Field(
-        None, description="done, no_answer, busy, voicemail, congestion, rejected, invalid or lost"
-    )
+    outcome: CallOutcome | None = Field(None, description="lost: nobody knows, whoever dialed is gone")
     note: str | None = None
 
 
@@ -43,9 +41,7 @@ class CallOut(Output):
     """A call that a customer asked for."""
 
     id: str
-    state: str = Field(
-        description="requested, scheduled, due, offered, dialing, connected, done, no_answer, busy, failed, cancelled or expired"
-    )
+    state: CallState
     number: str = Field(description="E.164")
     extension: str
     tel: str | None = Field(
@@ -208,7 +204,7 @@ def _representation(
     plan = account.can.calls if account is not None else None
     return CallOut(
         id=one.id,
-        state=CallState.OFFERED.value if offered else one.state.value,
+        state=CallState.OFFERED if offered else one.state,
         number=one.number,
         extension=one.extension,
         tel=_tel(one) if any(each.ended_at is None and each.dialer == "manual" for each in attempts) else None,
@@ -240,6 +236,6 @@ def _attempt(one: Attempt) -> AttemptOut:
         created_at=one.created_at,
         connected_at=one.connected_at,
         ended_at=one.ended_at,
-        outcome=one.outcome.value if one.outcome else None,
+        outcome=one.outcome,
         note=one.note,
     )

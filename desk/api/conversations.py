@@ -12,7 +12,7 @@ from conversation.model.events import Hint, Topic
 from conversation.ports.storage.conversations import ConversationFilter
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem
-from desk.http.routing import ApiRequest, Input, Routes
+from desk.http.routing import ApiRequest, Changes, Input, Routes
 from desk.representation.schemas import ConversationOut, ExplainOut, Nothing, Page
 from desk.representation.serializers import conversation_out, names_for
 from router.policy.permissions import sees_all, served_queues
@@ -211,7 +211,7 @@ def _check_nap(until: datetime, now: datetime) -> None:
 Word = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Label(Input):
+class Label(Changes):
     """What is corrected; a relabel of language or issue is training data."""
 
     language: Word | None = None

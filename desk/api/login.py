@@ -106,7 +106,7 @@ async def _open_session(services: Services, agent: Agent, password_hash: str | N
     async with services.storage.begin("desk.api.login") as work:
         await work.agents.add_token(agent.id, digest=digest, kind="session", prefix=prefix, until=until)
     log.info("logged_in", extra={"agent": agent.id})
-    answer = LoginOut(agent=AgentRef(id=agent.id, name=agent.name), role=agent.role.value, expires_at=until)
+    answer = LoginOut(agent=AgentRef(id=agent.id, name=agent.name), role=agent.role, expires_at=until)
     known = device_cookie(services, agent, password_hash)
     return ApiResponse(answer, cookies=(_cookie(services, token, until), *((known,) if known else ())))
 

@@ -28,7 +28,7 @@ class Wishes(Input):
     pictures: bool = False
 
 
-@routes.add("GET", "/conversations/{id}/messages/{message}/html", who=Who.AGENT)
+@routes.add("GET", "/conversations/{id}/messages/{message}/html", who=Who.AGENT, media="text/html")
 async def formatted(call: ApiRequest[None, Wishes]) -> web.StreamResponse:
     """The message's HTML as a page of its own: no script, no form, no picture from elsewhere unless `pictures` says so."""
     identifier = call.path("message")

@@ -8,7 +8,7 @@ from conversation.model.people import Presence
 from desk.http.authentication import Who
 from desk.http.routing import ApiRequest, Input, Routes
 from desk.representation.schemas import Colleague, IssueOut, Me, Page, PresenceOut, VocabularyOut
-from desk.representation.serializers import agent_fields, colleague, staff
+from desk.representation.serializers import agent_fields, colleague, staff, title_out
 from router.policy.permissions import served_queues
 
 routes = Routes("me")
@@ -53,7 +53,7 @@ async def set_presence(call: ApiRequest[PresenceIn, None]) -> PresenceOut:
             await work.events.add([event], now=now)
         if presence is Presence.ONLINE:
             work.hint(Hint(topic=Topic.WORK, keys=served_queues(agent, services.rules.rulebook)))
-    return PresenceOut(state=presence.value, expires_at=until)
+    return PresenceOut(state=presence, expires_at=until)
 
 
 @routes.add("GET", "/colleagues", who=Who.AGENT)
@@ -71,7 +71,7 @@ async def colleagues(call: ApiRequest[None, None]) -> Page[Colleague]:
 async def vocabulary(call: ApiRequest[None, None]) -> VocabularyOut:
     """The languages and issues of the rules in force, and the accounts that call back."""
     rulebook = call.services.rules.rulebook
-    issues = [IssueOut(id=name, title=dict(issue.title)) for name, issue in rulebook.issues.items()]
+    issues = [IssueOut(id=name, title=title_out(issue.title)) for name, issue in rulebook.issues.items()]
     calls = [name for name, account in call.services.channels.items() if account.can.calls is not None]
     return VocabularyOut(
         languages=list(rulebook.languages), default_language=rulebook.default_language, issues=issues, calls=calls

@@ -7,6 +7,7 @@ from conversation.model.people import Presence
 from desk.http.authentication import Who
 from desk.http.routing import ApiRequest, Routes
 from desk.representation.schemas import Page, QueueOut
+from desk.representation.serializers import title_out
 from router.policy.permissions import serves
 from router.rules.queues import Queue
 from router.rules.rulebook import RuleBook
@@ -36,7 +37,7 @@ def queue_out(rulebook: RuleBook, queue: Queue, counts: Counts, online: int, now
     is_open = rulebook.calendars.is_open(queue.hours, now, rulebook.default_language)
     return QueueOut(
         name=queue.name,
-        title=dict(queue.title),
+        title=title_out(queue.title),
         open=is_open,
         next_opening=None if is_open else rulebook.calendars.next_opening(queue.hours, now, rulebook.default_language),
         waiting=waiting,

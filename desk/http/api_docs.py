@@ -21,12 +21,12 @@ def docs_routes(table: Sequence[Route], service_name: str) -> list[Route]:
         every = [*table, *routes.routes]
         return document(every, title=f"{service_name} API", version=version("huntgroup"), server=server)
 
-    @routes.add("GET", "/openapi.json", who=Who.PUBLIC)
+    @routes.add("GET", "/openapi.json", who=Who.PUBLIC, media="application/json")
     async def openapi(call: ApiRequest[None, None]) -> web.StreamResponse:
         """This contract as OpenAPI 3.1."""
         return web.json_response(spec(call.services.public_url))
 
-    @routes.add("GET", "/api/docs", who=Who.PUBLIC)
+    @routes.add("GET", "/api/docs", who=Who.PUBLIC, media="text/html")
     async def docs(call: ApiRequest[None, None]) -> web.StreamResponse:
         """This contract as a page."""
         text = page(spec(call.services.public_url))

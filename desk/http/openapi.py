@@ -21,6 +21,8 @@ _FILE = {
     },
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
 }
+_TEXT = {"type": "string"}
+_SCHEMAS: Mapping[str, Any] = {"application/json": {"type": "object"}, "*/*": {"type": "string", "format": "binary"}}
 _UNSAFE_TAKES_KEY = {"say", "add_agent"}
 
 
@@ -39,10 +41,11 @@ def _models(routes: Iterable[Route]) -> list[tuple[type[BaseModel], JsonSchemaMo
 def document(routes: Sequence[Route], *, title: str, version: str, server: str) -> dict[str, Any]:
     """The whole contract."""
     refs, definitions = models_json_schema(_models(routes), ref_template=_REF)
-    schemas = dict(definitions.get("$defs", {}))
+    written = definitions.get("$defs", {})
+    schemas = {name: _without_defaults(schema) for name, schema in written.items()}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, schemas)
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, written)
     asked = {_name(refs[route.query, "validation"]) for route in routes if route.query}
     return {
         "openapi": "3.1.0",
@@ -63,6 +66,15 @@ def document(routes: Sequence[Route], *, title: str, version: str, server: str) 
     }
 
 
+def _without_defaults(schema: Any) -> Any:
+    """Generators of clients take a field with a default for one that is always there; what may be left out is what is not `required`."""
+    if isinstance(schema, dict):
+        kept = {key: part for key, part in schema.items() if key not in ("default", "properties")}
+        named = {name: _without_defaults(part) for name, part in schema.get("properties", {}).items()}
+        return {key: _without_defaults(part) for key, part in kept.items()} | ({"properties": named} if named else {})
+    return [_without_defaults(part) for part in schema] if isinstance(schema, list) else schema
+
+
 def _name(ref: Mapping[str, Any]) -> str:
     return str(ref["$ref"]).rpartition("/")[2]
 
@@ -76,8 +88,7 @@ def _operation(route: Route, refs: Mapping[Any, Any], schemas: Mapping[str, Any]
         "parameters": [*_path_parameters(route), *_query_parameters(route, refs, schemas)],
         "responses": _responses(route, refs),
     }
-    if route.who is not Who.PUBLIC:
-        operation["security"] = [{"bearer": []}, {"session": []}]
+    operation["security"] = [] if route.who is Who.PUBLIC else [{"bearer": []}, {"session": []}]
     if route.body:
         schema = refs[route.body, "validation"]
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
@@ -102,9 +113,13 @@ def _query_parameters(route: Route, refs: Mapping[Any, Any], schemas: Mapping[st
     schema = schemas[_name(refs[route.query, "validation"])]
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": part}
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null_default(part)}
         for name, part in schema.get("properties", {}).items()
     ]
+
+
+def _without_null_default(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key: part for key, part in schema.items() if (key, part) != ("default", None)}
 
 
 def _responses(route: Route, refs: Mapping[Any, Any]) -> dict[str, Any]:
@@ -114,6 +129,8 @@ def _responses(route: Route, refs: Mapping[Any, Any]) -> dict[str, Any]:
         if route.answer and status not in (101, 204):
             content = {"application/json": {"schema": refs[route.answer, "serialization"]}}
             responses[str(status)]["content"] = content
+        elif route.media:
+            responses[str(status)]["content"] = {route.media: {"schema": _SCHEMAS.get(route.media, _TEXT)}}
     problem = {"content": {TYPE: {"schema": refs[ProblemModel, "serialization"]}}}
     for status in _faults(route):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, **problem}

@@ -8,10 +8,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from aiohttp import hdrs, web
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from channels import strict_json
 from conversation.model.people import Agent
@@ -25,12 +25,26 @@ QueryT = TypeVar("QueryT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _LONGEST_ID = 100
 _LONGEST_KEY = 200
+_SWITCHING = 101
 
 
 class Input(BaseModel):
     """What comes in: an unknown field is a fault, so that nothing is assigned by accident."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=100_000)
+
+
+class Changes(Input):
+    """What changes: at least one field."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @model_validator(mode="after")
+    def not_empty(self) -> Self:
+        """A change of nothing is a mistake of the caller's."""
+        if not self.model_fields_set:
+            raise ValueError("name what changes: at least one field")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,7 @@ class Route:
     also: tuple[int, ...] = ()
     faults: tuple[int, ...] = ()
     file: bool = False
+    media: str | None = None
 
 
 def _model(annotation: object) -> type[BaseModel] | None:
@@ -120,8 +135,12 @@ class Routes:
         also: tuple[int, ...] = (),
         faults: tuple[int, ...] = (),
         file: bool = False,
+        media: str | None = None,
     ) -> Callable[[HandlerT], HandlerT]:
-        """Enter a handler. `who` has no default: a route nobody thought about cannot be written down. `file`: the body is one."""
+        """Enter a handler. `who` has no default: a route nobody thought about cannot be written down.
+
+        `file`: the body is one. `media`: the type of an answer that is no model.
+        """
 
         def enter(handler: HandlerT) -> HandlerT:
             hints = get_type_hints(handler)
@@ -141,6 +160,7 @@ class Routes:
                 also=also,
                 faults=faults,
                 file=file,
+                media=media,
             )
             self.routes.append(route)
             return handler
@@ -151,23 +171,24 @@ class Routes:
 # -- what comes in -----------------------------------------------------------------------------------------------------
 
 
-async def _json(request: web.Request) -> object:
+async def _json(request: web.Request, model: type[BaseModel]) -> bytes:
+    """The body, which is JSON that everybody reads alike. An absent one lacks every required field, and is none where no field is."""
     raw = await request.read()
     if not raw:
-        return {}
+        if not any(field.is_required() for field in model.model_fields.values()):
+            raise Problem(400, "no_body", "a JSON object is needed as the body")
+        return b"{}"
     if request.content_type != "application/json":
         raise Problem(415, "unsupported_media_type", "send application/json")
     value: object = strict_json.loads(raw)
     if b"\\u" in raw and json.loads(raw) != value:
         raise Problem(422, "json_character", "NUL and lone surrogates are no characters")
-    return value
+    return raw
 
 
-def _checked(model: type[BaseModel] | None, value: object) -> tuple[Any, list[FieldFault]]:
-    if model is None:
-        return None, []
+def _checked(read: Callable[[], object]) -> tuple[Any, list[FieldFault]]:
     try:
-        return model.model_validate(value), []
+        return read(), []
     except ValidationError as error:
         return None, [FieldFault(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors(include_url=False)]
 
@@ -185,9 +206,16 @@ def _query_values(request: web.Request) -> dict[str, object]:
 async def read_call(
     services: Services, request: web.Request, route: Route, caller: Caller | None
 ) -> ApiRequest[Any, Any]:
-    """Body and query, checked; all faulty fields are in one answer."""
-    body, faults = _checked(route.body, await _json(request) if route.body else None)
-    query, more = _checked(route.query, _query_values(request))
+    """Body and query, checked; all faulty fields are in one answer. In a body `false` is no number, and "1" is none."""
+    body = query = None
+    faults: list[FieldFault] = []
+    if route.body:
+        model, raw = route.body, await _json(request, route.body)
+        body, faults = _checked(lambda: model.model_validate_json(raw, strict=True))
+    more: list[FieldFault] = []
+    if route.query:
+        asked = route.query
+        query, more = _checked(lambda: asked.model_validate(_query_values(request)))
     if faults or more:
         raise Problem(422, "invalid", "these fields are at fault", errors=[*faults, *more])
     return ApiRequest(services, request, body, query, caller)
@@ -216,6 +244,12 @@ def _response(route: Route, answer: object) -> web.StreamResponse:
     for cookie in given.cookies if given else ():
         response.headers.add(hdrs.SET_COOKIE, cookie)
     return response
+
+
+def methods_of(route: Route) -> tuple[str, ...]:
+    """The methods it answers: HEAD like GET, without the body; a socket has none."""
+    reads = route.method == hdrs.METH_GET and route.status != _SWITCHING
+    return (route.method, hdrs.METH_HEAD) if reads else (route.method,)
 
 
 def serve(services: Services, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conversation.model.conversation import OPEN_STATES, State
+from channels.supervisor import Health
+from conversation.model.conversation import PriorityName, State
+from conversation.model.message import AuthorKind, Direction, Status
+from conversation.model.people import Presence, Role, WorkKind
+from router.policy.delivery_result import CallProgress
 
 ItemT = TypeVar("ItemT")
+Doubt = Literal["unproven", "forged", "unparsable"]
 
 
 class Output(BaseModel):
@@ -44,8 +49,8 @@ class ReachOut(Output):
     """How the customer can be answered now."""
 
     channel: str
-    open: str = Field(
-        description="anything, persons (no automatic replies), templates, or nobody: blocked, or closed for good"
+    open: Literal["anything", "persons", "templates", "nobody"] = Field(
+        description="persons: no automatic replies; nobody: blocked, or closed for good"
     )
     until: datetime | None = Field(None, description="after that it is less")
     templates: list[str] = Field(description="texts that the provider approved beforehand")
@@ -65,7 +70,7 @@ class ConversationOut(Output):
 
     id: str
     reference: str
-    state: str = Field(description=f"{', '.join(OPEN_STATES)} or {State.CLOSED}")
+    state: State
     queue: str
     queue_title: dict[str, str] = Field(description="by language; * serves the others")
     assignee: AgentRef | None = Field(description="the owner")
@@ -73,9 +78,9 @@ class ConversationOut(Output):
     offer_until: datetime | None = None
     language: str | None
     issue: str | None
-    priority: str = Field(description="low, normal, high or urgent")
+    priority: PriorityName
     customer: CustomerRef
-    kind: str = Field(description="what kind of work: chat, email, message or callback")
+    kind: WorkKind = Field(description="what kind of work")
     channel: str = Field(description="where an answer goes unless another channel is named")
     channels: list[str]
     labels: list[str]
@@ -89,8 +94,8 @@ class ConversationOut(Output):
     last_inbound_at: datetime | None = None
     waiting_since: datetime | None = None
     due: datetime | None
-    due_reason: str | None = Field(
-        None, description="first_response, or reply_window: the medium lets nobody answer after that"
+    due_reason: Literal["first_response", "reply_window"] | None = Field(
+        None, description="reply_window: the medium lets nobody answer after that"
     )
     reply_until: datetime | None = Field(None, description="the end of the medium's window for answers")
     blocked_at: datetime | None = Field(None, description="since when this customer has blocked us on that channel")
@@ -106,7 +111,7 @@ class ConversationOut(Output):
 class AuthorOut(Output):
     """Who said it."""
 
-    kind: str = Field(description="customer, agent or system")
+    kind: AuthorKind
     id: str | None = None
     name: str | None = None
 
@@ -139,16 +144,14 @@ class MessageOut(Output):
     id: str
     conversation: str
     seq: int
-    direction: str = Field(description="in, out or note")
+    direction: Direction = Field(description="in, out, or note: for agents only")
     channel: str | None
     author: AuthorOut
     text: str
     html: str | None = None
     attachments: list[AttachmentOut]
-    doubt: str | None = Field(
-        default=None, description="why the sender may be somebody else: unproven, forged or unparsable"
-    )
-    status: str = Field(description="received; queued, sending, sent, delivered, read, failed, uncertain, suppressed")
+    doubt: Doubt | None = Field(None, description="why the sender may be somebody else")
+    status: Status
     error: str | None = None
     client_id: str | None = None
     sent_at: datetime | None
@@ -186,15 +189,15 @@ class AgentOut(Output):
     id: str
     email: str
     name: str
-    role: str
+    role: Role
     languages: dict[str, int]
     skills: dict[str, int]
     queues: list[str]
-    capacity: dict[str, int]
+    capacity: dict[WorkKind, int]
     disabled: bool
     created_at: datetime | None
-    presence: str
-    load: dict[str, int] = Field(default_factory=dict, description="held work by kind")
+    presence: Presence
+    load: dict[WorkKind, int] = Field(default_factory=dict, description="held work by kind")
 
 
 class Me(AgentOut):
@@ -211,7 +214,7 @@ class Colleague(Output):
 
     id: str
     name: str
-    presence: str
+    presence: Presence
     languages: dict[str, int]
     queues: list[str]
 
@@ -219,7 +222,7 @@ class Colleague(Output):
 class PresenceOut(Output):
     """The presence as it stands; renew it before `expires_at`."""
 
-    state: str
+    state: Presence
     expires_at: datetime
 
 
@@ -227,7 +230,7 @@ class LoginOut(Output):
     """Logged in: the cookie is set."""
 
     agent: AgentRef
-    role: str
+    role: Role
     expires_at: datetime
 
 
@@ -243,7 +246,7 @@ class ChannelOut(Output):
 
     name: str
     kind: str
-    state: str
+    state: Health
     detail: str | None
     since: datetime | None
     send: bool = True
@@ -274,7 +277,7 @@ class WebhookCallOut(Output):
     webhook: str
     conversation: str | None
     type: str = Field(description="what it is about: rule.matched (a freeze, for example) or conversation.unanswered")
-    state: str = Field(description="waiting: it is tried again; expired or failed: it never leaves by itself")
+    state: CallProgress = Field(description="waiting: it is tried again; expired or failed: it never leaves by itself")
     created_at: datetime
     attempts: int
     error: str | None

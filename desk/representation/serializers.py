@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 from conversation.model.conversation import Conversation
 from conversation.model.message import Attachment, AuthorKind, Direction, Message
@@ -21,6 +21,7 @@ from desk.representation.schemas import (
     Colleague,
     ConversationOut,
     CustomerRef,
+    Doubt,
     FailedCallOut,
     IdentityOut,
     MessageOut,
@@ -34,6 +35,7 @@ from router.policy.reply_window import Reach
 from router.rules.rulebook import RuleBook
 
 _PREVIEW = 140
+_DOUBTS: Mapping[str, Doubt] = {one: one for one in get_args(Doubt)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,11 @@ async def names_for(
 def writers(messages: Iterable[Message]) -> set[str]:
     """The agents who wrote these."""
     return {one.author.id for one in messages if one.author.kind is AuthorKind.AGENT and one.author.id}
+
+
+def title_out(title: Mapping[str, str]) -> dict[str, str]:
+    """A title by language; what is for every language stands under `*`."""
+    return {language or "*": text for language, text in title.items()}
 
 
 def agent_ref(names: Names, agent: str | None) -> AgentRef | None:
@@ -102,13 +109,13 @@ def conversation_out(
     return ConversationOut(
         id=conversation.id,
         reference=conversation.reference,
-        state=conversation.state.value,
+        state=conversation.state,
         queue=conversation.queue,
-        queue_title=dict(names.titles.get(conversation.queue, {})),
+        queue_title=title_out(names.titles.get(conversation.queue, {})),
         language=conversation.language,
         issue=conversation.issue,
         priority=conversation.priority.label,
-        kind=conversation.kind.value,
+        kind=conversation.kind,
         channel=conversation.channel,
         channels=list(conversation.channels) or [conversation.channel],
         labels=list(conversation.labels),
@@ -191,21 +198,21 @@ def message_out(message: Message, names: Names, *, answers: str | None = None) -
         id=message.id,
         conversation=message.conversation,
         seq=message.seq,
-        direction=message.direction.value,
+        direction=message.direction,
         channel=message.channel,
         author=AuthorOut(
-            kind=message.author.kind.value,
+            kind=message.author.kind,
             id=message.author.id,
             name=names.agents.get(message.author.id or "", message.author.name),
         ),
         text=message.text,
         html=message.html,
         attachments=[attachment_out(attachment) for attachment in message.attachments],
-        doubt=message.doubt,
-        status=message.status.value,
+        doubt=None if message.doubt is None else _DOUBTS.get(message.doubt, "unproven"),
+        status=message.status,
         error=message.error,
         client_id=message.client_id,
-        sent_at=message.sent_at or (message.created_at if message.direction.value != "out" else None),
+        sent_at=message.sent_at or (message.created_at if message.direction is not Direction.OUT else None),
         created_at=message.created_at,
         reply_to=answers,
         **_afterwards(message),
@@ -256,14 +263,14 @@ def agent_fields(agent: Agent, team: Staff) -> dict[str, object]:
         "id": agent.id,
         "email": agent.email,
         "name": agent.name,
-        "role": agent.role.value,
+        "role": agent.role,
         "languages": dict(agent.languages),
         "skills": dict(agent.skills),
         "queues": list(agent.queues),
-        "capacity": {kind.value: cap for kind, cap in agent.capacity.items()},
+        "capacity": dict(agent.capacity),
         "disabled": agent.disabled,
         "created_at": agent.created_at,
-        "presence": presence_of(agent.id, team.duty).value,
+        "presence": presence_of(agent.id, team.duty),
         "load": dict(team.loads.get(agent.id, {})),
     }
 
@@ -278,7 +285,7 @@ def colleague(agent: Agent, team: Staff, queues: Sequence[str]) -> Colleague:
     return Colleague(
         id=agent.id,
         name=agent.name,
-        presence=presence_of(agent.id, team.duty).value,
+        presence=presence_of(agent.id, team.duty),
         languages=dict(agent.languages),
         queues=list(queues),
     )

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from conversation.errors import ChannelError, ChannelMisconfigured, PermanentFailure, RateLimited, Unknown
 from conversation.model.credential_retry import PAUSES
 from conversation.model.message import Status
 from conversation.model.outbound import Effect, OutboxRow, OutboxState, Receipt, WebhookCall
 
+CallProgress = Literal["waiting", "expired", "failed"]
 FIRST_PAUSE = timedelta(seconds=2)
 LONGEST_PAUSE = timedelta(minutes=15)
 LONGEST_CALL_PAUSE = timedelta(minutes=1)  # a call of a webhook has a quarter of an hour in all
@@ -140,7 +142,7 @@ def _retry(
     )
 
 
-def state_of_call(call: WebhookCall) -> str:
+def state_of_call(call: WebhookCall) -> CallProgress:
     """In the words of people: `waiting` is tried again, `expired` and `failed` never leave by themselves."""
     if call.state is not OutboxState.FAILED:
         return "waiting"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
+from conversation.model.conversation import PriorityName
 from router.rules.durations import parse_duration
 
 
@@ -13,7 +14,6 @@ def _duration(written: object) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
-PriorityName = Literal["low", "normal", "high", "urgent"]
 Title = str | dict[str, str]
 Words = dict[str, list[str]] | list[str]
 

@@ -55,7 +55,7 @@ RULES = {
             "closed": False,
         },
         "safety": {"skills": ["safety"], "hours": "always", "closed": False},
-        "general": {"hours": "always", "closed": False},
+        "general": {"title": "Everything else", "hours": "always", "closed": False},
     },
     "fallback": {"queue": "general"},
 }
