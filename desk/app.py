@@ -29,7 +29,7 @@ from desk.http.login_throttle import FAILED_LOGINS, FailedLogins
 from desk.http.problems import Problem, of_error, of_http
 from desk.http.routing import Route, methods_of, serve
 from desk.http.services import SERVICES, Services
-from desk.live import socket
+from desk.live import asyncapi, socket
 from desk.live.socket import LIVE, Live
 from desk.public.files import shared_file
 from desk.public.health import healthz, metrics, readyz
@@ -55,7 +55,7 @@ PUBLIC_PATHS = {
 def api_routes() -> list[Route]:
     """The whole table of the API."""
     of_conversations = (conversations, callbacks, messages, mail_html, customers, attachments)
-    groups = (login, me, agents, queues, *of_conversations, socket, hours_overrides, do_not_call, admin)
+    groups = (login, me, agents, queues, *of_conversations, socket, hours_overrides, do_not_call, admin, asyncapi)
     return [route for group in groups for route in group.routes.routes]
 
 

@@ -42,7 +42,7 @@ def document(routes: Sequence[Route], *, title: str, version: str, server: str) 
     """The whole contract."""
     refs, definitions = models_json_schema(_models(routes), ref_template=_REF)
     written = definitions.get("$defs", {})
-    schemas = {name: _without_defaults(schema) for name, schema in written.items()}
+    schemas = {name: without_defaults(schema) for name, schema in written.items()}
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs, written)
@@ -66,13 +66,13 @@ def document(routes: Sequence[Route], *, title: str, version: str, server: str) 
     }
 
 
-def _without_defaults(schema: Any) -> Any:
+def without_defaults(schema: Any) -> Any:
     """Generators of clients take a field with a default for one that is always there; what may be left out is what is not `required`."""
     if isinstance(schema, dict):
         kept = {key: part for key, part in schema.items() if key not in ("default", "properties")}
-        named = {name: _without_defaults(part) for name, part in schema.get("properties", {}).items()}
-        return {key: _without_defaults(part) for key, part in kept.items()} | ({"properties": named} if named else {})
-    return [_without_defaults(part) for part in schema] if isinstance(schema, list) else schema
+        named = {name: without_defaults(part) for name, part in schema.get("properties", {}).items()}
+        return {key: without_defaults(part) for key, part in kept.items()} | ({"properties": named} if named else {})
+    return [without_defaults(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _name(ref: Mapping[str, Any]) -> str:

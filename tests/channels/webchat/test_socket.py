@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSCloseCode, WSMsgType, web
 from aiohttp.test_utils import TestClient
+from pydantic import TypeAdapter
 
+from channels.webchat.frames import TO_VISITOR
 from conversation.errors import Overloaded, StoreUnavailable
 from conversation.model.events import Hint, Topic
 from tests.channels.webchat.fake_ports import Cards, _Sessions, closed
@@ -15,6 +17,7 @@ from tests.channels.webchat.test_site import chat, session
 from tests.contracts.channel import NOW
 from tests.fakes import FakeClock
 
+FRAME: TypeAdapter[object] = TypeAdapter(Union[TO_VISITOR])  # type: ignore[arg-type]  # noqa: UP007
 Client = TestClient[web.Request, web.Application]
 Socket = ClientWebSocketResponse[bool]
 
@@ -41,7 +44,9 @@ async def frames_until(socket: Socket, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     async with asyncio.timeout(60):
         while not found or kind not in found[-1]:
-            found.append(await socket.receive_json())
+            frame = await socket.receive_json()
+            FRAME.validate_python(frame)  # as AsyncAPI promises, and nothing more
+            found.append(frame)
     return found
 
 

@@ -93,3 +93,16 @@ async def test_a_title_for_every_language_stands_under_a_star(house: House) -> N
 
     assert [one["title"] for one in queues["items"] if one["name"] == "general"] == [{"*": "Everything else"}]
     assert [one["queue_title"] for one in listed["items"]] == [{"*": "Everything else"}]
+
+
+async def test_the_sockets_are_a_document_whose_references_hold(house: House) -> None:
+    status, spec = await house.ask(None, "GET", "/api/v1/asyncapi.json")
+    refs = [node["$ref"] for node in nodes(spec) if isinstance(node.get("$ref"), str)]
+
+    assert (status, spec["asyncapi"]) == (200, "3.0.0")
+    assert refs
+    for ref in refs:
+        found: Any = spec
+        for part in ref.removeprefix("#/").split("/"):
+            found = found[part]
+    assert {channel["address"] for channel in spec["channels"].values()} == {"/api/v1/events", "/chat/{channel}/socket"}

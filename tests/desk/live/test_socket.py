@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Union
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
+from pydantic import TypeAdapter
 from sqlalchemy import Engine, event
 
 from conversation.errors import StoreUnavailable
@@ -17,10 +18,13 @@ from conversation.model.events import EventType, Hint, NewEvent, Topic
 from conversation.model.people import Agent, Presence, Role
 from desk.live.frames import EventFrame
 from desk.live.socket import LIVE, Client, Live
+from desk.representation.frames import FRAMES
 from storage.agents.agents import Agents
 from storage.signals import open_signals
 from storage.store import open_storage
 from tests.desk.conftest import House, until
+
+FRAME: TypeAdapter[object] = TypeAdapter(Union[FRAMES])  # type: ignore[arg-type]  # noqa: UP007
 
 
 async def connect(house: House, agent: Agent, cursor: int | None = None, **headers: str) -> ClientWebSocketResponse:
@@ -31,6 +35,7 @@ async def connect(house: House, agent: Agent, cursor: int | None = None, **heade
 async def heard(socket: ClientWebSocketResponse, seconds: float = 60.0) -> Any:
     message = await socket.receive(seconds)
     assert message.type is WSMsgType.TEXT, message
+    FRAME.validate_json(message.data)  # as AsyncAPI promises, and nothing more
     return json.loads(message.data)
 
 
