@@ -9,9 +9,9 @@ from pydantic import Field
 from desk.http.authentication import Who
 from desk.http.problems import FieldFault, Problem
 from desk.http.routing import ApiRequest, Input, Routes
+from desk.representation.explanation import ExplainOut
 from desk.representation.schemas import (
     ChannelOut,
-    ExplainOut,
     Page,
     QuarantinedOut,
     ReloadOut,

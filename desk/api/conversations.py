@@ -13,7 +13,8 @@ from conversation.ports.storage.conversations import ConversationFilter
 from desk.http.authentication import Who, visible
 from desk.http.problems import FieldFault, Problem
 from desk.http.routing import ApiRequest, Changes, Input, Routes
-from desk.representation.schemas import ConversationOut, ExplainOut, Nothing, Page
+from desk.representation.explanation import ExplainOut
+from desk.representation.schemas import ConversationOut, Nothing, Page
 from desk.representation.serializers import conversation_out, names_for
 from router.policy.permissions import sees_all, served_queues
 

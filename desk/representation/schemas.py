@@ -357,12 +357,6 @@ class VocabularyOut(Output):
     calls: list[str]
 
 
-class ExplainOut(Output):
-    """A stored decision with its reasons: the schema of `huntgroup explain --json`."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-
 class Nothing(Output):
     """Done."""
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from conversation.errors import MalformedPayload, SignatureRejected
 from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
 from conversation.model.conversation import Conversation
-from conversation.model.decision import StoredDecision
+from conversation.model.decision import Facts, StoredDecision
 from conversation.model.message import Accepted, InboundEvent, MessageReceived
 from conversation.model.outbound import OutboundMessage, Receipt
 from conversation.model.people import Agent, Identity, WorkKind
@@ -28,6 +29,8 @@ from desk.http.services import Services
 from desk.http.tokens import new_token
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.signed_files import SharedFiles
+from ops.rule_analysis.explanation import explain, explain_stored
+from router.decision.decide import decide
 from router.flows.active_rules import RulesInForce
 from router.flows.agents.conversation_actions import ConversationActions
 from router.flows.agents.reply import ReplyService
@@ -36,7 +39,7 @@ from router.flows.callbacks.attempts import CallAttempts
 from router.flows.callbacks.booking import CallbackBooking
 from router.flows.customers.visitor_feed import Files
 from router.rules.document import Document
-from router.rules.rulebook import ChannelHints, compile_rules
+from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 from storage.signals import open_signals
 from storage.store import Store, open_storage
 from tests.contracts.tools import FakeBlobs
@@ -159,14 +162,18 @@ class House:
         return made
 
 
+@dataclass(frozen=True)
 class FakeExplainer:
+    rulebook: RuleBook
+
     async def stored(self, stored: StoredDecision) -> Mapping[str, object]:
-        return {"queue": stored.decision.queue, "rules": list(stored.decision.rules), "text": stored.facts.text}
+        return {**explain_stored(stored, self.rulebook), "text": stored.facts.text}
 
     async def message(self, message: Mapping[str, object]) -> Mapping[str, object]:
         if message["channel"] == "nowhere":
             raise ValueError("there is no channel 'nowhere'")
-        return {"queue": "general", "said": dict(message)}
+        facts = Facts(now=datetime(2026, 11, 23, 10, tzinfo=UTC), channel="site", kind="webchat", text="hello")
+        return {**explain(facts, decide(facts, self.rulebook), self.rulebook), "said": dict(message)}
 
 
 class FakeReadiness:
@@ -240,7 +247,7 @@ async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
             metrics=FakeMetrics(),
             readiness=FakeReadiness(),
             reloader=FakeReloader(),
-            explainer=FakeExplainer(),
+            explainer=FakeExplainer(rules.rulebook),
             tasks=keeper,
             draining=asyncio.Event(),
             public_url="http://desk.example",
