@@ -12,7 +12,7 @@ RUN_CONFIG ?= config.example.toml
 PYTHONS ?= python3.12 python3.13
 SBOM ?= dist/huntgroup.cdx.json
 
-.PHONY: help setup setup-run browser proxies run test check lint fmt types arch fast pythons bench faults figures oracle month twilio asterisk clean lock sbom
+.PHONY: help setup setup-run browser proxies clients run test check lint fmt types arch fast pythons bench faults figures oracle month twilio asterisk clean lock sbom
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -47,7 +47,10 @@ browser:
 proxies:
 	@tests/deploy/install
 
-test: setup browser proxies  ## everything that CI runs: lint, types, architecture, every test but the long fault runs
+clients:
+	@tests/clients/install
+
+test: setup browser proxies clients  ## everything that CI runs: lint, types, architecture, every test but the long fault runs
 	$(MAKE) --no-print-directory lint types arch
 	$(BIN)/pytest -n 2 --dist loadgroup
 

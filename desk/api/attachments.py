@@ -82,7 +82,7 @@ async def _bounded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-@routes.add("GET", "/attachments/{id}", who=Who.AGENT, media="*/*")
+@routes.add("GET", "/attachments/{id}", who=Who.AGENT, media="application/octet-stream")
 async def download(call: ApiRequest[None, None]) -> web.StreamResponse:
     """Its bytes, as a file to keep: typed by content, never run by the browser."""
     identifier = call.path("id")

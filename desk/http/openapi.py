@@ -22,7 +22,12 @@ _FILE = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
 }
 _TEXT = {"type": "string"}
-_SCHEMAS: Mapping[str, Any] = {"application/json": {"type": "object"}, "*/*": {"type": "string", "format": "binary"}}
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_MEDIA: Mapping[str, Any] = {
+    "application/json": {"application/json": {"schema": {"type": "object"}}},
+    # of whatever type; generators of clients want to read one that they know
+    "application/octet-stream": {"application/octet-stream": _BYTES, "*/*": _BYTES},
+}
 _UNSAFE_TAKES_KEY = {"say", "add_agent"}
 
 
@@ -130,7 +135,7 @@ def _responses(route: Route, refs: Mapping[Any, Any]) -> dict[str, Any]:
             content = {"application/json": {"schema": refs[route.answer, "serialization"]}}
             responses[str(status)]["content"] = content
         elif route.media:
-            responses[str(status)]["content"] = {route.media: {"schema": _SCHEMAS.get(route.media, _TEXT)}}
+            responses[str(status)]["content"] = _MEDIA.get(route.media, {route.media: {"schema": _TEXT}})
     problem = {"content": {TYPE: {"schema": refs[ProblemModel, "serialization"]}}}
     for status in _faults(route):
         responses[str(status)] = {"description": HTTPStatus(status).phrase, **problem}
