@@ -31,6 +31,7 @@ class State(StrEnum):
         return self in (State.WAITING, State.OFFERED)
 
 
+_REFERENCE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
 OPEN_STATES = tuple(state for state in State if state.is_open)
 
 
@@ -124,6 +125,13 @@ class Conversation:
         if self.is_assigned:
             return self.owner
         return self.offered_to if self.state is State.OFFERED else None
+
+
+def reference_of(identifier: str) -> str:
+    """Eight letters from an id's random end, as `7K3M-9QFX`: what a customer reads out on the telephone."""
+    bits = int(identifier.replace("-", "")[-10:], 16)
+    letters = "".join(_REFERENCE_LETTERS[(bits >> shift) & 31] for shift in range(35, -5, -5))
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def _unchanged(routing: RoutingState) -> RoutingState:

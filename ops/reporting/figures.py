@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from conversation.ports.storage.figures import Corrected, Lived, Window
 from ops.reporting.open_time import OpenClock
 from router.hours.calendars import ALWAYS
-from router.rules.deadlines import promised
 from router.rules.rulebook import RuleBook
 
 Row = dict[str, Any]
@@ -92,7 +91,7 @@ class Lives:
         """Within the promise, late (answered or not), still within it, or closed without an answer before it was due."""
         queue = self._rulebook.queues.get(lived.queue)
         hints = self._rulebook.channels.get(lived.channel)
-        promise = None if queue is None else promised(queue, hints.kind if hints else lived.work)
+        promise = None if queue is None else self._rulebook.promised(queue, hints.kind if hints else lived.work)
         if promise is None:
             return None
         if self._open(lived, answered or closed or self._window.until) > promise.total_seconds():

@@ -8,9 +8,8 @@ from typing import Any
 
 from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
-from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.conversation import Conversation, Priority, State, reference_of
 from conversation.model.decision import Decision, Facts
-from conversation.model.ids import reference_of
 from conversation.model.message import Direction, MessageReceived
 from conversation.model.people import Customer, Identity, WorkKind
 from conversation.model.routing_names import routing_of

@@ -7,8 +7,8 @@ from datetime import datetime
 from statistics import median
 from typing import Any
 
+from conversation.model.conversation import reference_of
 from conversation.model.decision import Decision, StoredDecision
-from conversation.model.ids import reference_of
 from conversation.ports.storage.hours_overrides import Override
 from ops.configuration.settings import Settings, parse_rules
 from ops.rule_analysis.with_overrides import under

@@ -8,7 +8,6 @@ from typing import Any
 
 from ops.reporting.figures import ALL, MEDIAN, P90, UNKNOWN, Row, percentile
 from ops.simulation.simulator import Arrival, SimulatedOutcome, Simulation, Worker
-from router.rules.deadlines import due
 from router.rules.rulebook import RuleBook
 
 
@@ -57,7 +56,7 @@ def result(rulebook: RuleBook, team: Sequence[Worker], came: Sequence[Arrival], 
 def _verdict(rulebook: RuleBook, arrival: Arrival, started: datetime | None, end: datetime) -> str:
     """By what the queue it came to promises."""
     queue = rulebook.queues[arrival.queue]
-    promised = due(queue, arrival.kind, arrival.language, arrival.at, rulebook.calendars)
+    promised = rulebook.due(queue, arrival.kind, arrival.language, arrival.at)
     if promised is None:
         return "none"
     if started is None:

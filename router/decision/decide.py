@@ -18,7 +18,6 @@ from router.decision.conversation_matching import THANKS, Joined, join
 from router.decision.facts import STATUS
 from router.decision.rule_input import View
 from router.rules.alarm_calming import ELSEWHERE
-from router.rules.deadlines import due
 from router.rules.model import ACTIONS, Actions, Question
 from router.rules.queues import Queue
 from router.rules.rulebook import Rule, RuleBook
@@ -235,11 +234,11 @@ class _Composer:
         return False, calendars.next_opening(queue.hours, now, language)
 
     def _due(self, queue: Queue, language: str | None) -> datetime | None:
-        now, calendars = self._facts.now, self._rulebook.calendars
+        now, rulebook = self._facts.now, self._rulebook
         span: timedelta | None = self._settled.values.get("deadline")
         if span is not None:
-            return calendars.add_open_time(queue.hours, now, span, language)
-        return due(queue, self._facts.kind, language, now, calendars)
+            return rulebook.calendars.add_open_time(queue.hours, now, span, language)
+        return rulebook.due(queue, self._facts.kind, language, now)
 
     def _replies(self, queue: Queue, ask: tuple[str, ...], *, is_open: bool, arrives: bool) -> tuple[str, ...]:
         """Once per conversation and closing, never to a machine, never while its owner is writing."""

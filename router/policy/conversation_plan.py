@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from conversation.model import conversation as thread
-from conversation.model.conversation import Conversation, State
+from conversation.model.conversation import Conversation, State, reference_of
 from conversation.model.decision import Decision, Facts, Joining
 from conversation.model.events import EventType
-from conversation.model.ids import reference_of
 from conversation.model.message import MessageEchoed, MessageReceived
 from conversation.model.people import WorkKind
 from conversation.model.routing_state import NOTHING_KEPT, RoutingState

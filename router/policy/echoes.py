@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from conversation.model.conversation import Conversation, State
-from conversation.model.ids import reference_of
+from conversation.model.conversation import Conversation, State, reference_of
 from conversation.model.message import Author, AuthorKind, Direction, Message, MessageEchoed, Status
 from conversation.model.people import WorkKind
 from conversation.ports.storage.intake import Known

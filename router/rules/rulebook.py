@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from router.hours.calendars import Calendars
 from router.rules.conditions import Check, Test
 from router.rules.document import Document
 from router.rules.faults import Fault, Faults, RuleFaults
 from router.rules.model import (
+    WORK_OF,
     Actions,
     ChannelHints,
     Classifying,
@@ -108,6 +109,19 @@ class RuleBook:
         if language is None or language in self.offered:
             return language
         return next((one for one in self.fallbacks.get(language, ()) if one in self.offered), self.default_language)
+
+    def promised(self, queue: Queue, kind: str) -> timedelta | None:
+        """Within which open time a first answer is due: by kind of channel, by kind of work, else the default."""
+        table = queue.first_response
+        for name in (kind, WORK_OF.get(kind, "message"), "default"):
+            if name in table:
+                return table[name]
+        return None
+
+    def due(self, queue: Queue, kind: str, language: str | None, now: datetime) -> datetime | None:
+        """The instant by which a first answer is due, in opening time; None where nothing is promised or it never opens."""
+        span = self.promised(queue, kind)
+        return None if span is None else self.calendars.add_open_time(queue.hours, now, span, language)
 
     def preferred_languages(self, language: str | None, script: str | None = None) -> tuple[str, ...]:
         """The languages in which they are written to, best first: `zh-Hant`, `zh`, its fallbacks, the default."""

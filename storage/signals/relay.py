@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
-from storage.signals.mailbox import Mailbox, Mailboxes
+from storage.signals.local import Mailbox, Mailboxes
 
 log = logging.getLogger(__name__)
 _PAYLOAD = 7_900  # PostgreSQL's NOTIFY takes less than 8,000 bytes

@@ -61,6 +61,7 @@ EXCEPTIONS = {
     ("desk/live/socket.py", "again"): "WSCloseCode.TRY_AGAIN_LATER of aiohttp",
     ("desk/api/messages.py", "say"): "an operation and a schema of the published API",
     ("desk/api/mail_html.py", "wishes"): "a schema of the published API",
+    ("desk/representation/explanation.py", "spoken"): "a field of `huntgroup explain --json`",
     ("channels/callback/normalize.py", "matter"): "a column of `callbacks`, and its field",
     ("conversation/model/callback.py", "matter"): "a column of `callbacks`, and its field",
     ("conversation/ports/storage/callbacks.py", "matter"): "a column of `callbacks`, and its field",

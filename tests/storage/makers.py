@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from conversation.id_generator import new_id
-from conversation.model.conversation import Conversation, State
-from conversation.model.ids import reference_of
+from conversation.model.conversation import Conversation, State, reference_of
 from conversation.model.message import Author, AuthorKind, Direction, Message, Status
 from conversation.model.people import Agent, Customer, Identity, Presence, WorkKind
 from storage.codecs.rows import conversation_values, message_values

@@ -10,9 +10,8 @@ import pytest
 
 from conversation.errors import HuntgroupError, Refused
 from conversation.id_generator import new_id
-from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.conversation import Conversation, Priority, State, reference_of
 from conversation.model.events import EventType, NewEvent
-from conversation.model.ids import reference_of
 from conversation.model.message import Author, AuthorKind, DeliveryReported, Direction, Message, MessageReceived, Status
 from conversation.model.outbound import Effect, OutboundMessage, OutboxRow, OutboxState
 from conversation.model.people import Identity, WorkKind

@@ -14,7 +14,7 @@ import pytest
 from conversation.model.events import Hint, Topic
 from conversation.ports.channel import Listening, Signals
 from storage.signals import open_signals
-from storage.signals.mailbox import Mailbox
+from storage.signals.local import Mailbox
 from storage.signals.relay import RelayedSignals, decode, encode, merged
 from tests.fakes import FakeClock
 from tests.ports import free_port

@@ -45,7 +45,7 @@ async def test_a_message_from_its_arrival_to_the_commit(stage: Stage) -> None:
 
         journey = await second(message)
 
-    assert within(shown("A message", journey), (37, 85, 95))
+    assert within(shown("A message", journey), (35, 85, 96))
 
 
 async def test_a_reply_from_the_agent_to_the_channel(stage: Stage) -> None:
@@ -79,4 +79,4 @@ async def test_a_request_for_a_call_from_the_page_to_its_slot(stage: Stage) -> N
 
         journey = await second(request)
 
-    assert within(shown("A request for a call", journey), (52, 164, 252))
+    assert within(shown("A request for a call", journey), (50, 164, 252))
