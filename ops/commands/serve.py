@@ -144,7 +144,8 @@ def _alone(database: str) -> Iterator[Callable[[str], None]]:
     if not database.startswith("sqlite:///"):
         yield lambda _url: None
         return
-    path = Path(database.removeprefix("sqlite:///")).with_suffix(".lock")
+    # of the file itself: a symbolic link to it is no second database
+    path = Path(database.removeprefix("sqlite:///")).resolve().with_suffix(".lock")
     try:
         lock: IO[str] = path.open("a+")
     except OSError as error:

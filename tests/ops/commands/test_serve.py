@@ -1,5 +1,6 @@
 """What keeps a house from serving is said in a line, with exit code 1, never as a trace."""
 
+import fcntl
 import socket
 import sqlite3
 from pathlib import Path
@@ -33,6 +34,19 @@ def test_an_address_that_is_taken_is_named(config: Path, capsys: pytest.CaptureF
 
 def test_a_folder_that_is_not_there_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot write" in said(config, capsys, "serve", "--database", "sqlite:///nowhere/huntgroup.db")
+
+
+@pytest.mark.parametrize("database", ["huntgroup.db", "link.db", "folder/huntgroup.db"])
+def test_a_database_that_is_served_is_refused_by_whatever_path_it_is_named(
+    config: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (config.parent / "link.db").symlink_to(config.parent / "huntgroup.db")  # before there is a file, too
+    (config.parent / "folder").symlink_to(config.parent)
+    with (config.parent / "huntgroup.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert "another huntgroup serves this database already" in said(
+            config, capsys, "serve", "--listen", "192.0.2.1:1", "--database", f"sqlite:///{database}"
+        )
 
 
 @pytest.mark.parametrize("command", [["serve"], ["migrate"], ["agent", "list"]])
