@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from conversation.errors import StoreUnavailable
 from conversation.ports.channel import Clock
 from storage.database import postgresql
-from storage.database.driver_errors import translated
+from storage.database.driver_errors import connecting
 from storage.database.sqlite import BUSY
 from storage.schema_window import SchemaState
 
@@ -69,7 +69,7 @@ async def server_at(url: str, clock: Clock) -> Server:
     """What answers at a `postgresql://` address. Raises `StoreUnavailable`, in words."""
     engine = postgresql.make_engine(url, pooled=False)
     try:
-        with translated():
+        with connecting():
             async with engine.execution_options(postgresql_readonly=True).connect() as connection:
                 return await _server(connection, clock)
     finally:

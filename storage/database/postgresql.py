@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.database.bulk_sql import from_json
-from storage.database.driver_errors import is_read_only, translated
+from storage.database.driver_errors import connecting, is_read_only, translated
 from storage.database.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
@@ -130,8 +130,8 @@ class PostgresDatabase:
 
     async def check_writable(self) -> None:
         """One statement that commits itself: a node that freezes half-way holds no lock that the others' checks wait for."""
-        with translated():
-            async with self._single.connect() as connection:
+        async with self._connected(self._single) as connection:
+            with translated():
                 await connection.execute(WRITE_PROBE)
 
     def connections(self) -> Mapping[str, int]:
@@ -144,10 +144,15 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def _on(self, engine: AsyncEngine) -> AsyncIterator[_OnConnection]:
-        with translated():
+        async with self._connected(engine) as connection:
+            yield _OnConnection(connection)
+
+    @asynccontextmanager
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        with connecting():
             connection = await engine.connect()
         try:
-            yield _OnConnection(connection)
+            yield connection
         finally:
             with translated():  # the connection may have been lost meanwhile
                 await to_the_end(connection.close())  # rolls back what was not committed

@@ -1,7 +1,8 @@
-"""A database that only reads, as after a failover: every endpoint says when to come back, and nothing acknowledged is lost."""
+"""A database that only reads, as after a failover, or gives out no connection: every endpoint says when to come back, and nothing acknowledged is lost."""
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,39 @@ async def test_while_the_database_only_reads_every_endpoint_says_when_to_come_ba
     assert [line for line in lines if "trace" in line] == []
     assert {"read-only"} <= {line.get("reason") for line in lines if line["event"] == "store_unavailable"}
     assert [line["event"] for line in lines if line["event"] in ("not_ready", "ready_again")][-1] == "ready_again"
+
+
+async def test_while_the_server_gives_out_no_connection_every_endpoint_says_when_to_come_back(
+    postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    if postgres.address:
+        pytest.skip("the server is somebody else's: no roles are made there")
+    role = f"r{secrets.token_hex(6)}"
+    rights = f"GRANT pg_read_all_data, pg_write_all_data TO {role}"
+    await asyncio.to_thread(postgres.run, f"CREATE ROLE {role} LOGIN", rights)
+    config = write_config(tmp_path, postgres_url.replace("postgres@", f"{role}@"), more=MORE + PARTLY)
+    log = tmp_path / "serve.log"
+    token = await furnished(postgres_url, password=PASSWORD)
+    serving = await start(config, "serve", log=log, module="ops")
+    visitor = (await exchange(serving.url, "POST", "/chat/site/sessions", {}, b"{}")).json["token"]
+    doors = Doors(serving.url, token, visitor)
+    await _until(serving.url, lambda found: found.status == 200)
+
+    cut = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'"
+    await asyncio.to_thread(postgres.run, f"ALTER ROLE {role} CONNECTION LIMIT 0", cut)
+    unready = await _until(serving.url, lambda found: found.json["parts"].get("database") == "too many connections")
+    assert (unready.status, unready.json["status"]) == (503, "unready")
+    async for what, answer in doors.answers():
+        assert (answer.status, int(answer.headers.get("retry-after", 0)) > 0) == (503, True), (what, answer)
+
+    await asyncio.to_thread(postgres.run, f"ALTER ROLE {role} CONNECTION LIMIT -1")
+    await _until(serving.url, lambda found: found.status == 200)
+    first, second = await _taken(doors), await _taken(doors)
+    assert [one.json["items"][0]["duplicate"] for one in (first, second)] == [False, True]
+    assert await serving.stop() == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line for line in lines if "trace" in line] == []
+    assert "too many connections" in {line.get("reason") for line in lines if line["event"] == "store_unavailable"}
 
 
 async def _taken(doors: Doors) -> Answer:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi as driver
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, ResourceClosedError
 
 import storage.database.sqlite
 from conversation.errors import Conflict, NoConnectionFree, Refused, StoreError, StoreUnavailable
 from conversation.model.events import EventType, NewEvent
-from storage.database.driver_errors import meaning
+from storage.database.driver_errors import meaning, translated
 from storage.migration import head_revision
 from storage.signals import open_signals
 from storage.store import Store, open_storage
@@ -277,11 +277,15 @@ class _DriverError(Exception):
         ("55P03", "locked"),
         ("53300", "too many connections"),
         ("42501", "permission denied"),
+        *((code, "unknown error") for code in ("PG000", "ZZ999", "99999")),
         *(
             (code, "does not answer")
-            for code in ("57P01", "57P03", "08006", "26000", "40003", "55000", "XX000", "XX001")
+            for code in ("57P01", "57P03", "08006", "26000", "42P05", "40003", "55000", "XX000", "XX001")
         ),
-        *((code, "does not answer") for code in ("SQLITE_IOERR_WRITE", "SQLITE_CORRUPT", "SQLITE_PROTOCOL")),
+        *(
+            (code, "does not answer")
+            for code in ("SQLITE_IOERR_WRITE", "SQLITE_CORRUPT", "SQLITE_PROTOCOL", "SQLITE_NOLFS")
+        ),
     ],
 )
 def test_what_is_no_fault_of_a_statement_is_unavailable_with_a_reason(code: str, reason: str) -> None:
@@ -298,10 +302,65 @@ def test_a_connection_that_lost_its_place_is_unavailable(kind: type[Exception]) 
     assert isinstance(meaning(DBAPIError("SELECT", {}, kind("another operation is in progress"))), StoreUnavailable)
 
 
-@pytest.mark.parametrize("code", ["42601", "42P01", "21000", "SQLITE_ERROR"])
+@pytest.mark.parametrize("code", ["42601", "42P01", "21000", "25P02", "P0001", "SQLITE_ERROR", "SQLITE_MISUSE"])
 def test_a_wrong_statement_stays_a_bug(code: str) -> None:
     given = {"sqlite_errorname": code} if code.startswith("SQLITE") else {"sqlstate": code}
     assert not isinstance(meaning(DBAPIError("SELEC", {}, _DriverError("no", **given))), StoreError)
+
+
+@pytest.mark.parametrize("code", ["22003", "23505", "44000", "54000", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_TOOBIG"])
+def test_a_value_that_the_database_will_never_take_is_refused(code: str) -> None:
+    given = {"sqlite_errorname": code} if code.startswith("SQLITE") else {"sqlstate": code}
+    assert isinstance(meaning(DBAPIError("INSERT", {}, _DriverError("no", **given))), Refused)
+
+
+@pytest.mark.parametrize("lost", [PendingRollbackError("rolled back"), ResourceClosedError("closed")])
+def test_a_transaction_that_lost_its_connection_is_unavailable(lost: Exception) -> None:
+    with pytest.raises(StoreUnavailable), translated():
+        raise lost
+
+
+def _refusal(code: str, detail: str) -> bytes:
+    """As a server or a pooler refuses a connection: message E of the protocol."""
+    fields = b"SFATAL\0VFATAL\0C" + code.encode() + b"\0M" + detail.encode() + b"\0\0"
+    return b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (_refusal("53300", "sorry, too many clients already"), "too many connections"),
+        (_refusal("08P01", "no more connections allowed (max_client_conn)"), "too many connections"),
+        (_refusal("08P01", "query_wait_timeout"), "too many connections"),
+        (_refusal("08P01", "server login has been failing, try again later (server_login_retry)"), "does not answer"),
+        (_refusal("0A000", "unsupported frontend protocol"), "unknown error"),
+        (_refusal("22023", "invalid value for a parameter"), "unknown error"),
+        (_refusal("40001", "not today"), "unknown error"),
+        (_refusal("ZZ999", "odd"), "unknown error"),
+        (_refusal("", "no state at all"), "unknown error"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not answer"),
+        (b"", "does not answer"),
+    ],
+)
+async def test_whatever_a_server_refuses_a_connection_with_it_is_unavailable(
+    said: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(8)
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, opened(f"postgresql://nobody@127.0.0.1:{port}/none?ssl=disable") as store:
+        with pytest.raises(StoreUnavailable) as caught:
+            async with store.begin("write"):
+                pass
+        with pytest.raises(StoreUnavailable):
+            await store.check_writable()
+    assert caught.value.reason == reason
+    lines = [vars(record) for record in caplog.records if record.getMessage() == "store_unavailable"]
+    assert [(line["reason"], line["exc_info"]) for line in lines] == [(reason, None)]
 
 
 async def test_a_full_disk_is_told_by_its_reason(sqlite_url: str) -> None:
