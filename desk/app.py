@@ -147,7 +147,7 @@ async def _console(_request: web.Request) -> web.StreamResponse:
 
 async def _live(app: web.Application) -> AsyncIterator[None]:
     live = app[LIVE]
-    app[SERVICES].tasks.start(live.run())
+    app[SERVICES].tasks.keep("live", live.run)
     yield
     await live.close()
 

@@ -44,6 +44,7 @@ class CountedEvent(_Named):
     LIVE_DROPPED = "live.dropped", "event sockets closed because the other side read too slowly"
     FILES_FETCHED = "files.fetched", "files that were copied from a provider"
     FILES_FAILED = "files.failed", "files of a provider that were given up"
+    LOOPS_RESTARTED = "loops.restarted", "background loops that failed and were restarted"
     SHADOW_DECIDED = "shadow.decided", "messages that the shadow rules decided as well"
     SHADOW_DIFFERING = "shadow.differing", "messages that the shadow rules decided otherwise"
     SHADOW_PASSED_OVER = "shadow.passed_over", "messages that the shadow rules did not decide"
@@ -171,6 +172,10 @@ class Metric(Enum):
     )
     EVENT_LOOP_LAG = Declaration(
         Kind.HISTOGRAM, "huntgroup_event_loop_lag_seconds", "How late the event loop wakes a task that is due",
+    )
+    LOOP_UP = Declaration(
+        Kind.GAUGE, "huntgroup_loop_up", "1 while the background loop runs, 0 for a minute after it failed at least",
+        (Label("loop"),),
     )
     CHANNEL_UP = Declaration(Kind.GAUGE, "huntgroup_channel_up", "1 when the account works", (_CHANNEL,))
     CHANNEL_REFUSED = Declaration(

@@ -1,7 +1,7 @@
 """What the agents' API needs of the application, one protocol for each part; each names the class that implements it."""
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 from channels.supervisor import AccountHealth
 from conversation.model.decision import StoredDecision
@@ -74,6 +74,10 @@ class BackgroundTasks(Protocol):
 
     def start(self, work: Awaitable[None]) -> None:
         """Run it; a failure is logged."""
+        ...
+
+    def keep(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run this loop as long as the process, and restart it when it fails."""
         ...
 
 

@@ -10,10 +10,14 @@ OK = "ok"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """Whether this node can serve: a word for each part that it needs, and the state of each account, which decides nothing."""
+    """Whether this node can serve: a word for each part that it needs.
+
+    The state of each account and the loops that are failing decide nothing: another node would not do better.
+    """
 
     parts: Mapping[str, str]
     channels: Mapping[str, str] = field(default_factory=dict)
+    loops: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def serves(self) -> bool:
@@ -22,6 +26,6 @@ class Ready:
 
     @property
     def status(self) -> str:
-        """`degraded` serves too: some account does not work."""
-        working = all(state in (Health.UP, Health.STARTING) for state in self.channels.values())
+        """`degraded` serves too: some account or some background loop does not work."""
+        working = not self.loops and all(state in (Health.UP, Health.STARTING) for state in self.channels.values())
         return "unready" if not self.serves else OK if working else "degraded"

@@ -68,6 +68,7 @@ class Live:
 
     async def run(self) -> None:
         """Until `close`."""
+        self._stopped.clear()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [

@@ -24,7 +24,12 @@ async def readyz(request: web.Request) -> web.Response:
     ready = await services.readiness.check()
     if services.draining.is_set():
         ready = replace(ready, parts={**ready.parts, "draining": "going down"})
-    body = {"status": ready.status, "parts": dict(ready.parts), "channels": dict(ready.channels)}
+    body = {
+        "status": ready.status,
+        "parts": dict(ready.parts),
+        "channels": dict(ready.channels),
+        "loops": dict(ready.loops),
+    }
     headers = {} if ready.serves else {"Retry-After": "5"}
     status = 200 if ready.serves else 503
     return web.json_response(body, status=status, headers=headers, dumps=lambda v: json.dumps(v, ensure_ascii=False))

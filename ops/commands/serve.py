@@ -186,7 +186,8 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(one()) for one in application.runs]
         if options.watch:
-            running.append(tasks.create_task(application.reloader.watch()))
+            watch = application.loops.supervised("rules_file", application.reloader.watch)
+            running.append(tasks.create_task(watch()))
         _on_signals(stop, lambda: running.append(tasks.create_task(application.reloader.try_reload("signal"))))
         await runner.setup()
         await _listen(runner, settings.service.host, settings.service.port)

@@ -1,11 +1,10 @@
 """The composition root: the only place that builds what does I/O. Built once, from top to bottom, torn down in reverse."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -22,6 +21,7 @@ from ops.composition.operator_webhooks import SignedWebhooks, WebhookKeys
 from ops.composition.readiness import Readiness
 from ops.composition.reload import Reloader
 from ops.composition.shadow_rules import Shadow
+from ops.composition.supervised_loops import Loop, LoopSupervisor
 from ops.configuration.settings import Settings
 from ops.observability.event_loop import EventLoopLag
 from ops.observability.gauges import Gauges
@@ -37,12 +37,10 @@ from router.flows.intake.inbox import IntakeFlow
 from router.flows.maintenance.retention import Housekeeper
 from storage.store import Store
 
-Loop = Callable[[], Coroutine[Any, Any, None]]
-
 
 @dataclass(slots=True, kw_only=True)
 class Application:
-    """Everything that runs, wired. `runs` are the loops; whoever serves starts them and drains the inbox at the end."""
+    """Everything that runs, wired. `runs` are the supervised loops; whoever serves starts them and drains the inbox at the end."""
 
     app: web.Application
     store: Store
@@ -50,6 +48,7 @@ class Application:
     inbox: IntakeFlow
     reloader: Reloader
     meters: Meters
+    loops: LoopSupervisor
     runs: Sequence[Loop]
     dispatcher: Dispatcher
     draining: asyncio.Event
@@ -77,25 +76,32 @@ def _application(
     reloader = _reloader(
         infrastructure, path, environment, keys, tried_at_once=(supervisor.try_now, dispatcher.try_now)
     )
-    readiness = Readiness(
-        infrastructure.store,
-        infrastructure.rules,
-        supervisor.health,
-        infrastructure.clock,
-        background=infrastructure.keeper.start,
-    )
+    readiness = _readiness(infrastructure, supervisor)
     files = _uploads(infrastructure)
     services = build_services(
         infrastructure, accounts, inbox, files=files, callbacks=callbacks, supervisor=supervisor, reloader=reloader,
         readiness=readiness, shadow=shadow, pages=page_routes(infrastructure, accounts, inbox, files, callbacks),
     )  # fmt: skip
-    runs = [inbox.run, supervisor.run, reloader.follow, dispatcher.run]
-    runs += _flows(infrastructure, accounts, callbacks, supervisor, readiness)
+    runs = {"intake": inbox.run, "channels": supervisor.run, "rules": reloader.follow, "outbox": dispatcher.run}
+    runs |= _flows(infrastructure, accounts, callbacks, supervisor, readiness)
+    runs |= {"shadow": shadow.run} if shadow else {}
+    loops = infrastructure.loops
     return Application(
         app=make_app(services), store=infrastructure.store, rules=infrastructure.rules, inbox=inbox, reloader=reloader,
-        meters=infrastructure.meters, runs=[*runs, *([shadow.run] if shadow else [])], dispatcher=dispatcher,
-        draining=infrastructure.draining,
+        meters=infrastructure.meters, loops=loops, runs=[loops.supervised(name, run) for name, run in runs.items()],
+        dispatcher=dispatcher, draining=infrastructure.draining,
     )  # fmt: skip
+
+
+def _readiness(infrastructure: Infrastructure, supervisor: Supervisor) -> Readiness:
+    return Readiness(
+        infrastructure.store,
+        infrastructure.rules,
+        supervisor.health,
+        infrastructure.clock,
+        background=infrastructure.keeper.start,
+        loops=infrastructure.loops.failing,
+    )
 
 
 def _uploads(infrastructure: Infrastructure) -> Files:
@@ -164,24 +170,25 @@ def _flows(
     callbacks: Callbacks,
     supervisor: Supervisor,
     readiness: Readiness,
-) -> list[Loop]:
+) -> dict[str, Loop]:
     store, rules, clock, meters = (
         infrastructure.store,
         infrastructure.rules,
         infrastructure.clock,
         infrastructure.meters,
     )
-    return [
-        _gauges(infrastructure, supervisor, readiness).run,
-        EventLoopLag(meters.spans(Metric.EVENT_LOOP_LAG), clock).run,
-        Distributor(store, rules, infrastructure.signals, clock).run,
-        Ticker(store, rules, clock, more=callbacks.due).run,
-        FollowUps(store, clock, cans=accounts.cans).run,
-        Housekeeper(store, infrastructure.blobs, clock, infrastructure.settings.service.retention.keep()).run,
-        _fetcher(infrastructure, accounts).run,
-        infrastructure.classifier.follow,
-        callbacks.attempts.follow,
-    ]
+    keep = infrastructure.settings.service.retention.keep()
+    return {
+        "levels": _gauges(infrastructure, supervisor, readiness).run,
+        "event_loop_lag": EventLoopLag(meters.spans(Metric.EVENT_LOOP_LAG), clock).run,
+        "distribution": Distributor(store, rules, infrastructure.signals, clock).run,
+        "timers": Ticker(store, rules, clock, more=callbacks.due).run,
+        "follow_ups": FollowUps(store, clock, cans=accounts.cans).run,
+        "retention": Housekeeper(store, infrastructure.blobs, clock, keep).run,
+        "files": _fetcher(infrastructure, accounts).run,
+        "classifier": infrastructure.classifier.follow,
+        "call_reports": callbacks.attempts.follow,
+    }
 
 
 def _gauges(infrastructure: Infrastructure, supervisor: Supervisor, readiness: Readiness) -> Gauges:

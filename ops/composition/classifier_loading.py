@@ -45,8 +45,6 @@ class ClassifierFollower:
                     await self.look()
                 except HuntgroupError as error:
                     log.warning("classifier_not_looked_up", extra={"error": type(error).__name__})
-                except Exception:
-                    log.exception("classifier_bug")
 
     async def _look_at_model(self) -> None:
         async with self._storage.read("models.follow") as work:

@@ -18,6 +18,7 @@ from ops.composition.classifier_loading import ClassifierFollower
 from ops.composition.reload import first_rules
 from ops.composition.shadow_rules import Shadow
 from ops.composition.signed_files import SharedFiles
+from ops.composition.supervised_loops import LoopSupervisor
 from ops.configuration.settings import Service, Settings
 from ops.observability.metrics import Meters
 from ops.system_clock import SystemClock
@@ -57,6 +58,7 @@ class Infrastructure:
     http: OutgoingHttp
     blobs: FolderBlobs
     shared_files: SharedFiles
+    loops: LoopSupervisor
     keeper: TaskKeeper
     draining: asyncio.Event
 
@@ -125,11 +127,13 @@ async def _opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> In
     stack.callback(classifier.classifiers.plug_in, None)
     http = await stack.enter_async_context(OutgoingHttp(clock))
     blobs = FolderBlobs(Path(service.attachments), keep_free=service.keep_free)
-    keeper = TaskKeeper()
+    loops = LoopSupervisor(clock, count=meters.count)
+    meters.before_text(lambda: meters.levels(Metric.LOOP_UP, loops.levels()))
+    keeper = TaskKeeper(loops)
     stack.push_async_callback(keeper.close)
     return Infrastructure(
         settings=settings, clock=clock, meters=meters, signals=signals, store=store, rules=rules, detector=detector,
-        classifier=classifier, http=http, blobs=blobs, keeper=keeper, draining=asyncio.Event(),
+        classifier=classifier, http=http, blobs=blobs, loops=loops, keeper=keeper, draining=asyncio.Event(),
         shared_files=SharedFiles(store, blobs, clock, public_url(service)),
     )  # fmt: skip
 

@@ -32,6 +32,7 @@ class Readiness:
         clock: Clock,
         *,
         background: Callable[[Coroutine[Any, Any, None]], object],
+        loops: Callable[[], Mapping[str, str]] = dict,
         patience: float = _PATIENCE,
     ) -> None:
         self._store = store
@@ -39,6 +40,7 @@ class Readiness:
         self._health = health
         self._clock = clock
         self._background = background
+        self._loops = loops
         self._patience = patience
         self._check: asyncio.Future[Parts] | None = None
         self._began = self._ended = 0.0
@@ -47,7 +49,8 @@ class Readiness:
     async def check(self) -> Ready:
         """Accounts are named with their state, but a mailbox that is away keeps nobody else from being served."""
         parts = {**await self.database(), "rules": OK if self._rules.rulebook.queues else "not loaded"}
-        return Ready(parts=parts, channels={one.name: one.state.value for one in self._health()})
+        channels = {one.name: one.state.value for one in self._health()}
+        return Ready(parts=parts, channels=channels, loops=self._loops())
 
     async def database(self) -> Parts:
         """A word for the database and its schema; a check that takes too long goes on for those who ask later."""

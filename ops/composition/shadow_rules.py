@@ -84,7 +84,7 @@ class Shadow:
         self._came.set()
 
     async def run(self) -> None:
-        """Decide what was put in line, a few at a time, until cancelled. No fault of it reaches anybody else."""
+        """Decide what was put in line, a few at a time, until cancelled. What it fails on is not decided again."""
         while True:
             try:
                 await self._look()
@@ -93,8 +93,8 @@ class Shadow:
                 log.warning("shadow_waits", extra={"error": type(error).__name__})
                 await asyncio.sleep(_LOOK)
             except Exception:
-                log.exception("shadow_failed")
                 self._waiting.clear()
+                raise
 
     async def _work(self) -> None:
         """Until it is time to look at the file again."""

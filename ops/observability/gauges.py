@@ -55,8 +55,8 @@ class Gauges:
                 answers = 0.0
                 log.warning("levels_unknown", extra={"error": type(error).__name__})
             except Exception:
-                answers = 0.0
-                log.exception("levels_failed")
+                self._meters.levels(Metric.STORE_UP, {"database": 0.0, "writable": await self._writable()})
+                raise
             up = {"database": answers, "writable": await self._writable()}
             self._meters.levels(Metric.STORE_UP, up)
             await asyncio.sleep(_EVERY)

@@ -130,8 +130,11 @@ class RelayedSignals:
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._ended.is_set():
-            with contextlib.suppress(OSError):
-                pause = await self._linked(pause)
+            try:
+                with contextlib.suppress(OSError):
+                    pause = await self._linked(pause)
+            except Exception:  # the hints of a node must not end for good
+                log.exception("signals_failed", extra={"link": self._name})
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -8,6 +8,8 @@ import pytest
 from channels import websocket_writer as sockets
 from channels.websocket_writer import SocketWriter
 from ops.composition.background_tasks import TaskKeeper
+from ops.composition.supervised_loops import LoopSupervisor
+from ops.system_clock import SystemClock
 
 
 class FakeSocket:
@@ -32,7 +34,7 @@ class FakeSocket:
 
 class Table:
     def __init__(self) -> None:
-        self.keeper = TaskKeeper()
+        self.keeper = TaskKeeper(LoopSupervisor(SystemClock()))
         self.started = 0
         self.aborted = 0
         self.socket = FakeSocket()

@@ -29,6 +29,7 @@ from desk.http.services import Services
 from desk.http.tokens import new_token
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.signed_files import SharedFiles
+from ops.composition.supervised_loops import LoopSupervisor
 from ops.rule_analysis.explanation import explain, explain_stored
 from router.decision.decide import decide
 from router.flows.active_rules import RulesInForce
@@ -210,7 +211,7 @@ def database_url(sqlite_url: str) -> str:
 @pytest.fixture
 async def house(database_url: str, clock: FakeClock) -> AsyncIterator[House]:
     signals = open_signals("local", database=database_url, clock=clock)
-    keeper = TaskKeeper()
+    keeper = TaskKeeper(LoopSupervisor(clock))
     async with open_storage(database_url, clock=clock, signals=signals, durable=False) as store:
         hints = {name: ChannelHints(kind=name, language=None, issue=None, brand=None) for name in ("site", "app")}
         rules = RulesInForce(compile_rules(Document.model_validate(RULES), revision="r1", channels=hints))

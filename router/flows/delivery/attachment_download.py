@@ -94,8 +94,6 @@ class Fetcher:
             return await self.once()
         except StoreError as error:
             log.warning("fetching_delayed", extra={"error": type(error).__name__})
-        except Exception:
-            log.exception("fetching_bug")
         return 0
 
     async def _carefully(self, one: Fetch) -> None:

@@ -71,8 +71,6 @@ class FollowUps:
                 await self.once()
             except StoreError as error:  # the next second tries again
                 log.warning("follow_up_failed", extra={"error": type(error).__name__})
-            except Exception:
-                log.exception("follow_up_bug")
             await asyncio.sleep(_SECOND)
 
     async def once(self) -> int:

@@ -55,8 +55,6 @@ class Distributor:
                     await self.once()
                 except StoreError as error:
                     log.warning("distribution_failed", extra={"error": type(error).__name__})
-                except Exception:
-                    log.exception("distribution_bug")
                 await asyncio.sleep(_REST)  # what was heard meanwhile is one look, not many
                 await listening.wait(_POLL)
 

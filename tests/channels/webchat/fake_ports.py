@@ -12,6 +12,7 @@ from conversation.model.people import Identity
 from conversation.model.trusted_proxies import Proxies
 from conversation.ports.customer_pages import Availability, CustomerPagePorts, Visitor
 from ops.composition.background_tasks import TaskKeeper
+from ops.composition.supervised_loops import LoopSupervisor
 from tests.contracts.tools import FakeSignals
 from tests.fakes import FakeClock, NoCalls
 
@@ -22,7 +23,7 @@ class Cards:
 
     clock: FakeClock
     signals: FakeSignals = field(default_factory=FakeSignals)
-    keeper: TaskKeeper = field(default_factory=TaskKeeper)
+    keeper: TaskKeeper = field(default_factory=lambda: TaskKeeper(LoopSupervisor(FakeClock())))
     failure: Exception | None = None
     is_draining: bool = False
     disk_full: bool = False

@@ -17,6 +17,7 @@ from channels.supervisor import AccountHealth, Health
 from conversation.errors import StoreUnavailable
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.readiness import Readiness
+from ops.composition.supervised_loops import LoopSupervisor
 from router.flows.active_rules import RulesInForce
 from router.rules.document import Document
 from router.rules.rulebook import compile_rules
@@ -53,7 +54,7 @@ class Database:
 
 @pytest.fixture
 async def keeper() -> AsyncIterator[TaskKeeper]:
-    keeper = TaskKeeper()
+    keeper = TaskKeeper(LoopSupervisor(FakeClock()))
     yield keeper
     await keeper.close()
 
