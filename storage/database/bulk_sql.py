@@ -150,7 +150,9 @@ class Update:
         self._many = f"UPDATE {table.name} SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?"
         sets = ", ".join(f"{name} = u.{name}" for name in columns)
         self._set: TextClause = text(
-            f"UPDATE {table.name} AS t SET {sets} FROM {self._rows.unnest()} WHERE t.id = u.id"
+            # the list besides the join: so the rows are found by it, however small the planner believes the table to be
+            f"UPDATE {table.name} AS t SET {sets} FROM {self._rows.unnest()}"
+            " WHERE t.id = u.id AND t.id = ANY(CAST(:id AS text[]))"
         )
 
     def __call__(self, connection: Connection, rows: Iterable[Values]) -> None:
@@ -273,27 +275,52 @@ def _raw(table: Table, alias: str, rest: str) -> TextClause:
     return text(f"SELECT {', '.join(f'{alias}.{column.name}' for column in table.columns)} {rest}")
 
 
+# A plan is kept for as long as a connection lives, and most were made while the tables were small: then it looked cheaper to read all of
+# `messages` and hash it. LIMIT and FOR UPDATE inside LATERAL are what the planner does not look through: one probe of an index for each key,
+# whatever the statistics say, or whether there are any.
+
+
 def _locked(dialect: str, lock: str) -> TextClause:
-    return text(
-        "SELECT k.first, k.second, i.id, i.channel, i.address, i.name, i.email, i.phone, i.verified,"
-        " i.reply_until, i.reply_token, i.blocked_at,"
+    """Identities and customers of these keys, locked in the order of the customers' ids. Who was joined to somebody else meanwhile is left out."""
+    columns = (
+        "SELECT {first}, {second}, i.id, i.channel, i.address, i.name, i.email, i.phone, i.verified, i.reply_until, i.reply_token, i.blocked_at,"
         " c.id, c.name, c.language, c.language_source, c.verified, c.attributes, c.created_at"
-        f" FROM {_PAIRS[dialect]} JOIN identities AS i ON i.id = {_WHOSE} JOIN customers AS c ON c.id = i.customer_id"
-        f" ORDER BY c.id, i.id{lock}"
+    )
+    if dialect != POSTGRESQL:
+        return text(
+            f"{columns.format(first='k.first', second='k.second')} FROM {_PAIRS[dialect]} JOIN identities AS i ON i.id = {_WHOSE}"
+            " JOIN customers AS c ON c.id = i.customer_id ORDER BY c.id, i.id"
+        )
+    return text(
+        f"{columns.format(first='w.first', second='w.second')} FROM (SELECT k.first, k.second, o.id, o.customer_id FROM {_PAIRS[dialect]}"
+        f" CROSS JOIN LATERAL (SELECT id, customer_id FROM identities WHERE id = {_WHOSE} LIMIT 1) AS o ORDER BY o.customer_id, o.id) AS w"
+        f" CROSS JOIN LATERAL (SELECT * FROM customers WHERE id = w.customer_id{lock}) AS c"
+        f" CROSS JOIN LATERAL (SELECT * FROM identities WHERE id = w.id AND customer_id = c.id{lock}) AS i"
     )
 
 
 _OPEN = "customer_id = k.value AND (state <> 'closed' OR closed_at > :since)"
 _LIVING = {
-    # the lock inside keeps the planner from joining whole tables, whatever it believes about customers it has not counted yet
+    # in order, but not by the index of the ids: a plan made for an empty table would read all of it for each customer
     POSTGRESQL: "FROM unnest(CAST(:ids AS text[])) AS k (value)"
-    f" CROSS JOIN LATERAL (SELECT * FROM conversations WHERE {_OPEN} ORDER BY id FOR UPDATE) AS c",
+    f" CROSS JOIN LATERAL (SELECT * FROM conversations WHERE {_OPEN} ORDER BY id || '' FOR UPDATE) AS c",
     "sqlite": f"FROM json_each(:ids) AS k JOIN conversations AS c ON {_OPEN}",
 }
+_EXTERNAL = "channel = k.first AND external_id = k.second"
 
 
 def _reported(dialect: str, lock: str) -> TextualSelect:
+    """Messages of ours by their external id, their own id, or the id of one of their parts."""
     keys = _PAIRS[dialect]
+    if dialect == POSTGRESQL:
+        ways = (
+            f"SELECT id FROM messages WHERE {_EXTERNAL}",
+            "SELECT id FROM messages WHERE id = k.second AND channel = k.first",
+            f"SELECT message_id AS id FROM message_parts WHERE {_EXTERNAL}",
+        )
+        found = " UNION ".join(f"SELECT b.id FROM {keys} CROSS JOIN LATERAL ({way} LIMIT 1) AS b" for way in ways)
+        one = f"SELECT * FROM messages WHERE id = f.id AND direction = 'out'{lock}"
+        return _all(messages, "m", f"FROM ({found} ORDER BY 1) AS f CROSS JOIN LATERAL ({one}) AS m")
     return _all(
         messages,
         "m",
@@ -301,16 +328,22 @@ def _reported(dialect: str, lock: str) -> TextualSelect:
         f"SELECT b.id FROM {keys} JOIN messages AS b ON b.channel = k.first AND b.external_id = k.second"
         f" UNION SELECT b.id FROM {keys} JOIN messages AS b ON b.id = k.second AND b.channel = k.first"
         f" UNION SELECT p.message_id FROM {keys} JOIN message_parts AS p"
-        " ON p.channel = k.first AND p.external_id = k.second)"
-        f" ORDER BY m.id{lock}",
+        " ON p.channel = k.first AND p.external_id = k.second) ORDER BY m.id",
     )
 
 
 def _stored(dialect: str) -> TextualSelect:
     """Messages of these keys, and keys of which something was reported before they come (`early`)."""
     names = ", ".join(f"m.{column.name}" for column in messages.columns)
-    early = "EXISTS (SELECT 1 FROM early_marks AS e WHERE e.channel = k.first AND e.external_id = k.second)"
-    joined = f"{_PAIRS[dialect]} LEFT JOIN messages AS m ON m.channel = k.first AND m.external_id = k.second"
+    if dialect == POSTGRESQL:
+        early = "e.one IS NOT NULL"
+        joined = (
+            f"{_PAIRS[dialect]} LEFT JOIN LATERAL (SELECT * FROM messages WHERE {_EXTERNAL} LIMIT 1) AS m ON true"
+            f" LEFT JOIN LATERAL (SELECT 1 AS one FROM early_marks WHERE {_EXTERNAL} LIMIT 1) AS e ON true"
+        )
+    else:
+        early = f"EXISTS (SELECT 1 FROM early_marks WHERE {_EXTERNAL})"
+        joined = f"{_PAIRS[dialect]} LEFT JOIN messages AS m ON m.channel = k.first AND m.external_id = k.second"
     return text(
         f"SELECT * FROM (SELECT {names}, k.first AS key_channel, k.second AS key_external_id, {early} AS early"
         f" FROM {joined}) AS found WHERE found.id IS NOT NULL OR found.early"
@@ -322,38 +355,48 @@ def _named_messages(dialect: str, lock: str) -> TextualSelect:
     names = ", ".join(f"m.{column.name}" for column in messages.columns)
     parts = "SELECT p.message_id FROM message_parts AS p WHERE p.channel = k.first AND p.external_id = k.second"
     whole = "SELECT w.id FROM messages AS w WHERE w.channel = k.first AND w.external_id = k.second"
-    return text(
-        f"SELECT {names}, k.first AS key_channel, k.second AS key_external_id FROM {_PAIRS[dialect]}"
-        f" JOIN messages AS m ON m.id = COALESCE(({whole}), ({parts})) ORDER BY m.id{lock}"
-    ).columns(*messages.columns, *_KEY_COLUMNS)
+    found = f"SELECT k.first, k.second, COALESCE(({whole}), ({parts})) AS id FROM {_PAIRS[dialect]}"
+    joined = f"({found} ORDER BY 3) AS f JOIN messages AS m ON m.id = f.id ORDER BY m.id"
+    if dialect == POSTGRESQL:
+        one = f"SELECT * FROM messages WHERE id = f.id{lock or ' LIMIT 1'}"
+        joined = f"({found} ORDER BY 3) AS f CROSS JOIN LATERAL ({one}) AS m"
+    return text(f"SELECT {names}, f.first AS key_channel, f.second AS key_external_id FROM {joined}").columns(
+        *messages.columns, *_KEY_COLUMNS
+    )
+
+
+def _whose(dialect: str) -> TextClause:
+    """The identities that these addresses lead to."""
+    joined = f"JOIN identities AS i ON i.id = {_WHOSE}"
+    if dialect == POSTGRESQL:
+        joined = f"CROSS JOIN LATERAL (SELECT * FROM identities WHERE id = {_WHOSE} LIMIT 1) AS i"
+    return text(f"SELECT k.first, k.second, i.id, i.customer_id FROM {_PAIRS[dialect]} {joined}")
 
 
 def _statements(dialect: str) -> Statements:
     keys, postgres = _PAIRS[dialect], dialect == POSTGRESQL
-    lock = " FOR UPDATE" if postgres else ""
+    lock, listed = (" FOR UPDATE", " AND id = ANY(CAST(:first AS text[]))") if postgres else ("", "")
     return Statements(
         known=text(f"SELECT k.first, k.second FROM {keys} WHERE {_WHOSE} IS NOT NULL"),
         introduce=text(
             f"INSERT INTO identities ({', '.join(NEW_IDENTITY.names)}) SELECT u.* FROM {NEW_IDENTITY.unnest()}"
             " ON CONFLICT (channel, address) DO NOTHING RETURNING id"
         ),
-        locked=_locked(dialect, " FOR UPDATE OF c, i" if postgres else ""),
+        locked=_locked(dialect, lock),
         stored=_stored(dialect),
         living=_raw(conversations, "c", _LIVING[dialect]),
         named=_raw(conversations, "c", f"FROM conversations AS c WHERE c.id {_IDS[dialect]} ORDER BY c.id{lock}"),
         reported=_reported(dialect, lock),
         fed=text(
             "UPDATE identities SET feed_seq = feed_seq + k.second"
-            f" FROM {_COUNTS[dialect]} WHERE id = k.first RETURNING id, feed_seq"
+            f" FROM {_COUNTS[dialect]} WHERE id = k.first{listed} RETURNING id, feed_seq"
         ),
         settled=text(
             "UPDATE outbox SET state = :state, finished_at = :now"
             f" WHERE message_id {_IDS[dialect]} AND state = 'uncertain'"
         ),
-        whose=text(
-            f"SELECT k.first, k.second, i.id, i.customer_id FROM {keys} JOIN identities AS i ON i.id = {_WHOSE}"
-        ),
-        named_messages=_named_messages(dialect, lock and " FOR UPDATE OF m"),
+        whose=_whose(dialect),
+        named_messages=_named_messages(dialect, lock),
         read_messages=_named_messages(dialect, ""),
     )
 
