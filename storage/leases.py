@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, and_, case, or_, update
 
+from storage.database.lease_owners import is_predecessors
 from storage.database.run import Run
 from storage.database.upsert import Now, insert_into, instant, span_micros
 from storage.schema.events import leases
@@ -23,7 +24,7 @@ def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str
             "until": new.excluded.until,
             "epoch": case((held, row.epoch), else_=row.epoch + 1),
         },
-        where=or_(row.owner == new.excluded.owner, row.until <= at),
+        where=or_(row.owner == new.excluded.owner, row.until <= at, is_predecessors(row.owner, owner)),
     )
     epoch = c.execute(taken.returning(row.epoch)).scalar()
     return None if epoch is None else int(epoch)
@@ -43,7 +44,10 @@ class Leases:
         self._now = now
 
     async def take(self, name: str, owner: str, span: timedelta) -> int | None:
-        """Take or renew: the epoch, or None where somebody else holds it. A lease that ran out comes with a new epoch."""
+        """Take or renew: the epoch, or None where somebody else holds it.
+
+        A lease that ran out, or that a dead process of the same node held, comes with a new epoch.
+        """
         return await self._run(lambda c: _take(c, self._dialect, self._now, name=name, owner=owner, span=span))
 
     async def release(self, name: str, owner: str) -> None:

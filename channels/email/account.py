@@ -28,7 +28,6 @@ from conversation.errors import (
     StoreError,
     TransientFailure,
 )
-from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
 from conversation.model.email_address import folded
 from conversation.model.outbound import OutboundMessage, Receipt
@@ -48,7 +47,7 @@ class EmailAccount(BaseAccount):
         super().__init__(name, tools, _can(settings))
         self.settings = settings
         self._idle = idle
-        self._owner = new_id()
+        self._owner = tools.owner
         self._threads = Threads(settings.key(), settings.address, tag=settings.plus_address)
         self.account = _account(name, settings, self._threads)
         self.reader = Reader()
@@ -125,7 +124,7 @@ class EmailAccount(BaseAccount):
             self.set_status("another node reads this mailbox")
             self._nothing_waited = None
             await self._let_go()
-            await asyncio.sleep(LEASE.total_seconds() / 3)
+            await asyncio.sleep(LEASE.total_seconds() / 6)
         if self._nothing_waited is None:
             self.caught_up()  # whoever read before us had; from here on it is ours
         self._connection = self._connection or await self._connected()

@@ -26,7 +26,6 @@ from conversation.errors import (
     TransientFailure,
     Unknown,
 )
-from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
 from conversation.model.message import PROVIDER, Accepted, Attachment, ContactChanged, InboundEvent
 from conversation.model.outbound import OutboundMessage, Receipt
@@ -61,7 +60,7 @@ class TelegramAccount(BaseAccount):
         super().__init__(name, tools, can)
         self.settings = settings
         self._patience = patience
-        self._owner = new_id()
+        self._owner = tools.owner
         self.client = Client(settings.token.get_secret_value(), settings.api, tools.http, tools.clock)
         self._rate_limit = RateLimit(tools.clock, settings.pace, burst=_BURST)
         self._chat_limits = RateLimits(tools.clock, 1.0, burst=_BURST)

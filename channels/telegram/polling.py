@@ -18,7 +18,7 @@ from conversation.ports.channel import Inbox, Tools
 from conversation.ports.metrics import ChannelEvent
 
 BATCH = 100
-LEASE = timedelta(seconds=30)  # also how long nobody reads after the reader was killed
+LEASE = timedelta(seconds=24)  # of which another node takes over within 30 s after the reader was killed
 
 _MARGIN = 10.0
 _ANSWERING = 5.0

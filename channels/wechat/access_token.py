@@ -14,7 +14,6 @@ from channels.http_client import refuse_for_now
 from channels.wechat.errors import error_of
 from channels.wechat.settings import Settings
 from conversation.errors import ChannelMisconfigured, TransientFailure, Unknown
-from conversation.id_generator import new_id
 from conversation.ports.channel import Tools
 
 EARLY = timedelta(minutes=5)
@@ -32,7 +31,7 @@ class AccessToken:
     def __init__(self, settings: Settings, tools: Tools) -> None:
         self._settings = settings
         self._tools = tools
-        self._owner = new_id()
+        self._owner = tools.owner
         self._held: tuple[str, float] | None = None
         self._one_at_a_time = asyncio.Lock()
 

@@ -297,7 +297,7 @@ class ChannelState(Protocol):
         ...
 
     async def lease(self, name: str, owner: str, span: timedelta) -> int | None:
-        """Take or renew: the epoch, or None where another node holds it."""
+        """Take or renew: the epoch, or None where another node holds it. `owner` is `Tools.owner` for what one node does at a time."""
         ...
 
     async def release(self, name: str, owner: str) -> None:
@@ -326,6 +326,7 @@ class Tools:
     """All that reaches an adapter."""
 
     clock: Clock
+    owner: str  # of leases: this process of this node
     state: ChannelState
     http: Http
     blobs: Blobs

@@ -254,6 +254,7 @@ def _tools(public_url: str) -> Tools:
     nothing = cast("Any", None)
     return Tools(
         clock=SystemClock(),
+        owner="",
         state=nothing,
         http=nothing,
         blobs=nothing,

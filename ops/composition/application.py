@@ -59,7 +59,7 @@ async def built(
     settings: Settings, path: Path, environment: Mapping[str, str], replaced: Replacements
 ) -> AsyncIterator[Application]:
     """The application for these settings; leaving it lets everything go, in reverse."""
-    async with open_infrastructure(settings, replaced.clock) as infrastructure:
+    async with open_infrastructure(settings, replaced.clock, environment) as infrastructure:
         yield _application(infrastructure, path, environment, replaced)
 
 
@@ -140,6 +140,7 @@ def _dispatcher(infrastructure: Infrastructure, accounts: Accounts, keys: Webhoo
         webhooks,
         infrastructure.signals,
         infrastructure.clock,
+        owner=infrastructure.node.owner,
         count=infrastructure.meters.count,
         count_of=infrastructure.meters.count_of,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from channels import registry as kinds
 from channels.http_client import OutgoingHttp
+from conversation.id_generator import new_id
 from conversation.model.capabilities import Can
 from conversation.ports.channel import Channel, Clock, Dialer, Tools
 from conversation.ports.metrics import no_account_count
@@ -65,6 +66,7 @@ async def open_for_checks(
     def tools(account: str) -> Tools:
         return Tools(
             clock=clock,
+            owner=new_id(),
             state=AccountState(store, account),
             http=http,
             blobs=blobs,

@@ -15,6 +15,7 @@ from ops.composition.account_files import StoredFiles
 from ops.composition.account_state import AccountState
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.classifier_loading import ClassifierFollower
+from ops.composition.node_identity import NodeIdentity, claimed_node
 from ops.composition.reload import first_rules
 from ops.composition.shadow_rules import Shadow
 from ops.composition.signed_files import SharedFiles
@@ -48,6 +49,7 @@ class Infrastructure:
     """What everything else stands on."""
 
     settings: Settings
+    node: NodeIdentity
     clock: Clock
     meters: Meters
     signals: Signals
@@ -71,6 +73,7 @@ class Infrastructure:
         """All that reaches the adapter of one account."""
         return Tools(
             clock=self.clock,
+            owner=self.node.owner,
             state=AccountState(self.store, account),
             http=self.http,
             blobs=self.blobs,
@@ -111,13 +114,16 @@ def public_url(service: Service) -> str:
 
 
 @asynccontextmanager
-async def open_infrastructure(settings: Settings, clock: Clock) -> AsyncIterator[Infrastructure]:
+async def open_infrastructure(
+    settings: Settings, clock: Clock, environment: Mapping[str, str]
+) -> AsyncIterator[Infrastructure]:
     """For `serve`, and for a command that works while `serve` runs."""
     async with AsyncExitStack() as stack:
-        yield await _opened(settings, clock, stack)
+        node = stack.enter_context(claimed_node(Path(settings.service.attachments), environment))
+        yield await _opened(settings, node, clock, stack)
 
 
-async def _opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Infrastructure:
+async def _opened(settings: Settings, node: NodeIdentity, clock: Clock, stack: AsyncExitStack) -> Infrastructure:
     meters, service = Meters(), settings.service
     signals, store = await _database(service, clock, meters, stack)
     rules = await first_rules(store, settings, clock)
@@ -132,7 +138,7 @@ async def _opened(settings: Settings, clock: Clock, stack: AsyncExitStack) -> In
     keeper = TaskKeeper(loops)
     stack.push_async_callback(keeper.close)
     return Infrastructure(
-        settings=settings, clock=clock, meters=meters, signals=signals, store=store, rules=rules, detector=detector,
+        settings=settings, node=node, clock=clock, meters=meters, signals=signals, store=store, rules=rules, detector=detector,
         classifier=classifier, http=http, blobs=blobs, loops=loops, keeper=keeper, draining=asyncio.Event(),
         shared_files=SharedFiles(store, blobs, clock, public_url(service)),
     )  # fmt: skip

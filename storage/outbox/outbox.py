@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, func, select, text, update
+from sqlalchemy import Connection, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.sql.selectable import TextualSelect
 
 from conversation.model.outbound import OutboxRow, OutboxState, WebhookCall
 from conversation.ports.channel import Clock
 from storage.codecs.outbox import outbox_row_of, outbox_values
 from storage.database.bulk_sql import POSTGRESQL, Insert
+from storage.database.lease_owners import is_predecessors
 from storage.database.run import Run
 from storage.outbox import webhook_calls
 from storage.outbox.webhook_calls import NOT_EXPIRED
@@ -66,10 +67,17 @@ def _claim(
     return sorted(map(outbox_row_of, found), key=lambda row: row.id)
 
 
-def _stranded(connection: Connection, now: datetime, limit: int) -> list[OutboxRow]:
-    lost = select(outbox).where(outbox.c.state == "sending", outbox.c.lease_until < now)
+def _stranded(connection: Connection, now: datetime, limit: int, owner: str) -> list[OutboxRow]:
+    over = or_(outbox.c.lease_until < now, is_predecessors(outbox.c.lease_owner, owner))
+    lost = select(outbox).where(outbox.c.state == "sending", over)
     locked = lost.order_by(outbox.c.lease_until).limit(limit).with_for_update(skip_locked=True)
     return [outbox_row_of(row) for row in connection.execute(locked).mappings()]
+
+
+def _renew(connection: Connection, owner: str, until: datetime) -> set[str]:
+    mine = (outbox.c.state == "sending", outbox.c.lease_owner == owner)
+    kept = update(outbox).where(*mine).values(lease_until=until).returning(outbox.c.id)
+    return set(connection.execute(kept).scalars())
 
 
 def _finish(connection: Connection, row: OutboxRow, values: Mapping[str, Any]) -> bool:
@@ -145,9 +153,13 @@ class Outbox:
         share = max(1, limit // len(targets))
         return await self._run(lambda c: _claim(c, owner, targets, share=share, now=now, until=now + lease))
 
-    async def stranded(self, now: datetime, limit: int) -> list[OutboxRow]:
-        """Rows still `sending` whose lease ran out, locked; settle them with `finish` in this transaction."""
-        return await self._run(lambda c: _stranded(c, now, limit))
+    async def renew(self, owner: str, *, until: datetime) -> set[str]:
+        """Everything this owner is sending stays claimed until then; the ids of these rows."""
+        return await self._run(lambda c: _renew(c, owner, until))
+
+    async def stranded(self, now: datetime, limit: int, *, owner: str = "") -> list[OutboxRow]:
+        """Rows still `sending` whose holder is dead or cannot renew, locked; settle them with `finish` in this transaction."""
+        return await self._run(lambda c: _stranded(c, now, limit, owner))
 
     async def finish(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from conversation.errors import DiskFull, NotFound
+from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
 from conversation.model.message import Attachment
 from conversation.ports.channel import Answer, Clock, Fetched, Http, Listening, Tools
@@ -177,6 +178,7 @@ class Bench:
     def tools(self, **changed: Any) -> Tools:
         given: dict[str, Any] = {
             "clock": self.clock,
+            "owner": new_id(),
             "state": FakeState(),
             "http": self.http,
             "blobs": FakeBlobs(),

@@ -58,3 +58,18 @@ async def test_a_lease_given_back_is_free_and_its_epoch_goes_on(store: Store) ->
 async def test_of_eight_who_take_it_at_once_one_gets_it(store: Store) -> None:
     taken = await asyncio.gather(*(take(store, f"node {number}") for number in range(8)))
     assert sorted(taken, key=str) == [1] + [None] * 7
+
+
+async def test_what_the_same_node_held_before_it_died_is_taken_over_at_once_with_a_new_epoch(store: Store) -> None:
+    assert await take(store, "web-1:first") == 1
+    for other in ("web-2:first", "web-1", "web", "web-1x:first", "%:second", "web_1:second", ":second"):
+        assert await take(store, other) is None
+    assert await take(store, "web-1:second") == 2
+    assert await take(store, "web-1:second") == 2
+    await release(store, "web-1:first")  # its predecessor gives away nothing
+    assert await take(store, "web-2:first") is None
+
+
+async def test_an_owner_that_is_no_process_of_a_node_succeeds_nobody(store: Store) -> None:
+    assert await take(store, "0199c0de-1") == 1
+    assert await take(store, "0199c0de-2") is None

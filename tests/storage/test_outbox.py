@@ -138,6 +138,30 @@ async def test_a_holder_that_comes_too_late_writes_nothing(store: Store, clock: 
     assert not await finish(store, fresh, OutboxState.FAILED)
 
 
+async def test_a_renewed_claim_stays_its_holders(store: Store, clock: FakeClock) -> None:
+    await add(store, message_row(clock.now()), webhook_row(clock.now()), at=clock.now())
+    mine = {row.id for row in await claim(store, clock, "site", owner="web-1:a")}
+    await claim(store, clock, "duty", owner="web-2:b")
+    for _ in range(3):
+        clock.advance(LEASE - timedelta(seconds=1))
+        async with store.begin("renew") as work:
+            assert await work.outbox.renew("web-1:a", until=clock.now() + LEASE) == mine
+    async with store.begin("stranded") as work:
+        (lost,) = await work.outbox.stranded(clock.now(), 10, owner="web-3:c")
+        assert lost.target == "duty"
+
+
+async def test_what_a_dead_process_of_the_same_node_was_sending_is_stranded_at_once(
+    store: Store, clock: FakeClock
+) -> None:
+    await add(store, message_row(clock.now()), at=clock.now())
+    (row,) = await claim(store, clock, owner="web-1:first")
+    async with store.begin("stranded") as work:
+        for other in ("", "web-2:first", "web-1:first", "somebody"):
+            assert await work.outbox.stranded(clock.now(), 10, owner=other) == []
+        assert [one.id for one in await work.outbox.stranded(clock.now(), 10, owner="web-1:second")] == [row.id]
+
+
 async def test_a_person_settles_what_is_stuck(store: Store, clock: FakeClock) -> None:
     row = message_row(clock.now())
     await add(store, row, at=clock.now())

@@ -28,7 +28,7 @@ RETRY_PASSED_AFTER = (
 )
 LARGE = 256 * 1024
 LONGEST_READING = 1.0  # seconds after which what has been read of a batch is committed
-LEASE = timedelta(seconds=90)
+LEASE = timedelta(seconds=24)  # of which another node takes over within 30 s after the reader was killed
 
 
 class MailboxCursor:

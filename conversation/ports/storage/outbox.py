@@ -26,8 +26,15 @@ class Outbox(Protocol):
         """
         ...
 
-    async def stranded(self, now: datetime, limit: int) -> list[OutboxRow]:
-        """Rows still `sending` whose lease ran out: their holder died midway. They are locked for the caller to settle."""
+    async def renew(self, owner: str, *, until: datetime) -> set[str]:
+        """Everything this owner is sending stays claimed until then; the ids of these rows."""
+        ...
+
+    async def stranded(self, now: datetime, limit: int, *, owner: str = "") -> list[OutboxRow]:
+        """Rows still `sending` whose lease ran out, or that an earlier process of this owner's node held: their holder died midway.
+
+        They are locked for the caller to settle.
+        """
         ...
 
     async def finish(

@@ -20,13 +20,14 @@ from conversation.ports.metrics import ChannelCount, ChannelEvent, Count, no_cha
 from conversation.ports.storage import Storage, Work
 from router.flows.delivery.failed_webhook_calls import FailedCalls, WebhookSender
 from router.flows.delivery.reachability import still_lawful
+from router.flows.delivery.sending_leases import SendingLeases
 from router.policy import notifications
 from router.policy.delivery_result import NO_CHANNEL, DeliveryOutcome, of_error, of_receipt, of_stranded
 
 log = logging.getLogger(__name__)
 
-_LEASE = timedelta(seconds=60)
-_SEND_LIMIT = 45.0  # shorter than the lease: nobody else may believe us dead while we still send
+_LEASE = timedelta(seconds=25)  # renewed while we send: what a dead node was sending is taken over within half a minute
+_SEND_LIMIT = 45.0
 _SETTLE_PAUSES = (0.1, 0.4, 1.6, 6.4)  # with the sending still within the lease
 _AT_ONCE = 8
 _POLL = 1.0
@@ -44,6 +45,7 @@ class Dispatcher:
         signals: Signals,
         clock: Clock,
         *,
+        owner: str | None = None,
         at_once: int = _AT_ONCE,
         draw: Callable[[], float] = random.random,
         count: Count = no_count,
@@ -58,7 +60,8 @@ class Dispatcher:
         self._draw = draw
         self._calls = FailedCalls(storage, webhooks, count)
         self._count_of = count_of
-        self._owner = new_id()
+        self._owner = owner or new_id()
+        self._leases = SendingLeases(storage, clock, owner=self._owner, span=_LEASE, limit=_SEND_LIMIT)
         self._busy: Counter[str] = Counter()
         self._paused: dict[str, datetime] = {}
         self._refused: dict[str, int] = {}  # how often in a row a target refused our credentials
@@ -73,6 +76,7 @@ class Dispatcher:
         """Until cancelled; what is being sent then ends as `uncertain` or is sent again, by what its channel allows."""
         async with self._signals.subscribe(Topic.OUTBOX) as listening, asyncio.TaskGroup() as tasks:
             settled = asyncio.Event()
+            tasks.create_task(self._leases.keep())
             while True:
                 settled.clear()
                 for row in await self._claim_safely():
@@ -121,10 +125,12 @@ class Dispatcher:
         for target in free:
             alike.setdefault(self._at_once - self._busy[target], []).append(target)
         rows: list[OutboxRow] = []
+        began, lease = asyncio.get_running_loop().time(), self._leases.span
         async with self._storage.begin("claim") as work:
             for slots, targets in alike.items():
                 limit = slots * len(targets)
-                rows += await work.outbox.claim(self._owner, targets=targets, limit=limit, now=now, lease=_LEASE)
+                rows += await work.outbox.claim(self._owner, targets=targets, limit=limit, now=now, lease=lease)
+        self._leases.claimed(rows, began)
         self._busy.update(row.target for row in rows)
         if rows:
             self._at_rest.clear()
@@ -137,7 +143,7 @@ class Dispatcher:
 
     async def _settle_stranded(self, now: datetime) -> None:
         async with self._storage.begin("stranded") as work:
-            for row in await work.outbox.stranded(now, 50):
+            for row in await work.outbox.stranded(now, 50, owner=self._owner):
                 channel = self._channels().get(row.target)
                 second_try = channel is not None and channel.can.second_try
                 outcome = of_stranded(row, idempotent=self._idempotent(row), now=now, second_try=second_try)
@@ -197,6 +203,7 @@ class Dispatcher:
         except Exception:  # the same; the others are sent all the same
             log.exception("settle_bug", extra={"row": row.id})
         finally:
+            self._leases.settled(row)
             self._busy[row.target] -= 1
             if not self._busy.total():
                 self._at_rest.set()
@@ -268,7 +275,7 @@ class Dispatcher:
         )
 
     async def _send(self, row: OutboxRow) -> DeliveryOutcome:
-        async with asyncio.timeout(_SEND_LIMIT):
+        async with self._leases.limited(row):
             if row.effect is Effect.WEBHOOK or row.message is None:
                 await self._webhooks.send(row)
                 return of_receipt(None)

@@ -299,6 +299,54 @@ async def test_a_row_whose_sender_died_is_repeated_only_where_that_is_harmless(
     assert again or words == "the sending was interrupted"
 
 
+async def test_a_node_that_is_back_settles_at_once_what_it_was_sending(stage: Stage) -> None:
+    desk = await answering(stage, "app")
+    message = await desk.say("one")
+    desk.channel.hold = asyncio.Event()
+
+    def dispatcher(owner: str) -> Dispatcher:
+        channels, signals = (lambda: stage.channels), stage.signals
+        return Dispatcher(stage.storage, channels, stage.webhooks, signals, stage.clock, owner=owner)
+
+    dying = asyncio.ensure_future(dispatcher("web-1:first").once())
+    await eventually(lambda: _is_sending(desk))
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    desk.channel.hold = None
+    assert await dispatcher("web-2:other").once() == 0
+    assert await dispatcher("web-1:second").once() == 1
+    assert ((await desk.status(message))[0], len(desk.channel.sent)) == (Status.SENT, 1)
+
+
+@pytest.mark.parametrize("renews", [True, False])
+async def test_a_sending_lasts_as_long_as_its_claim_can_be_renewed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, renews: bool
+) -> None:
+    monkeypatch.setattr("router.flows.delivery.sender._LEASE", timedelta(seconds=1))
+    begin = stage.storage.begin
+
+    def without(purpose: str) -> AbstractAsyncContextManager[StoreWork]:
+        if purpose == "renew" and not renews:
+            raise StoreUnavailable("gone")
+        return begin(purpose)
+
+    monkeypatch.setattr(stage.storage, "begin", without)
+    channels, signals = (lambda: stage.channels), stage.signals
+    sender = Dispatcher(stage.storage, channels, stage.webhooks, signals, stage.clock, owner="web-1:a")
+    desk = await answering(stage, "text")
+    desk.channel.hold = asyncio.Event()
+    message = await desk.say("one")
+    async with running(sender.run()):
+        await eventually(lambda: _is_sending(desk))
+        if renews:
+            await asyncio.sleep(2.5)
+            assert desk.channel.busy == 1
+            desk.channel.hold.set()
+        wanted = Status.SENT if renews else Status.UNCERTAIN
+        await eventually(lambda: _has(desk, message, wanted))
+    assert len(desk.channel.sent) == renews
+
+
 async def test_a_zombie_cannot_settle_what_was_taken_from_it(stage: Stage) -> None:
     desk = await answering(stage, "app")
     message = await desk.say("one")
@@ -482,6 +530,10 @@ async def test_a_bug_while_settling_one_row_leaves_the_dispatcher_running(
         await eventually(lambda: _sent(other.channel, 1))
         assert not dispatching.done()
     assert other.channel.sent[0].id == message.id
+
+
+async def _has(desk: Answering, message: Message, status: Status) -> bool:
+    return (await desk.status(message))[0] is status
 
 
 async def _is_sending(desk: Answering, count: int = 1) -> bool:
