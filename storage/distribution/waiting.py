@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select, text, true, union_all
 
 from conversation.model.conversation import Conversation, Priority, State
+from conversation.model.people import Presence
 from conversation.model.routing_names import NEXT_PAGE, PAGE, PAGES, sortable_text
 from conversation.ports.storage.distribution import Asked, Candidate, Need, Offer
 from storage.codecs.rows import conversation_of
@@ -81,6 +82,15 @@ def _expired(c: Connection, now: datetime, limit: int) -> list[Conversation]:
     """Those that ran out first, in the order in which their holders' load may be locked."""
     ran_out = (_in_state(State.OFFERED), _ROW.offered_to.is_not(None), _ROW.offer_until <= now)
     return _by_holder(_read(c, _locked(*ran_out).order_by(_ROW.offer_until, _ROW.id).limit(limit)))
+
+
+def _deserted(c: Connection, now: datetime, limit: int) -> list[Conversation]:
+    row = agent_presence.c
+    here = select(row.agent_id).where(
+        row.agent_id == _ROW.offered_to, row.until > now, row.presence != Presence.OFFLINE.value
+    )
+    gone = (_in_state(State.OFFERED), _ROW.offered_to.is_not(None), ~here.exists())
+    return _by_holder(_read(c, _locked(*gone).order_by(_ROW.offer_until, _ROW.id).limit(limit)))
 
 
 def _by_holder(found: list[Conversation]) -> list[Conversation]:
@@ -221,6 +231,10 @@ class Distribution:
     async def expired_offers(self, now: datetime, limit: int) -> list[Conversation]:
         """Offers that ran out, locked; by holder, which is the order to move them in."""
         return await self._run(lambda c: _expired(c, now, limit))
+
+    async def deserted_offers(self, now: datetime, limit: int) -> list[Conversation]:
+        """Offers to somebody whose presence ran out, locked; by holder, which is the order to move them in."""
+        return await self._run(lambda c: _deserted(c, now, limit))
 
     async def abandoned(self, gone_since: datetime, limit: int) -> list[Conversation]:
         """Work held since before then whose holder's presence ran out before then, locked; by holder, which is the order to move it in."""

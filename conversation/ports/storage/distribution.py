@@ -74,6 +74,10 @@ class Distribution(Protocol):
         """Offers that ran out, locked."""
         ...
 
+    async def deserted_offers(self, now: datetime, limit: int) -> list[Conversation]:
+        """Offers to somebody whose presence ran out, locked."""
+        ...
+
     async def abandoned(self, gone_since: datetime, limit: int) -> list[Conversation]:
         """Work whose holder's presence ran out before then, locked."""
         ...

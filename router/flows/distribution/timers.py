@@ -57,6 +57,7 @@ class Ticker:
         duties: Sequence[Callable[[datetime], Awaitable[int]]] = (
             self._expired_offers,
             self._lapsed,
+            self._deserted,
             self._abandoned,
             *self._more,
             self._asleep,
@@ -104,6 +105,14 @@ class Ticker:
             found = await work.distribution.expired_offers(now, _BATCH)
             for before in found:
                 await self._move(work, before, thread.release(before, now), EventType.RELEASED, "expired")
+        return len(found)
+
+    async def _deserted(self, now: datetime) -> int:
+        """An offer to somebody who is gone does not wait for its end, nor for the grace time: nothing was begun."""
+        async with self._storage.begin("deserted") as work:
+            found = await work.distribution.deserted_offers(now, _BATCH)
+            for before in found:
+                await self._move(work, before, thread.release(before, now), EventType.RELEASED, "abandoned")
         return len(found)
 
     async def _abandoned(self, now: datetime) -> int:
