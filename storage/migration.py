@@ -1,18 +1,22 @@
-"""Bringing the schema up to date: Alembic's migrations in one transaction, one upgrade at a time, with patience for locks."""
+"""Bringing the schema up to date by Alembic's migrations: one upgrade at a time, with patience for locks.
+
+On PostgreSQL each migration is a transaction of its own; on SQLite all of them are one.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from conversation.errors import StoreUnavailable
+from conversation.errors import Conflict, HuntgroupError, StoreUnavailable
 from storage.database import postgresql, sqlite
 from storage.database.driver_errors import translated
 from storage.database.inspection import file_schema, sqlite_path
@@ -21,13 +25,18 @@ from storage.schema_window import SchemaState, fault_of
 
 if TYPE_CHECKING:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
+    from alembic.migration import MigrationContext
+    from alembic.runtime.migration import MigrationInfo
+    from alembic.script import Script
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 _LOCKED = "locked"  # the reason of a lock that was not had in time
 _ATTEMPTS = 30
 _LONGEST_PAUSE = 10.0  # seconds between two attempts; nobody is held up meanwhile
+_TURN_EVERY = 0.25  # seconds
+_TURN = text("SELECT pg_try_advisory_lock(4861747)")  # of the session: it outlives the transactions of the migrations
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +85,28 @@ def _configuration() -> "Config":
     return configuration
 
 
-def _scripts() -> "ScriptDirectory":
+@cache
+def _scripts() -> "Sequence[Script]":
+    """Every migration, the first one first."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    return ScriptDirectory.from_config(_configuration())
+    found = ScriptDirectory.from_config(_configuration()).walk_revisions()
+    return sorted(found, key=lambda one: str(one.revision))
 
 
 def _steps(stands: str | None) -> list[Step]:
-    found = [Step(one.revision, one.doc) for one in _scripts().walk_revisions()]
-    return sorted((one for one in found if one.revision > (stands or "")), key=lambda one: one.revision)
+    return [Step(one.revision, one.doc) for one in _scripts() if one.revision > (stands or "")]
 
 
-def _oldest_program() -> str:
-    """Who may serve after all migrations: each one's own word, and of those that name nobody nobody older."""
-    return max(getattr(one.module, "oldest_program", one.revision) for one in _scripts().walk_revisions())
+def _note_programs(*, ctx: "MigrationContext", step: "MigrationInfo", **_more: object) -> None:
+    """Who may serve after this migration: each one's own word, and of those that name nobody nobody older."""
+    connection, reached = ctx.connection, step.up_revision_id or ""
+    if connection is None or not inspect(connection).has_table(schema_compatibility.name):
+        return
+    known = (one for one in _scripts() if one.revision <= reached)
+    oldest = max(getattr(one.module, "oldest_program", one.revision) for one in known)
+    connection.execute(delete(schema_compatibility))
+    connection.execute(insert(schema_compatibility).values(oldest_program=oldest))
 
 
 def _is_newer(state: SchemaState) -> bool:
@@ -103,63 +120,113 @@ def _is_newer(state: SchemaState) -> bool:
     return True
 
 
-def _migrate(connection: Connection, progress: Progress) -> str | None:
-    """Where the schema stands in the end: that of a newer program is left as it is."""
+def _ahead(connection: Connection) -> tuple[str | None, list[Step]]:
+    """Where the schema stands, and what is to be applied: that of a newer program is left as it is."""
     state = schema_state(connection)
     if state.revision == head_revision() or _is_newer(state):
-        return state.revision
+        return state.revision, []
+    return state.revision, _steps(state.revision)
+
+
+def _apply(connection: Connection, until: Step) -> None:
+    """All migrations up to this one, each in a transaction of its own, unless the connection is in one."""
     from alembic import command  # noqa: PLC0415
 
-    def applied(step: Any, **_more: object) -> None:
-        progress(f"{step.up_revision_id}: {step.up_revision.doc}")
-
     configuration = _configuration()
-    configuration.attributes.update(connection=connection, applied=applied)
-    command.upgrade(configuration, "head")
-    connection.execute(delete(schema_compatibility))
-    connection.execute(insert(schema_compatibility).values(oldest_program=_oldest_program()))
-    return head_revision()
+    configuration.attributes.update(connection=connection, applied=_note_programs)
+    command.upgrade(configuration, until.revision)
 
 
 def _upgrade_sqlite(url: str, progress: Progress) -> str | None:
     with sqlite.make_engine(url).connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        stands = _migrate(connection, progress)
+        stands, steps = _ahead(connection)
+        if steps:
+            _apply(connection, steps[-1])
         connection.commit()
-    return stands
+    for step in steps:
+        progress(f"{step.revision}: {step.title}")
+    return steps[-1].revision if steps else stands
 
 
 async def _upgrade_postgresql(url: str, progress: Progress) -> str | None:
-    """A lock that is not had in three seconds is asked for later: whoever waits for a table holds up all who come after."""
-    engine = postgresql.make_migration_engine(url)
-    attempt = 0
+    """Each migration commits by itself: its locks end with it, and a failure keeps what came before."""
+    async with _in_turn(url, progress) as connection:
+        stands, steps = await _patiently(connection, _ahead, progress)
+        for step in steps:
+            with _named(step, stands):
+                await _patiently(connection, partial(_apply, until=step), progress)
+            stands = step.revision
+            progress(f"{step.revision}: {step.title}")
+    return stands
+
+
+@contextmanager
+def _named(step: Step, stands: str | None) -> Iterator[None]:
+    """A failure names the migration, and where the schema stands: the next `migrate` goes on from there."""
+    kept = f"the schema is at {stands or 'no revision'}, and the next `huntgroup migrate` goes on from there"
     try:
-        while True:
-            attempt += 1
-            try:
-                return await _attempt_postgresql(engine, progress)
-            except StoreUnavailable as error:
-                if error.reason != _LOCKED or attempt == _ATTEMPTS:
-                    raise
-                pause = min(_LONGEST_PAUSE, 0.25 * 2**attempt)
-                progress(f"a table is locked by others, attempt {attempt} of {_ATTEMPTS}: again in {pause:g} s")
-                await asyncio.sleep(pause)
+        yield
+    except HuntgroupError as error:
+        raise StoreUnavailable(f"{step.revision} was not applied: {error}; {kept}") from error
+    except Exception as error:
+        error.add_note(f"{step.revision} was not applied; {kept}")
+        raise
+
+
+@asynccontextmanager
+async def _in_turn(url: str, progress: Progress) -> AsyncIterator[AsyncConnection]:
+    """A connection whose session is the only one that migrates, until it is closed.
+
+    The turn is asked for every now and then: a statement that waits holds a snapshot, and an index that is made concurrently
+    waits for the end of those. It is free as soon as the connection is closed or lost.
+    """
+    engine = postgresql.make_migration_engine(url)
+    try:
+        with translated():
+            async with engine.connect() as connection:
+                waiting = False
+                while not await _has_turn(connection):
+                    if not waiting:
+                        progress("another upgrade is at work: waiting for its end")
+                    waiting = True
+                    await asyncio.sleep(_TURN_EVERY)
+                yield connection
     finally:
         await engine.dispose()
 
 
-async def _attempt_postgresql(engine: AsyncEngine, progress: Progress) -> str | None:
+async def _has_turn(connection: AsyncConnection) -> bool:
+    async with connection.begin():
+        return bool(await connection.scalar(_TURN))
+
+
+async def _patiently(connection: AsyncConnection, call: Callable[[Connection], T], progress: Progress) -> T:
+    """A lock that is not had in three seconds is asked for later: whoever waits for a table holds up all who come after."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            return await _attempt(connection, call)
+        except (StoreUnavailable, Conflict) as error:
+            locked = isinstance(error, Conflict) or error.reason == _LOCKED
+            if not locked or attempt == _ATTEMPTS:
+                raise
+        pause = min(_LONGEST_PAUSE, 0.25 * 2**attempt)
+        progress(f"a table is locked by others, attempt {attempt} of {_ATTEMPTS}: again in {pause:g} s")
+        await asyncio.sleep(pause)
+
+
+async def _attempt(connection: AsyncConnection, call: Callable[[Connection], T]) -> T:
     with translated():
-        async with engine.begin() as connection:
-            # two nodes that start at once migrate one after the other; they may wait long for each other
-            await connection.execute(text("SET LOCAL lock_timeout = 0"))
-            await connection.execute(text("SELECT pg_advisory_xact_lock(4861747)"))
-            await connection.execute(text("SET LOCAL lock_timeout = '3s'"))
-            return await connection.run_sync(lambda c: _migrate(c, progress))
+        try:
+            return await connection.run_sync(call)
+        finally:
+            await connection.rollback()  # what was only read, or failed before it began a transaction
 
 
 async def upgrade(url: str, *, progress: Progress = lambda _words: None) -> str | None:
-    """Bring the schema to the newest migration, in one transaction without a time-out; where it stands then.
+    """Bring the schema to the newest migration, without a time-out; where it stands then.
 
     Raises `StoreUnavailable`, in words.
     """

@@ -20,6 +20,7 @@ _OVERFLOW = 4
 _WAIT_FOR_CONNECTION = 5.0
 _COMMAND = 20.0
 _LEAVE_ALL_EVERY = 1.0  # seconds
+_MIGRATIONS_WAIT = "3s"  # for a lock: others queue behind whoever waits for one
 _SETTINGS = {
     "application_name": "huntgroup",
     "statement_timeout": "15s",
@@ -63,7 +64,7 @@ def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> Async
 def make_migration_engine(url: str) -> AsyncEngine:
     """For migrations: no pool, and no time-out of a statement, for an index of a large table takes minutes."""
     settings = {**_SETTINGS, "application_name": "huntgroup migrate", "statement_timeout": "0"}
-    settings["idle_in_transaction_session_timeout"] = "0"
+    settings |= {"idle_in_transaction_session_timeout": "0", "lock_timeout": _MIGRATIONS_WAIT}
     return create_async_engine(
         asyncpg_url(url),
         poolclass=NullPool,

@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
 import pytest
 from sqlalchemy import Connection, text
 
-import migrations
 from conversation.errors import StoreUnavailable
-from storage import migration
 from storage.migration import head_revision, pending, schema_at, upgrade
 from storage.schema_window import OLDEST, SchemaState, fault_of
 from storage.signals import open_signals
@@ -24,10 +20,9 @@ from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.faults.ledger import signed, written
 from tests.serving import ROOT, Api, environment, furnished, huntgroup, start, write_config
+from tests.storage.next_release import HEAD, NEXT, next_release, running_as
 from tests.storage.test_migrations import _made_by, empty_url
 
-HEAD = head_revision() or ""
-NEXT = f"{int(HEAD) + 1:04}"
 __all__ = ["empty_url"]
 
 
@@ -47,26 +42,6 @@ def test_a_program_that_knows_0010_serves_what_it_understands_and_what_says_so(
     state: SchemaState, *, serves: bool
 ) -> None:
     assert (fault_of(state, "0010", oldest="0009") is None) == serves
-
-
-def next_release(folder: Path, *, oldest_program: str) -> Path:
-    """The migrations of a following release: one more, which changes nothing."""
-    source = Path(migrations.__file__ or "").parent
-    copied = shutil.copytree(source, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
-    words = f'revision = "{NEXT}"\ndown_revision = "{HEAD}"\noldest_program = "{oldest_program}"\n'
-    nothing = "\n\ndef upgrade() -> None:\n    pass\n\n\ndef downgrade() -> None:\n    pass\n"
-    (copied / "versions" / f"{NEXT}_nothing.py").write_text(f'"""Nothing, one release later."""\n\n{words}{nothing}')
-    return copied
-
-
-@contextmanager
-def running_as(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process knows these migrations for a while."""
-    with monkeypatch.context() as patched:
-        patched.setattr(migration, "_folder", lambda: folder)
-        head_revision.cache_clear()
-        yield
-    head_revision.cache_clear()
 
 
 def opened(url: str, clock: FakeClock) -> Store:
