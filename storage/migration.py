@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conversation.errors import Conflict, HuntgroupError, StoreUnavailable
@@ -221,6 +222,8 @@ async def _attempt(connection: AsyncConnection, call: Callable[[Connection], T])
     with translated():
         try:
             return await connection.run_sync(call)
+        except PendingRollbackError as error:  # what hides the driver's error on the way out of Alembic's blocks
+            raise StoreUnavailable("the connection to the database was lost") from error
         finally:
             await connection.rollback()  # what was only read, or failed before it began a transaction
 
