@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -175,11 +175,18 @@ async def start(
     module: str = "tests.faults.house",
 ) -> Serving:
     """Start a process (`module` "ops" with "serve" is the real command) and wait for its ready line."""
+    command = *wrap, sys.executable, "-m", module, "--config", str(config), *arguments
+    return await launched(command, environment=environment(), folder=ROOT, log=log)
+
+
+async def launched(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path | None = None
+) -> Serving:
+    """A process of any release, once it has printed its ready line."""
     with (log or Path(os.devnull)).open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
-            *wrap, sys.executable, "-m", module, "--config", str(config), *arguments,
-            stdout=asyncio.subprocess.PIPE, stderr=errors, env=environment(), cwd=ROOT,
-        )  # fmt: skip
+            *command, stdout=asyncio.subprocess.PIPE, stderr=errors, env=environment, cwd=folder
+        )
     atexit.register(_end, process)
     assert process.stdout is not None
     async with asyncio.timeout(180):

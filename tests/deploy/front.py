@@ -1,7 +1,8 @@
-"""Two nodes, and a real proxy in front of them that reads the file of deploy/ with the addresses of a test."""
+"""Several nodes, and a real proxy in front of them that reads the file of deploy/ with the addresses of a test."""
 
 import asyncio
 import os
+import signal
 import socket
 import ssl
 import tempfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
+import psutil
 import trustme
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -25,6 +27,7 @@ origins = ["https://{HOST}"]
 attachment_bytes = 20971520
 """
 Address = tuple[str, int]
+_UPSTREAM = "    server 127.0.0.1:{} max_fails=1 fail_timeout=5s;\n"
 
 
 def free_ports(count: int) -> list[int]:
@@ -126,21 +129,45 @@ class Front:
     name: str
     port: int
     certificates: Certificates
+    folder: Path
+    process: int
 
-    def session(self, address: str = "127.0.0.1") -> aiohttp.ClientSession:
+    def session(self, address: str = "127.0.0.1", *, keep_alive: bool = True) -> aiohttp.ClientSession:
         """Of a customer at this address, who knows the public name only."""
         connector = aiohttp.TCPConnector(
-            ssl=self.certificates.client(), resolver=_Here(self.port), local_addr=(address, 0), limit=0
+            ssl=self.certificates.client(),
+            resolver=_Here(self.port),
+            local_addr=(address, 0),
+            limit=0,
+            force_close=not keep_alive,
         )
         return aiohttp.ClientSession(f"https://{HOST}", connector=connector, timeout=aiohttp.ClientTimeout(total=30))
 
+    @asynccontextmanager
+    async def without(self, node: int) -> AsyncIterator[None]:
+        """nginx leaves out one node meanwhile, as an operator does: `down` in its file, and a reload."""
+        site = self.folder / "huntgroup.conf"
+        line, before = _UPSTREAM.format(node), site.read_text("utf-8")
+        await self._reload(replaced(before, {line: line.replace(" max_fails", " down max_fails")}))
+        yield
+        await self._reload(before)
 
-def nginx(folder: Path, port: int, nodes: tuple[int, int], certificates: Certificates) -> list[str]:
+    async def _reload(self, site: str) -> None:
+        """Until the workers that knew the former file have answered what they were asked, and are gone."""
+        (self.folder / "huntgroup.conf").write_text(site, "utf-8")
+        master = psutil.Process(self.process)
+        before = set(master.children())
+        master.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(30):
+            while before & set(master.children()):
+                await asyncio.sleep(0.02)
+
+
+def nginx(folder: Path, port: int, nodes: tuple[int, ...], certificates: Certificates) -> list[str]:
     """The command that starts it with deploy/nginx/huntgroup.conf."""
     (plain,) = free_ports(1)
     swaps = {
-        "127.0.0.1:8080": f"127.0.0.1:{nodes[0]}",
-        "127.0.0.1:8081": f"127.0.0.1:{nodes[1]}",
+        "".join(map(_UPSTREAM.format, (8080, 8081))): "".join(map(_UPSTREAM.format, nodes)),
         "    listen [::]:80;\n": "",
         "    listen [::]:443 ssl http2;\n": "",
         "listen 80;": f"listen 127.0.0.1:{plain};",
@@ -158,7 +185,7 @@ def nginx(folder: Path, port: int, nodes: tuple[int, int], certificates: Certifi
     return [program("nginx"), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
 
 
-def caddy(folder: Path, port: int, _nodes: tuple[int, int], certificates: Certificates) -> list[str]:
+def caddy(folder: Path, port: int, _nodes: tuple[int, ...], certificates: Certificates) -> list[str]:
     """The command that starts it with deploy/caddy/Caddyfile; addresses come by its environment."""
     site = "{$HUNTGROUP_SITE:support.example} {\n"
     swaps = {
@@ -169,12 +196,12 @@ def caddy(folder: Path, port: int, _nodes: tuple[int, int], certificates: Certif
     return [program("caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
-Make = Callable[[Path, int, tuple[int, int], Certificates], list[str]]
+Make = Callable[[Path, int, tuple[int, ...], Certificates], list[str]]
 KINDS: Mapping[str, Make] = {"nginx": nginx, "caddy": caddy}
 
 
 @asynccontextmanager
-async def front(kind: str, nodes: tuple[int, int]) -> AsyncIterator[Front]:
+async def front(kind: str, nodes: tuple[int, ...]) -> AsyncIterator[Front]:
     """A proxy of this kind, serving until the end; its log is shown when it does not come up."""
     with tempfile.TemporaryDirectory(prefix="hg-front-") as name:
         folder = Path(name)
@@ -186,7 +213,7 @@ async def front(kind: str, nodes: tuple[int, int]) -> AsyncIterator[Front]:
             process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log, env=os.environ | own)
         try:
             await _listening(process, port, folder / "log")
-            yield Front(kind, port, certificates)
+            yield Front(kind, port, certificates, folder, process.pid)
         finally:
             if process.returncode is None:
                 process.terminate()
