@@ -18,6 +18,7 @@ from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conversation.errors import Conflict, HuntgroupError, StoreUnavailable
+from storage.backfills import unfinished
 from storage.database import postgresql, sqlite
 from storage.database.driver_errors import translated
 from storage.database.inspection import file_schema, sqlite_path
@@ -46,6 +47,7 @@ class Step:
 
     revision: str
     title: str
+    backfills: tuple[str, ...] = ()  # that must be finished before
 
 
 @cache
@@ -96,7 +98,8 @@ def _scripts() -> "Sequence[Script]":
 
 
 def _steps(stands: str | None) -> list[Step]:
-    return [Step(one.revision, one.doc) for one in _scripts() if one.revision > (stands or "")]
+    later = [one for one in _scripts() if one.revision > (stands or "")]
+    return [Step(one.revision, one.doc, tuple(getattr(one.module, "backfills", ()))) for one in later]
 
 
 def _note_programs(*, ctx: "MigrationContext", step: "MigrationInfo", **_more: object) -> None:
@@ -126,7 +129,20 @@ def _ahead(connection: Connection) -> tuple[str | None, list[Step]]:
     state = schema_state(connection)
     if state.revision == head_revision() or _is_newer(state):
         return state.revision, []
-    return state.revision, _steps(state.revision)
+    steps = _steps(state.revision)
+    if state.revision is not None:  # a new database has no rows to fill
+        _refuse_unfinished(connection, steps)
+    return state.revision, steps
+
+
+def _refuse_unfinished(connection: Connection, steps: Sequence[Step]) -> None:
+    """Before anything is changed: the nodes that fill it go on serving. Raises `StoreUnavailable`."""
+    for step in steps:
+        if found := unfinished(connection, step.backfills):
+            raise StoreUnavailable(
+                f"{step.revision} needs a backfill that is not finished: {found[0]}; it is filled while nodes serve,"
+                " and `huntgroup migrate --status` shows how far it is"
+            )
 
 
 def _apply(connection: Connection, until: Step) -> None:

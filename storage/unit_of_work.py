@@ -10,6 +10,7 @@ from conversation.model.events import Hint, Topic
 from conversation.ports.channel import Clock, Signals
 from storage.agents.agent_cache import Roster
 from storage.agents.agents import Agents
+from storage.backfills import Backfills
 from storage.budgets import Budgets
 from storage.callbacks.callbacks import Callbacks
 from storage.callbacks.verification_codes import CallCodes
@@ -126,6 +127,10 @@ class StoreWork:
     @cached_property
     def call_codes(self) -> CallCodes:
         return CallCodes(self._run, self._dialect)
+
+    @cached_property
+    def backfills(self) -> Backfills:
+        return Backfills(self._run, self._dialect, self._clock.now)
 
     @cached_property
     def budgets(self) -> Budgets:

@@ -170,6 +170,10 @@ class Metric(Enum):
         Kind.GAUGE, "huntgroup_database_connections", "Connections of the pool; free ones may still be opened",
         (Label("state", ("used", "idle", "free")),),
     )
+    BACKFILL_RATIO = Declaration(
+        Kind.GAUGE, "huntgroup_backfill_done_ratio", "How much of its table a backfill has looked at; 1 when it is finished",
+        (Label("backfill"),),
+    )
     EVENT_LOOP_LAG = Declaration(
         Kind.HISTOGRAM, "huntgroup_event_loop_lag_seconds", "How late the event loop wakes a task that is due",
     )

@@ -6,18 +6,22 @@ import os
 import sys
 
 from conversation.errors import HuntgroupError
-from ops.configuration.settings import load
+from ops.cli.database_session import opened
+from ops.configuration.settings import Settings, load
 from ops.configuration.sources import SettingsFaults
 from storage.migration import pending, schema_at, upgrade
 from storage.schema_window import SchemaState
+from storage.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its own arguments."""
     parser.add_argument("--database", metavar="URL", help="instead of the configuration's")
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--dry-run", action="store_true", help="list the migrations that would be applied; change nothing"
     )
+    what.add_argument("--status", action="store_true", help="show how far backfills have come; change nothing")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,11 +35,21 @@ def run(args: argparse.Namespace) -> int:
     try:
         if args.dry_run:
             return _print_pending(asyncio.run(schema_at(settings.service.database)))
+        if args.status:
+            return asyncio.run(opened(settings, _print_status))
         stands = asyncio.run(upgrade(settings.service.database, progress=_print_progress))
     except HuntgroupError as error:
         print(f"huntgroup: {error}", file=sys.stderr)
         return 1
     print(f"the schema is at {stands}")
+    return 0
+
+
+async def _print_status(store: Store, _settings: Settings) -> int:
+    print(f"the schema is at {(await store.schema()).revision}")
+    async with store.read("backfills") as work:
+        for one in await work.backfills.progress():
+            print(one)
     return 0
 
 

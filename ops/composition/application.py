@@ -34,6 +34,7 @@ from router.flows.delivery.sender import Dispatcher
 from router.flows.distribution.distributor import Distributor
 from router.flows.distribution.timers import Ticker
 from router.flows.intake.inbox import IntakeFlow
+from router.flows.maintenance.backfill_runner import BackfillRunner
 from router.flows.maintenance.retention import Housekeeper
 from storage.store import Store
 
@@ -185,6 +186,7 @@ def _flows(
         "distribution": Distributor(store, rules, infrastructure.signals, clock).run,
         "timers": Ticker(store, rules, clock, more=callbacks.due).run,
         "follow_ups": FollowUps(store, clock, cans=accounts.cans).run,
+        "backfills": BackfillRunner(store, clock).run,
         "retention": Housekeeper(store, infrastructure.blobs, clock, keep).run,
         "files": _fetcher(infrastructure, accounts).run,
         "classifier": infrastructure.classifier.follow,

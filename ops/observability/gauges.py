@@ -73,6 +73,7 @@ class Gauges:
             aside = await work.quarantine.count()
             calls = Counter(one.webhook for one in await work.outbox.unacknowledged(_MOST_CALLS))
             duty = await work.agents.on_duty(now)
+            backfills = await work.backfills.progress()
         queues = {**dict.fromkeys(self._rules.rulebook.queues, (0, None)), **waiting}
         oldest = {name: (now - since).total_seconds() if since else 0.0 for name, (_, since) in queues.items()}
         there = Counter(one.presence.value for one in duty)
@@ -83,6 +84,7 @@ class Gauges:
         levels(Metric.WEBHOOKS_UNACKNOWLEDGED, unheard)
         levels(Metric.QUEUE_OLDEST_WAIT, oldest)
         levels(Metric.QUARANTINE_ROWS, {"waiting": aside})
+        levels(Metric.BACKFILL_RATIO, {one.name: one.ratio for one in backfills})
         levels(Metric.AGENTS, {p.value: there[p.value] for p in (Presence.ONLINE, Presence.AWAY)})
 
     def _accounts(self) -> None:

@@ -8,6 +8,7 @@ One module a noun; the names of the modules are those of the rooms of `storage`.
 
 from storage.schema import (
     agents,
+    backfills,
     callbacks,
     compatibility,
     conversations,
@@ -22,6 +23,7 @@ from storage.schema.types import metadata
 
 __all__ = [
     "agents",
+    "backfills",
     "callbacks",
     "compatibility",
     "conversations",

@@ -1,7 +1,7 @@
 """Migrations of a following release: those of this one, and more, that a test writes."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,20 +23,24 @@ NEXT = numbered(1)
 
 
 def next_release(
-    folder: Path, *bodies: str, oldest_program: str = HEAD, title: str = "Nothing, one release later."
+    folder: Path,
+    *bodies: str,
+    oldest_program: str = HEAD,
+    title: str = "Nothing, one release later.",
+    backfills: tuple[str, ...] = (),
 ) -> Path:
-    """A migration for each body; one that does nothing where there is none."""
+    """A migration for each body; one that does nothing where there is none. The last one needs the backfills."""
     source = Path(migrations.__file__ or "").parent
     copied = shutil.copytree(source, folder / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     for place, body in enumerate(bodies or ("pass",), 1):
-        written = _written(numbered(place), numbered(place - 1), oldest_program, title, body)
+        names = {"revision": numbered(place), "down_revision": numbered(place - 1), "oldest_program": oldest_program}
+        written = _written(names | ({"backfills": backfills} if place == max(1, len(bodies)) else {}), title, body)
         (copied / "versions" / f"{numbered(place)}_next.py").write_text(written, encoding="utf-8")
     return copied
 
 
-def _written(revision: str, before: str, oldest_program: str, title: str, body: str) -> str:
-    names = {"revision": revision, "down_revision": before, "oldest_program": oldest_program}
-    words = "".join(f'{name} = "{value}"\n' for name, value in names.items())
+def _written(names: Mapping[str, object], title: str, body: str) -> str:
+    words = "".join(f"{name} = {value!r}\n" for name, value in names.items())
     lines = "\n".join(f"    {line}" for line in body.splitlines())
     return (
         f'"""{title}"""\n\nfrom alembic import op\n\n{words}\n\n'

@@ -7,6 +7,7 @@ from typing import Protocol
 from conversation.model.events import Hint
 from conversation.ports.storage.agents import Agents
 from conversation.ports.storage.attachments import Attachments
+from conversation.ports.storage.backfills import Backfills
 from conversation.ports.storage.budgets import Budgets
 from conversation.ports.storage.callbacks import Callbacks
 from conversation.ports.storage.classifiers import Models
@@ -73,6 +74,8 @@ class Work(Protocol):
     def callbacks(self) -> Callbacks: ...
     @property
     def call_codes(self) -> CallCodes: ...
+    @property
+    def backfills(self) -> Backfills: ...
     @property
     def budgets(self) -> Budgets: ...
     @property
