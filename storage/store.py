@@ -38,6 +38,11 @@ class Store:
         self._roster = Roster(clock)
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other nodes may serve the same database."""
+        return self.dialect == "postgresql"
+
+    @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self._database.dialect

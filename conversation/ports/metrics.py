@@ -194,6 +194,9 @@ class Metric(Enum):
     RELOAD_AT = Declaration(
         Kind.GAUGE, "huntgroup_config_last_reload_success_timestamp_seconds", "When rules were last applied",
     )
+    RULES_FILE_DIFFERS = Declaration(
+        Kind.GAUGE, "huntgroup_rules_file_differs", "1 while this node's file has other rules than those in force",
+    )
     BUILD = Declaration(
         Kind.GAUGE, "huntgroup_build_info", "Always 1; the labels name what runs",
         (Label("version"), Label("python"), Label("database", ("sqlite", "postgresql"))),

@@ -76,8 +76,8 @@ COMMANDS = {
     ),
     "rules": Command(
         "ops.commands.rules",
-        "the revisions that were in force: list, diff, activate",
-        "huntgroup rules list\nhuntgroup rules diff REVISION\nhuntgroup rules activate REVISION",
+        "rules on every node: list, diff, activate a file or a revision, rollback",
+        "huntgroup rules list\nhuntgroup rules diff REVISION\nhuntgroup rules activate config.toml\nhuntgroup rules rollback",
     ),
     "agent": Command(
         "ops.commands.agent",

@@ -1,17 +1,21 @@
-"""`huntgroup rules`: the revisions that were in force, what differs between them, and back to one of them."""
+"""`huntgroup rules`: the revisions that were in force, what differs between them, another one in force, and back again."""
 
 import argparse
+import asyncio
 import difflib
 import json
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from conversation.errors import NotFound
 from conversation.ports.storage.rulebooks import Revision
 from ops.cli.database_session import Doing, actor, run_on_store
 from ops.configuration.settings import Settings
+from ops.rule_analysis.checking import check
 from ops.system_clock import SystemClock
-from router.flows.maintenance.rulebook_activation import activate, found
+from router.flows.maintenance.rulebook_activation import activate, found, put_in_force, roll_back
 from router.rules.rulebook import RuleFaults
 from storage.store import Store
 
@@ -19,20 +23,21 @@ _LISTED = 50
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`rules list`, `rules diff REVISION [REVISION]`, `rules activate REVISION`."""
+    """`rules list`, `rules diff REVISION [REVISION]`, `rules activate FILE|REVISION`, `rules rollback`."""
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     listing = verbs.add_parser("list", help="newest first; * is in force")
     listing.add_argument("--json", action="store_true", help="print one JSON object a line")
     diff = verbs.add_parser("diff", help="what differs from the rules in force, or between two revisions")
     diff.add_argument("revision", metavar="REVISION", help="an id, its end, or the beginning of a digest")
     diff.add_argument("other", nargs="?", metavar="REVISION")
-    back = verbs.add_parser("activate", help="make it the one in force on every node")
-    back.add_argument("revision", metavar="REVISION")
+    into = verbs.add_parser("activate", help="bring a file's rules, or a known revision, in force on every node")
+    into.add_argument("rules", metavar="FILE|REVISION", help="a file is checked, and its own tests are run, before")
+    verbs.add_parser("rollback", help="back to the rules that were in force before; again: one step further back")
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 done, 1 there is no such revision or it no longer fits the channels."""
-    verbs = {"list": _list, "diff": _diff, "activate": _activate}
+    """0 done, 1 there is no such revision, it no longer fits the channels, or the file has a fault."""
+    verbs = {"list": _list, "diff": _diff, "activate": _activate, "rollback": _roll_back}
     try:
         return run_on_store(args, verbs[args.verb](args))
     except RuleFaults as faults:
@@ -65,9 +70,38 @@ def _diff(args: argparse.Namespace) -> Doing:
 
 
 def _activate(args: argparse.Namespace) -> Doing:
+    path = Path(args.rules)
+    is_file = path.suffix == ".toml" or path.is_file()
+
     async def doing(store: Store, settings: Settings) -> int:
+        if is_file:
+            return await _activate_file(store, path)
         async with store.begin("rules.activate") as work:
-            made = await activate(work, args.revision, channels=settings.hints, actor=actor(), clock=SystemClock())
+            made = await activate(work, args.rules, channels=settings.hints, actor=actor(), clock=SystemClock())
+        print(_line(made))
+        return 0
+
+    return doing
+
+
+async def _activate_file(store: Store, path: Path) -> int:
+    result = await asyncio.to_thread(check, path, dict(os.environ))
+    if not result.ok or result.settings is None:
+        for problem in result.problems:
+            print(problem, file=sys.stderr)
+        print(f"huntgroup rules: nothing was activated: {path} has {len(result.problems)} faults", file=sys.stderr)
+        return 1
+    given = result.settings
+    async with store.begin("rules.activate") as work:
+        made = await put_in_force(work, digest=given.digest, source=given.source, actor=actor(), clock=SystemClock())
+    print(_line(made))
+    return 0
+
+
+def _roll_back(_args: argparse.Namespace) -> Doing:
+    async def doing(store: Store, settings: Settings) -> int:
+        async with store.begin("rules.rollback") as work:
+            made = await roll_back(work, channels=settings.hints, actor=actor(), clock=SystemClock())
         print(_line(made))
         return 0
 

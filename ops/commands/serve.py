@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -54,6 +54,7 @@ class Options:
     listen: str | None = None
     database: str | None = None
     migrate: bool = False
+    activate: bool = False
     watch: bool = True
 
     def overrides(self) -> dict[str, object]:
@@ -68,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen", metavar="ADDRESS", help="instead of the configuration's; port 0 takes any that is free"
     )
     parser.add_argument("--database", metavar="URL", help="instead of the configuration's")
+    parser.add_argument(
+        "--activate", action="store_true", help="bring the rules of this node's file in force, on every node"
+    )
     parser.add_argument("--migrate", action="store_true", help="on PostgreSQL, bring an old schema up to date first")
 
 
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
         listen=args.listen,
         database=args.database,
         migrate=args.migrate,
+        activate=args.activate,
     )
     return asyncio.run(serve(options))
 
@@ -130,8 +135,12 @@ async def _serve_alone(
             ready(application, url)
 
         await _schema(settings, migrate=options.migrate)
-        async with built(settings, options.config, options.environment, replaced) as application:
+        async with _built(settings, options, replaced) as application:
             await _serve(application, settings, options, noted)
+
+
+def _built(settings: Settings, options: Options, replaced: Replacements) -> AbstractAsyncContextManager[Application]:
+    return built(settings, options.config, options.environment, replaced, activates=options.activate)
 
 
 def _print_ready(_application: Application, url: str) -> None:

@@ -57,10 +57,15 @@ class Application:
 
 @asynccontextmanager
 async def built(
-    settings: Settings, path: Path, environment: Mapping[str, str], replaced: Replacements
+    settings: Settings,
+    path: Path,
+    environment: Mapping[str, str],
+    replaced: Replacements,
+    *,
+    activates: bool = False,
 ) -> AsyncIterator[Application]:
-    """The application for these settings; leaving it lets everything go, in reverse."""
-    async with open_infrastructure(settings, replaced.clock, environment) as infrastructure:
+    """The application for these settings; leaving it lets everything go, in reverse. `activates`: the file's rules come in force."""
+    async with open_infrastructure(settings, replaced.clock, environment, activates=activates) as infrastructure:
         yield _application(infrastructure, path, environment, replaced)
 
 
@@ -162,7 +167,7 @@ def _reloader(
     return Reloader(
         path=path, environment=environment, storage=infrastructure.store, rules=infrastructure.rules, settings=infrastructure.settings,
         signals=infrastructure.signals, clock=infrastructure.clock, meters=infrastructure.meters, detector=infrastructure.detector, keys=keys,
-        try_channels=try_channels,
+        is_shared=infrastructure.is_shared, try_channels=try_channels,
     )  # fmt: skip
 
 

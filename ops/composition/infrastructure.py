@@ -65,6 +65,11 @@ class Infrastructure:
     draining: asyncio.Event
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other nodes may serve the same database."""
+        return self.store.is_shared
+
+    @property
     def public_url(self) -> str:
         """The address of this service on the internet."""
         return public_url(self.settings.service)
@@ -115,18 +120,20 @@ def public_url(service: Service) -> str:
 
 @asynccontextmanager
 async def open_infrastructure(
-    settings: Settings, clock: Clock, environment: Mapping[str, str]
+    settings: Settings, clock: Clock, environment: Mapping[str, str], *, activates: bool = False
 ) -> AsyncIterator[Infrastructure]:
-    """For `serve`, and for a command that works while `serve` runs."""
+    """For `serve`, and for a command that works while `serve` runs. `activates`: the file's rules come in force."""
     async with AsyncExitStack() as stack:
         node = stack.enter_context(claimed_node(Path(settings.service.attachments), environment))
-        yield await _opened(settings, node, clock, stack)
+        yield await _opened(settings, node, clock, stack, activates=activates)
 
 
-async def _opened(settings: Settings, node: NodeIdentity, clock: Clock, stack: AsyncExitStack) -> Infrastructure:
+async def _opened(
+    settings: Settings, node: NodeIdentity, clock: Clock, stack: AsyncExitStack, *, activates: bool
+) -> Infrastructure:
     meters, service = Meters(), settings.service
     signals, store = await _database(service, clock, meters, stack)
-    rules = await first_rules(store, settings, clock)
+    rules = await first_rules(store, settings, clock, is_shared=store.is_shared, activates=activates)
     detector = await asyncio.to_thread(load_detector, rules.rulebook.languages)
     classifier = ClassifierFollower(store, rules, signals)
     await classifier.look()

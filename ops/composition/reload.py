@@ -10,7 +10,7 @@ from pathlib import Path
 from watchfiles import awatch
 
 from conversation.errors import StoreError
-from conversation.model.events import Hint, Topic
+from conversation.model.events import Topic
 from conversation.ports.channel import Clock, Signals
 from conversation.ports.metrics import Metric
 from conversation.ports.storage import Storage
@@ -22,9 +22,13 @@ from ops.observability.metrics import Meters
 from ops.rule_analysis.checking import check
 from ops.rule_analysis.with_overrides import under
 from router.flows.active_rules import RulesInForce
+from router.flows.maintenance.rulebook_activation import put_in_force
 from router.understanding.language_detector import Detector
 
 log = logging.getLogger(__name__)
+_SHARED = (
+    "this node's file has other rules: activate them with `huntgroup rules activate FILE`, or a reload (SIGHUP, API)"
+)
 _HEAL = (
     5.0  # seconds between looks at the store when no hint comes: an emergency set by another process waits no longer
 )
@@ -52,18 +56,28 @@ def _present(folders: Sequence[Path]) -> list[Path]:
     return [folder for folder in folders if folder.is_dir()]
 
 
-async def first_rules(storage: Storage, settings: Settings, clock: Clock) -> RulesInForce:
-    """At a start: this file's rules if they were never seen, else the revision that is active."""
+async def first_rules(
+    storage: Storage, settings: Settings, clock: Clock, *, is_shared: bool, activates: bool = False
+) -> RulesInForce:
+    """At a start: this file's rules if it `activates` or none are active, else the active ones.
+
+    On the embedded database, which is not shared, a file that was never seen is activated, too.
+    """
     async with storage.begin("rules.start") as work:
-        revision = await work.rulebooks.activate(
-            digest=settings.digest, source=settings.source, author="start", now=clock.now(), only_if_new=True
-        )
-    if revision.digest != settings.digest:
-        log.warning(
-            "rules_kept",
-            extra={"active": revision.id, "reason": "this file was active before; reload it to go back to it"},
-        )
-    return RulesInForce(parse_rules(revision.source, settings.hints, revision=revision.id))
+        active = await work.rulebooks.active(for_change=True)
+        seen = is_shared or await work.rulebooks.is_known(settings.digest)
+        if active is None or activates or not seen:
+            active = await put_in_force(
+                work, digest=settings.digest, source=settings.source, actor="start", clock=clock
+            )
+    if active.digest != settings.digest:
+        _warn_of_difference(active, is_shared=is_shared)
+    return RulesInForce(parse_rules(active.source, settings.hints, revision=active.id))
+
+
+def _warn_of_difference(active: Revision, *, is_shared: bool) -> None:
+    reason = _SHARED if is_shared else "this file was active before; reload it to go back to it"
+    log.warning("rules_kept", extra={"active": active.id, "reason": reason})
 
 
 class Reloader:
@@ -82,6 +96,7 @@ class Reloader:
         meters: Meters,
         detector: Detector,
         keys: WebhookKeys,
+        is_shared: bool = False,
         try_channels: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
@@ -95,7 +110,11 @@ class Reloader:
         self._detector = detector
         self._keys = keys
         keys.warn_of(rules.rulebook)
+        self._is_shared = is_shared
         self._try_channels = try_channels
+        self._in_file = settings.digest
+        self._in_force: str | None = None  # its digest, once it was looked up
+        self._noted = False
         self._one = asyncio.Lock()
         self._written = rules.rulebook  # as in the file, without emergencies
         self._emergencies: tuple[Override, ...] = ()
@@ -103,12 +122,16 @@ class Reloader:
         meters.set(Metric.RELOAD_SUCCESSFUL, 1)  # those of the start
         meters.set(Metric.RELOAD_AT, clock.now().timestamp())
 
+    def differs(self) -> bool:
+        """Whether this node's file, as it was last read without a fault, has other rules than those that are active."""
+        return self._in_force is not None and self._in_file != self._in_force
+
     async def reload_for_api(self, actor: str) -> dict[str, object]:
         """`reload`, as the API answers it."""
         return (await self.reload(actor)).as_json()
 
-    async def reload(self, actor: str) -> Reloaded:
-        """Read whole, check, run its tests, activate; on any fault nothing is applied.
+    async def reload(self, actor: str, *, activates: bool = True) -> Reloaded:
+        """Read whole, check, run its tests, and activate where it `activates`; on any fault nothing is applied.
 
         Whatever comes of it, accounts that wait after a refusal are tried at once: the fault may have been mended elsewhere.
         """
@@ -117,31 +140,38 @@ class Reloader:
             result = await asyncio.to_thread(check, self._path, self._environment, detector=self._detector)
             self._meters.set(Metric.RELOAD_SUCCESSFUL, int(result.ok))
             self._folders = self._folders if result.settings is None else _folders_of(result.settings)
-            if not result.ok:
-                faults = tuple(str(fault) for fault in result.problems)
-                log.error(
-                    "rules_refused", extra={"actor": actor, "faults": len(faults), "first": faults[0] if faults else ""}
-                )
-                return Reloaded(self._rules.rulebook.revision, applied=False, faults=faults)
-            assert result.settings is not None  # noqa: S101 a result that is ok has them
+            if not result.ok or result.settings is None:
+                return self._refused(actor, tuple(str(fault) for fault in result.problems))
+            self._in_file = result.settings.digest
+            if not activates:
+                self._note_difference()
+                return Reloaded(self._rules.rulebook.revision, applied=False)
             revision = await self._activate(result.settings, actor)
             await asyncio.to_thread(self._keys.reread)
             self._swap(revision)
             return Reloaded(revision.id, applied=True)
 
+    def _refused(self, actor: str, faults: tuple[str, ...]) -> Reloaded:
+        first = faults[0] if faults else ""
+        log.error("rules_refused", extra={"actor": actor, "faults": len(faults), "first": first})
+        return Reloaded(self._rules.rulebook.revision, applied=False, faults=faults)
+
+    def _note_difference(self) -> None:
+        differs = self.differs()
+        self._meters.set(Metric.RULES_FILE_DIFFERS, int(differs))
+        if differs and not self._noted:
+            log.warning("rules_kept", extra={"active": self._rules.rulebook.revision, "reason": _SHARED})
+        self._noted = differs
+
     async def _activate(self, settings: Settings, actor: str) -> Revision:
-        now = self._clock.now()
         async with self._storage.begin("rules.reload") as work:
-            revision = await work.rulebooks.activate(
-                digest=settings.digest, source=settings.source, author=actor, now=now, only_if_new=False
+            return await put_in_force(
+                work, digest=settings.digest, source=settings.source, actor=actor, clock=self._clock
             )
-            await work.rulebooks.audit(
-                actor=actor, action="rules.activate", subject=revision.id, data={"digest": settings.digest}, now=now
-            )
-            work.hint(Hint(topic=Topic.RULES, keys=(revision.id,)))
-        return revision
 
     def _swap(self, revision: Revision) -> None:
+        self._in_force = revision.digest
+        self._note_difference()
         if revision.id == self._rules.rulebook.revision:
             log.info("rules_unchanged", extra={"revision": revision.id})
             return
@@ -166,6 +196,9 @@ class Reloader:
         if revision is not None and revision.id != self._rules.rulebook.revision:
             await asyncio.to_thread(self._keys.reread)
             self._swap(revision)
+        elif revision is not None:
+            self._in_force = revision.digest
+            self._note_difference()
         if active != self._emergencies:
             self._emergencies = active
             self._rules.swap(under(self._written, active))
@@ -183,7 +216,7 @@ class Reloader:
             changed = [Path(path) for _, path in changes]
             replaced = any(path in watched for path in changed)
             if replaced or any(path.suffix == ".toml" for path in changed):
-                await self.try_reload("file")
+                await self._carefully(lambda: self.reload("file", activates=not self._is_shared))
             if replaced or tuple(watched) != self._folders:
                 return
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, insert, select, text, update
 
 from conversation.id_generator import new_id
-from conversation.ports.storage.rulebooks import Revision
+from conversation.ports.storage.rulebooks import ACTIVATED, Revision
 from storage.codecs.rows import revision_of
 from storage.database.run import Run
 from storage.schema.events import audit
@@ -19,13 +19,26 @@ def _one(c: Connection, condition: ColumnElement[bool]) -> Revision | None:
     return None if row is None else revision_of(row)
 
 
-def _active(c: Connection) -> Revision | None:
+def _active(c: Connection, *, for_change: bool = False) -> Revision | None:
+    if for_change:
+        _one_by_one(c)
     return _one(c, rulebooks.c.active)
 
 
-def _activate(c: Connection, new: Revision, *, only_if_new: bool) -> Revision:
+def _one_by_one(c: Connection) -> None:
     if c.dialect.name == "postgresql":  # nodes that start at once come one after the other; readers are not held up
         c.execute(text("LOCK TABLE rulebooks IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def _before(c: Connection, revision: str) -> str | None:
+    made = select(audit.c.data).where(audit.c.action == ACTIVATED, audit.c.subject == revision)
+    data = c.execute(made.order_by(audit.c.id.desc()).limit(1)).scalar()
+    before = data.get("before") if isinstance(data, dict) else None
+    return before if isinstance(before, str) else None
+
+
+def _activate(c: Connection, new: Revision, *, only_if_new: bool) -> Revision:
+    _one_by_one(c)
     seen = _one(c, rulebooks.c.digest == new.digest)
     active = _active(c)
     if active is not None and (active.digest == new.digest or (only_if_new and seen is not None)):
@@ -47,9 +60,13 @@ class Rulebooks:
         self._run = run
         self._dialect = dialect
 
-    async def active(self) -> Revision | None:
-        """The revision in force."""
-        return await self._run(_active)
+    async def active(self, *, for_change: bool = False) -> Revision | None:
+        """The revision in force. `for_change`: nobody else activates one before this transaction ends."""
+        return await self._run(lambda c: _active(c, for_change=for_change))
+
+    async def before(self, revision: str) -> str | None:
+        """The revision that was in force when this one was last activated, as the audit has it; None where that is unknown."""
+        return await self._run(lambda c: _before(c, revision))
 
     async def activate(self, *, digest: str, source: str, author: str, now: datetime, only_if_new: bool) -> Revision:
         """Make this the one in force, reusing the row of a digest seen before; the revision in force afterwards.
@@ -58,6 +75,10 @@ class Rulebooks:
         """
         new = Revision(id=new_id(), digest=digest, source=source, author=author, at=now, active=True)
         return await self._run(lambda c: _activate(c, new, only_if_new=only_if_new))
+
+    async def is_known(self, digest: str) -> bool:
+        """Whether rules of this digest were ever in force."""
+        return await self._run(lambda c: _one(c, rulebooks.c.digest == digest) is not None)
 
     async def get(self, revision: str) -> Revision | None:
         """By id."""

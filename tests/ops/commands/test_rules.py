@@ -16,6 +16,7 @@ from router.rules.rulebook import ChannelHints, RuleFaults
 from storage.schema.events import audit
 from storage.store import Store
 from tests.fakes import FakeClock
+from tests.ops.commands.test_check import GOOD
 
 EXAMPLE = Path("config.example.toml")
 
@@ -80,3 +81,27 @@ def test_the_command(sqlite_url: str, capsys: pytest.CaptureFixture[str], monkey
     assert main([*rules, "activate", "nothing"]) == 1
     assert "no revision 'nothing'" in capsys.readouterr().err
     assert main([*rules, "diff", "nothing"]) == 1
+
+
+def test_a_file_is_activated_after_its_check_and_rolled_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, other, bad = tmp_path / "config.toml", tmp_path / "other.toml", tmp_path / "bad.toml"
+    served = f'[service]\ndatabase = "sqlite:///{tmp_path}/rules.db"\n'
+    config.write_text(served + GOOD)
+    other.write_text(served + GOOD.replace("payments", "cash"))
+    bad.write_text(served + GOOD + "nonsense = 1\n")
+
+    def done(*words: str) -> tuple[int, str, str]:
+        code = main(["--config", str(config), "rules", *words])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    assert [done("activate", str(file))[0] for file in (config, other)] == [0, 0]
+    code, _, errors = done("activate", str(bad))
+    assert (code, "nothing was activated" in errors, "nonsense" in errors) == (1, True, True)
+    listed = done("list")[1].splitlines()
+    assert [line[0] for line in listed] == ["*", " "]
+    assert done("rollback")[1][1:].split()[0] == listed[1].split()[0]
+    code, _, errors = done("rollback")
+    assert (code, "not known" in errors) == (1, True)

@@ -54,13 +54,14 @@ class Stage:
         self.meters, self.signals = Meters(), LocalSignals()
         self.environment: dict[str, str] = {}
         self.tried = 0
+        self.is_shared = False
 
     def _tried(self) -> None:
         self.tried += 1
 
     async def reloader(self, storage: Any = None) -> Reloader:
         settings = load(self.path, self.environment)
-        self.rules = await first_rules(self.store, settings, self.clock)
+        self.rules = await first_rules(self.store, settings, self.clock, is_shared=self.is_shared)
         self.keys = WebhookKeys(self.path, self.environment, settings.webhook_secrets)
         return Reloader(
             path=self.path,
@@ -73,6 +74,7 @@ class Stage:
             meters=self.meters,
             detector=self.detector,
             keys=self.keys,
+            is_shared=self.is_shared,
             try_channels=self._tried,
         )
 
