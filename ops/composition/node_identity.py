@@ -86,7 +86,7 @@ def _key(file: IO[str]) -> str:
         file.flush()
     machine = [_read(path) for path in _MACHINE]
     if not any(machine):
-        machine = [new_id()]  # nothing tells this machine from another with a copy of the file
+        machine = [new_id()]  # nothing distinguishes this machine from another with a copy of the file
     stat = Path(file.name).stat()
     parts = (identifier, *machine, str(stat.st_dev), str(stat.st_ino))
     digest = hashlib.sha256("/".join(parts).encode()).hexdigest()[:16]
