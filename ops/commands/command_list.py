@@ -116,6 +116,11 @@ COMMANDS = {
         "huntgroup erase 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup erase hilfe-mail:anna@example.com --yes --json",
     ),
     "migrate": Command("ops.commands.migrate", "bring the database's schema up to date", "huntgroup migrate"),
+    "restored": Command(
+        "ops.commands.restored",
+        "first on a restored database: hold what may have left since the backup",
+        "huntgroup restored",
+    ),
     "doctor": Command(
         "ops.commands.doctor",
         "say what is fine and what is not, and what to do: database, clock, disk, every channel's credentials",

@@ -123,6 +123,18 @@ def _abandon(
     return [outbox_row_of(row) for row in found.mappings()]
 
 
+_HOLD = text(
+    "UPDATE outbox SET state = 'uncertain', epoch = epoch + 1, error = :error, finished_at = :now, lease_owner = NULL, lease_until = NULL"
+    " WHERE id IN (SELECT o.id FROM outbox AS o WHERE o.state IN ('queued', 'sending') AND o.effect = 'message'"
+    f" ORDER BY o.id LIMIT :limit) RETURNING {_COLUMNS}"
+).columns(*outbox.columns)
+
+
+def _hold(c: Connection, error: str, now: datetime, limit: int) -> list[OutboxRow]:
+    held = c.execute(_HOLD, {"error": error, "now": to_micros(now), "limit": limit}).mappings()
+    return sorted(map(outbox_row_of, held), key=lambda row: row.id)
+
+
 def _next_due(connection: Connection, targets: Sequence[str], now: datetime) -> int | None:
     found = (connection.execute(_NEXT, {"target": target, "now": to_micros(now)}).scalar() for target in targets)
     return min((int(at) for at in found if at is not None), default=None)
@@ -192,6 +204,10 @@ class Outbox:
         """Messages past their deadline whose channel is none of these become `failed`; which they were."""
         at = self._clock.now()
         return await self._run(lambda c: _abandon(c, served, error, late=now, now=at, limit=limit))
+
+    async def hold(self, *, error: str, now: datetime, limit: int) -> list[OutboxRow]:
+        """Messages that wait to leave, or were being sent, become `uncertain`: these rows, oldest first. Calls of webhooks stay."""
+        return await self._run(lambda c: _hold(c, error, now, limit))
 
     async def next_due(self, targets: Sequence[str]) -> datetime | None:
         """When the next head becomes due."""

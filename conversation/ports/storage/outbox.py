@@ -57,6 +57,10 @@ class Outbox(Protocol):
         """Messages whose deadline was before `now` and whose channel is none of these become `failed`; which they were."""
         ...
 
+    async def hold(self, *, error: str, now: datetime, limit: int) -> list[OutboxRow]:
+        """Messages that wait to leave, or were being sent, become `uncertain`: these rows, oldest first. Calls of webhooks stay."""
+        ...
+
     async def next_due(self, targets: Sequence[str]) -> datetime | None:
         """When the next row becomes due."""
         ...
