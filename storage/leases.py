@@ -1,8 +1,9 @@
 """One holder at a time, for what only one node may do."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, or_, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, delete, func, literal, or_, select, update
 
 from storage.database.lease_owners import is_predecessors
 from storage.database.run import Run
@@ -30,6 +31,21 @@ def _take(c: Connection, dialect: str, now: Now | None, *, name: str, owner: str
     return None if epoch is None else int(epoch)
 
 
+def _begins_with(prefix: str) -> ColumnElement[bool]:
+    return func.substr(leases.c.name, 1, len(prefix)) == prefix
+
+
+def _living(c: Connection, at: ColumnElement[int], prefix: str) -> dict[str, datetime]:
+    row = leases.c
+    found = c.execute(select(row.name, row.until).where(_begins_with(prefix), row.until > at))
+    return {row[0]: row[1] for row in found}
+
+
+def _forget(c: Connection, at: ColumnElement[int], prefix: str, age: timedelta) -> None:
+    old = leases.c.until < at - literal(span_micros(age), BigInteger)
+    c.execute(delete(leases).where(_begins_with(prefix), old))
+
+
 def _release(c: Connection, name: str, owner: str) -> None:
     # the row stays, so that the epoch never starts again
     c.execute(update(leases).where(leases.c.name == name, leases.c.owner == owner).values(until=EPOCH))
@@ -53,3 +69,11 @@ class Leases:
     async def release(self, name: str, owner: str) -> None:
         """Give it back early; harmless for who does not hold it."""
         await self._run(lambda c: _release(c, name, owner))
+
+    async def living(self, prefix: str) -> Mapping[str, datetime]:
+        """Leases of names that begin so and have not run out: until when each lasts."""
+        return await self._run(lambda c: _living(c, instant(self._dialect, self._now), prefix))
+
+    async def forget(self, prefix: str, age: timedelta) -> None:
+        """Remove leases of names that begin so and ran out longer ago than this; their epochs begin anew."""
+        await self._run(lambda c: _forget(c, instant(self._dialect, self._now), prefix, age))

@@ -17,6 +17,7 @@ from ops.composition.callbacks import Callbacks, build_callbacks, callback_links
 from ops.composition.channels import Accounts, build_accounts
 from ops.composition.customer_pages import page_routes
 from ops.composition.infrastructure import Infrastructure, Replacements, open_infrastructure
+from ops.composition.node_registry import NodeRegistry
 from ops.composition.operator_webhooks import SignedWebhooks, WebhookKeys
 from ops.composition.readiness import Readiness
 from ops.composition.reload import Reloader
@@ -66,7 +67,11 @@ async def built(
 ) -> AsyncIterator[Application]:
     """The application for these settings; leaving it lets everything go, in reverse. `activates`: the file's rules come in force."""
     async with open_infrastructure(settings, replaced.clock, environment, activates=activates) as infrastructure:
-        yield _application(infrastructure, path, environment, replaced)
+        registry = _registry(infrastructure)
+        application = _application(infrastructure, path, environment, replaced)
+        application.runs = [*application.runs, infrastructure.loops.supervised("node", registry.run)]
+        async with registry.registered():
+            yield application
 
 
 def _application(
@@ -97,6 +102,11 @@ def _application(
         meters=infrastructure.meters, loops=loops, runs=[loops.supervised(name, run) for name, run in runs.items()],
         dispatcher=dispatcher, draining=infrastructure.draining,
     )  # fmt: skip
+
+
+def _registry(infrastructure: Infrastructure) -> NodeRegistry:
+    is_alone = infrastructure.settings.service.signals == "local" and infrastructure.store.dialect == "postgresql"
+    return NodeRegistry(infrastructure.store, infrastructure.node, is_alone=is_alone)
 
 
 def _readiness(infrastructure: Infrastructure, supervisor: Supervisor) -> Readiness:

@@ -119,6 +119,9 @@ def clocks(ahead: timedelta) -> Finding:
 
 async def signals(service: Service) -> Sequence[Finding]:
     """Whether nodes can wake one another; without it everything works, a second later each time."""
+    if service.signals == "local" and service.database.startswith("postgresql"):
+        words = "hints stay in this process: a second node would not start beside it"
+        return [warn("signals", words, 'several nodes need signals = "postgres" or "nats://host:4222"')]
     if service.signals == "local":
         return [skipped("signals", "hints stay in this process: right for one node")]
     through = "PostgreSQL" if service.signals == "postgres" else "NATS"

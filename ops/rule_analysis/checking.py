@@ -107,6 +107,12 @@ def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], 
             "limits by network address do not count, and wrong logins delay the account that they guess at"
         )
         yield settings.located(("service", "public_url"), message)
+    if settings.service.signals == "local" and settings.service.database.startswith("postgresql"):
+        message = (
+            'signals = "local" is for one node: `serve` refuses to start beside another that serves this database; '
+            'several nodes need "postgres" or "nats://host:4222"'
+        )
+        yield settings.located(("service", "signals"), message)
     for name, account in settings.channels.items():
         for doubtful in kinds.settings_warnings(account):
             yield settings.located(("channels", name, *doubtful.path), f"channel '{name}': {doubtful.message}")

@@ -1,6 +1,7 @@
 """One holder at a time."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -13,4 +14,12 @@ class Leases(Protocol):
 
     async def release(self, name: str, owner: str) -> None:
         """Give it back early."""
+        ...
+
+    async def living(self, prefix: str) -> Mapping[str, datetime]:
+        """Leases of names that begin so and have not run out: until when each lasts."""
+        ...
+
+    async def forget(self, prefix: str, age: timedelta) -> None:
+        """Remove leases of names that begin so and ran out longer ago than this; their epochs begin anew."""
         ...
