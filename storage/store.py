@@ -13,6 +13,7 @@ from conversation.ports.channel import Clock, Signals
 from storage.agents.agent_cache import Roster
 from storage.database import postgresql, sqlite
 from storage.database.outage_log import Outages
+from storage.database.server_clock import ServerTime, server_time
 from storage.database.transactions import Database, Transaction, to_the_end
 from storage.migration import schema_state
 from storage.schema_window import SchemaState
@@ -92,6 +93,13 @@ class Store:
         except StoreUnavailable as error:
             self._outages.note("check_writable", error)
             raise
+
+    async def server_time(self) -> ServerTime | None:
+        """What the clock of PostgreSQL shows; None on SQLite, which has this machine's. Raises `StoreUnavailable`."""
+        if self.dialect == "sqlite":
+            return None
+        async with self._database.reading() as transaction:
+            return await transaction.run(lambda connection: server_time(connection, self._clock.monotonic))
 
     def connections(self) -> Mapping[str, int]:
         """How many connections of the pool are used, idle, and not opened yet; empty on SQLite."""

@@ -181,6 +181,9 @@ class Metric(Enum):
         Kind.GAUGE, "huntgroup_loop_up", "1 while the background loop runs, 0 for a minute after it failed at least",
         (Label("loop"),),
     )
+    CLOCK_OFFSET = Declaration(
+        Kind.GAUGE, "huntgroup_clock_offset_seconds", "How far the database's clock is ahead of this machine's",
+    )
     CHANNEL_UP = Declaration(Kind.GAUGE, "huntgroup_channel_up", "1 when the account works", (_CHANNEL,))
     CHANNEL_REFUSED = Declaration(
         Kind.GAUGE, "huntgroup_channel_refused", "1 while the provider refuses the account's credentials", (_CHANNEL,),

@@ -29,6 +29,7 @@ async def readyz(request: web.Request) -> web.Response:
         "parts": dict(ready.parts),
         "channels": dict(ready.channels),
         "loops": dict(ready.loops),
+        "clock": ready.clock,
     }
     headers = {} if ready.serves else {"Retry-After": "5"}
     status = 200 if ready.serves else 503

@@ -69,7 +69,9 @@ async def built(
     async with open_infrastructure(settings, replaced.clock, environment, activates=activates) as infrastructure:
         registry = _registry(infrastructure)
         application = _application(infrastructure, path, environment, replaced)
-        application.runs = [*application.runs, infrastructure.loops.supervised("node", registry.run)]
+        clock, store, keep = infrastructure.clock, infrastructure.store, infrastructure.loops.supervised
+        more = (keep("node", registry.run), keep("clock", lambda: clock.follow(store)))
+        application.runs = [*application.runs, *more]
         async with registry.registered():
             yield application
 
@@ -117,6 +119,7 @@ def _readiness(infrastructure: Infrastructure, supervisor: Supervisor) -> Readin
         infrastructure.clock,
         background=infrastructure.keeper.start,
         loops=infrastructure.loops.failing,
+        skew=infrastructure.clock.status,
     )
 
 

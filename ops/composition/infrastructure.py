@@ -15,6 +15,7 @@ from ops.composition.account_files import StoredFiles
 from ops.composition.account_state import AccountState
 from ops.composition.background_tasks import TaskKeeper
 from ops.composition.classifier_loading import ClassifierFollower
+from ops.composition.database_clock import DatabaseClock
 from ops.composition.node_identity import NodeIdentity, claimed_node
 from ops.composition.reload import first_rules
 from ops.composition.shadow_rules import Shadow
@@ -50,7 +51,7 @@ class Infrastructure:
 
     settings: Settings
     node: NodeIdentity
-    clock: Clock
+    clock: DatabaseClock
     meters: Meters
     signals: Signals
     store: Store
@@ -131,8 +132,11 @@ async def open_infrastructure(
 async def _opened(
     settings: Settings, node: NodeIdentity, clock: Clock, stack: AsyncExitStack, *, activates: bool
 ) -> Infrastructure:
-    meters, service = Meters(), settings.service
+    meters, service, machine = Meters(), settings.service, clock
+    clock = DatabaseClock(machine)
     signals, store = await _database(service, clock, meters, stack)
+    await clock.correct(store)
+    meters.before_text(lambda: meters.set(Metric.CLOCK_OFFSET, clock.offset.total_seconds()))
     rules = await first_rules(store, settings, clock, is_shared=store.is_shared, activates=activates)
     detector = await asyncio.to_thread(load_detector, rules.rulebook.languages)
     classifier = ClassifierFollower(store, rules, signals)

@@ -33,6 +33,7 @@ class Readiness:
         *,
         background: Callable[[Coroutine[Any, Any, None]], object],
         loops: Callable[[], Mapping[str, str]] = dict,
+        skew: Callable[[], str | None] = lambda: None,
         patience: float = _PATIENCE,
     ) -> None:
         self._store = store
@@ -41,6 +42,7 @@ class Readiness:
         self._clock = clock
         self._background = background
         self._loops = loops
+        self._skew = skew
         self._patience = patience
         self._check: asyncio.Future[Parts] | None = None
         self._began = self._ended = 0.0
@@ -50,7 +52,7 @@ class Readiness:
         """Accounts are named with their state, but a mailbox that is away keeps nobody else from being served."""
         parts = {**await self.database(), "rules": OK if self._rules.rulebook.queues else "not loaded"}
         channels = {one.name: one.state.value for one in self._health()}
-        return Ready(parts=parts, channels=channels, loops=self._loops())
+        return Ready(parts=parts, channels=channels, loops=self._loops(), clock=self._skew() or OK)
 
     async def database(self) -> Parts:
         """A word for the database and its schema; a check that takes too long goes on for those who ask later."""

@@ -206,7 +206,7 @@ async def test_a_clock_that_goes_wrong_is_told(postgres_url: str, seconds: int, 
 
 
 def test_a_little_is_forgiven_a_clock_and_a_little_more_is_a_warning() -> None:
-    apart = (0.0, 0.4, -0.6, 1.9, -2.1)
+    apart = (0.0, 0.4, -0.6, 0.9, -1.1)
     assert [doctor_memory.clocks(timedelta(seconds=one)).state.value for one in apart] == [
         "ok", "ok", "warn", "warn", "bad",
     ]  # fmt: skip
