@@ -14,6 +14,7 @@ from storage.agents.agent_cache import Roster
 from storage.database import postgresql, sqlite
 from storage.database.outage_log import Outages
 from storage.database.server_clock import ServerTime, server_time
+from storage.database.pool_settings import PoolSettings
 from storage.database.transactions import Database, Transaction, to_the_end
 from storage.migration import schema_state
 from storage.schema_window import SchemaState
@@ -130,15 +131,16 @@ def open_storage(
     signals: Signals,
     durable: bool = True,
     readers: int = 2,
+    pool: PoolSettings | None = None,
     observe: Observe = _unobserved,
 ) -> Store:
     """The store at `sqlite:///path` or `postgresql://user@host/name`. It connects with its first transaction.
 
-    `durable` False gives up the sync at commit: for tests only.
+    `durable` False gives up the sync at commit: for tests only. `pool` is PostgreSQL's.
     """
     database: Database
     if url.startswith("sqlite"):
         database = sqlite.SqliteDatabase(url, durable=durable, readers=readers)
     else:
-        database = postgresql.PostgresDatabase(url, durable=durable)
+        database = postgresql.PostgresDatabase(url, durable=durable, pool=pool or PoolSettings())
     return Store(database, clock=clock, signals=signals, observe=observe)

@@ -37,7 +37,7 @@ async def opened(settings: Settings, doing: Doing) -> int:
     signals = open_signals(settings.service.signals, database=database, clock=clock)
     await signals.start()
     try:
-        async with open_storage(database, clock=clock, signals=signals) as store:
+        async with open_storage(database, clock=clock, signals=signals, pool=settings.service.pool) as store:
             fault = fault_of(await store.schema(), head_revision())
             if fault is not None:
                 raise UnfitSchema(fault)

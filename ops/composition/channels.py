@@ -76,5 +76,8 @@ async def open_for_checks(
             count=no_account_count,
         )
 
-    async with open_storage(service.database, clock=clock, signals=signals) as store, OutgoingHttp(clock) as http:
+    async with (
+        open_storage(service.database, clock=clock, signals=signals, pool=service.pool) as store,
+        OutgoingHttp(clock) as http,
+    ):
         yield http, lambda name: kinds.build({name: settings.channels[name]}, tools)[name]

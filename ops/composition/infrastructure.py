@@ -159,7 +159,7 @@ async def _database(service: Service, clock: Clock, meters: Meters, stack: Async
     signals = open_signals(service.signals, database=service.database, clock=clock)
     await signals.start()
     stack.push_async_callback(signals.stop)
-    store = open_storage(service.database, clock=clock, signals=signals, observe=meters.transaction)
+    store = open_storage(service.database, clock=clock, signals=signals, pool=service.pool, observe=meters.transaction)
     meters.build(store.dialect)
     stack.push_async_callback(store.close)
     return signals, store

@@ -26,6 +26,7 @@ from router.rules.document import Document, Duration
 from router.rules.faults import Fault, RuleFaults, did_you_mean
 from router.rules.reader import unsigned_webhooks
 from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
+from storage.database.pool_settings import PoolSettings
 
 _PORTS = range(65536)
 _ROUNDS = 8
@@ -77,6 +78,12 @@ def _an_hour(span: timedelta) -> timedelta:
 def _ten_minutes(span: timedelta) -> timedelta:
     if span < timedelta(minutes=10):
         raise ValueError("must be at least '10m': people write a message after they have added a file")
+    return span
+
+
+def _a_minute_at_most(span: timedelta) -> timedelta:
+    if not timedelta(0) < span <= timedelta(minutes=1):
+        raise ValueError("must be between '1ms' and '1m': whoever waits longer has gone")
     return span
 
 
@@ -135,6 +142,9 @@ class Service(BaseModel):
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.0/8", "::1")
     database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
+    pool_size: Annotated[int, Field(ge=1, le=1000)] = PoolSettings().size
+    pool_overflow: Annotated[int, Field(ge=0, le=1000)] = PoolSettings().overflow
+    pool_wait: Annotated[Duration, AfterValidator(_a_minute_at_most)] = timedelta(seconds=PoolSettings().wait)
     attachments: Annotated[str, Field(min_length=1)] = "attachments"
     keep_free: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
     signals: Annotated[str, AfterValidator(_signals)] = "local"
@@ -156,6 +166,11 @@ class Service(BaseModel):
     def port(self) -> int:
         """The port, 0 for any that is free."""
         return int(self.listen.rpartition(":")[2])
+
+    @property
+    def pool(self) -> PoolSettings:
+        """How the store connects to PostgreSQL."""
+        return PoolSettings(size=self.pool_size, overflow=self.pool_overflow, wait=self.pool_wait.total_seconds())
 
     @property
     def trusted(self) -> Proxies:

@@ -67,7 +67,7 @@ def _only_of(connection: sqlite3.Connection, table: str, column: str) -> str | N
 
 async def server_at(url: str, clock: Clock) -> Server:
     """What answers at a `postgresql://` address. Raises `StoreUnavailable`, in words."""
-    engine = postgresql.make_engine(url, pooled=False)
+    engine = postgresql.make_engine(url)
     try:
         with connecting():
             async with engine.execution_options(postgresql_readonly=True).connect() as connection:

@@ -12,17 +12,17 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from storage.database.bulk_sql import from_json
 from storage.database.driver_errors import connecting, is_read_only, translated
+from storage.database.pool_settings import PoolSettings
 from storage.database.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
-POOL = 8  # more connections than this gained nothing where it was measured
-_OVERFLOW = 4
-_WAIT_FOR_CONNECTION = 5.0
+# what sessions call themselves in pg_stat_activity
+POOLED, LISTENING = "huntgroup", "huntgroup hints"
 _COMMAND = 20.0
 _LEAVE_ALL_EVERY = 1.0  # seconds
 _MIGRATIONS_WAIT = "3s"  # for a lock: others queue behind whoever waits for one
 _SETTINGS = {
-    "application_name": "huntgroup",
+    "application_name": POOLED,
     "statement_timeout": "15s",
     "lock_timeout": "10s",
     "idle_in_transaction_session_timeout": "60s",
@@ -40,19 +40,19 @@ def asyncpg_url(url: str) -> URL:
     return made.set(host=None) if "host" in made.query else made
 
 
-def make_engine(url: str, *, durable: bool = True, pooled: bool = True) -> AsyncEngine:
-    """An engine with a pool of `POOL`, or without one."""
+def make_engine(url: str, *, durable: bool = True, pool: PoolSettings | None = None) -> AsyncEngine:
+    """An engine with a pool, or without one."""
     settings = _SETTINGS if durable else {**_SETTINGS, "synchronous_commit": "off"}
     arguments = {"server_settings": settings, "command_timeout": _COMMAND, "timeout": 10.0}
-    if not pooled:
+    if pool is None:
         return create_async_engine(
             asyncpg_url(url), poolclass=NullPool, connect_args=arguments, json_deserializer=from_json
         )
     engine = create_async_engine(
         asyncpg_url(url),
-        pool_size=POOL,
-        max_overflow=_OVERFLOW,
-        pool_timeout=_WAIT_FOR_CONNECTION,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_timeout=pool.wait,
         pool_use_lifo=True,
         json_deserializer=from_json,
         connect_args={**arguments, "prepared_statement_cache_size": 500},
@@ -112,8 +112,9 @@ class PostgresDatabase:
 
     dialect = "postgresql"
 
-    def __init__(self, url: str, *, durable: bool) -> None:
-        self._engine = make_engine(url, durable=durable)
+    def __init__(self, url: str, *, durable: bool, pool: PoolSettings) -> None:
+        self._pool = pool
+        self._engine = make_engine(url, durable=durable, pool=pool)
         self._reader = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._single = self._engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -141,7 +142,7 @@ class PostgresDatabase:
         if not isinstance(pool, QueuePool):
             return {}
         used, idle = pool.checkedout(), pool.checkedin()
-        return {"used": used, "idle": idle, "free": max(0, POOL + _OVERFLOW - used - idle)}
+        return {"used": used, "idle": idle, "free": max(0, self._pool.most - used - idle)}
 
     @asynccontextmanager
     async def _on(self, engine: AsyncEngine) -> AsyncIterator[_OnConnection]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import asyncpg
 
-from storage.database.postgresql import asyncpg_url
+from storage.database.postgresql import LISTENING, asyncpg_url
 from storage.signals.relay import Connect, Link
 
 _CHANNEL = "huntgroup_hints"
@@ -32,9 +32,7 @@ def over_postgresql(database: str) -> Connect:
     dsn = asyncpg_url(database).set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def connect(heard: Callable[[str], None]) -> Link:
-        connection = await asyncpg.connect(
-            dsn, timeout=_TIMEOUT, server_settings={"application_name": "huntgroup hints"}
-        )
+        connection = await asyncpg.connect(dsn, timeout=_TIMEOUT, server_settings={"application_name": LISTENING})
         try:
             await connection.add_listener(_CHANNEL, lambda _connection, _pid, _channel, payload: heard(str(payload)))
         except BaseException:

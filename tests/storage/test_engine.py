@@ -17,6 +17,7 @@ import storage.database.sqlite
 from conversation.errors import Conflict, NoConnectionFree, Refused, StoreError, StoreUnavailable
 from conversation.model.events import EventType, NewEvent
 from storage.database.driver_errors import meaning, translated
+from storage.database.pool_settings import PoolSettings
 from storage.migration import head_revision
 from storage.signals import open_signals
 from storage.store import Store, open_storage
@@ -244,12 +245,12 @@ async def test_purposes_are_observed_with_their_outcome(database_url: str) -> No
     assert seen == [("a", "committed"), ("b", "read"), ("c", "rolled_back")]
 
 
-async def test_who_finds_no_connection_free_is_told_so(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.database.postgresql._WAIT_FOR_CONNECTION", 0.05)
-    monkeypatch.setattr("storage.database.postgresql.POOL", 1)
-    async with opened(postgres_url) as store, AsyncExitStack() as held:
-        for _ in range(5):  # the pool, and what may go beyond it
+async def test_who_finds_no_connection_free_is_told_so(postgres_url: str) -> None:
+    pool = PoolSettings(size=2, overflow=1, wait=0.05)
+    async with opened(postgres_url, pool=pool) as store, AsyncExitStack() as held:
+        for _ in range(3):  # the pool, and what may go beyond it
             await held.enter_async_context(store.read("held"))
+        assert store.connections() == {"used": 3, "idle": 0, "free": 0}
         with pytest.raises(NoConnectionFree):
             async with store.read("one too many"):
                 pass

@@ -21,7 +21,9 @@ from ops.diagnostics import channels as doctor_channels
 from ops.diagnostics import database as doctor_memory
 from ops.diagnostics import machine as doctor_machine
 from ops.diagnostics.check_result import Finding, State, bad, is_whole, ok, one_line, skipped, warn
+from ops.diagnostics.connections import connections, room
 from ops.system_clock import SystemClock
+from storage.database.connection_limits import ConnectionLimits, connection_limits
 from storage.database.inspection import Server
 from storage.migration import head_revision
 from storage.schema_window import OLDEST, SchemaState
@@ -228,6 +230,28 @@ def test_a_server_that_cannot_keep_everybodys_words_is_bad(wrong: dict[str, Any]
     assert doctor_memory._answers(FINE).state is State.OK
     found = doctor_memory._answers(Server(**{**_fields(FINE), **wrong}))
     assert (found.state, words in found.words) == (State.BAD, True)
+
+
+async def test_a_server_with_room_for_our_nodes_is_distinguished_from_a_full_one(postgres_url: str) -> None:
+    service = Service(database=postgres_url, signals="postgres")
+    (found,) = await connections(service)
+    assert found.state is State.OK
+    assert found.words == (
+        "a node opens up to 13 (8 + 4 in the pool, 1 for hints), the server takes 197 of us: room for nodes 15, connected 1"
+    )
+    small = ConnectionLimits(usable=26, pooled=13, listening=1)
+    assert (room(service, small).state, "room for nodes 1, connected 2" in room(service, small).words) == (
+        State.WARN,
+        True,
+    )
+    assert room(Service(database=postgres_url, pool_size=4, pool_overflow=4), small).state is State.OK
+    assert await connections(Service()) == []
+
+
+async def test_the_limit_of_a_role_or_a_database_counts_too(postgres: Postgres, postgres_url: str) -> None:
+    database = postgres_url.split("/")[3].partition("?")[0]
+    await asyncio.to_thread(postgres.run, f"ALTER DATABASE {database} CONNECTION LIMIT 20")
+    assert (await connection_limits(postgres_url)).usable == 20
 
 
 async def test_nodes_that_can_wake_one_another_are_told_from_those_that_cannot(postgres_url: str) -> None:
