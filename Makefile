@@ -46,6 +46,7 @@ browser:
 
 proxies:
 	@tests/deploy/install
+	@tests/pooler/install
 
 clients:
 	@tests/clients/install

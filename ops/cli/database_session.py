@@ -34,7 +34,7 @@ async def opened(settings: Settings, doing: Doing) -> int:
     database = settings.service.database
     if database.startswith("sqlite"):
         await upgrade(database)
-    signals = open_signals(settings.service.signals, database=database, clock=clock)
+    signals = open_signals(settings.service.signals, database=settings.service.direct, clock=clock)
     await signals.start()
     try:
         async with open_storage(database, clock=clock, signals=signals, pool=settings.service.pool) as store:

@@ -20,7 +20,7 @@ from ops.diagnostics import channels as doctor_channels
 from ops.diagnostics import database as doctor_memory
 from ops.diagnostics import machine as doctor_machine
 from ops.diagnostics.check_result import Finding, bad, is_whole, ok
-from ops.diagnostics.connections import connections
+from ops.diagnostics.connections import connections, pooler
 from ops.system_clock import SystemClock
 
 Check = Callable[[], Awaitable[Sequence[Finding]]]
@@ -83,8 +83,9 @@ def _of_application(settings: Settings, clock: Clock, build: Callable[[str], Cha
     yield _quick("python", doctor_machine.python)
     yield _quick("packages", doctor_machine.packages)
     yield _quick("time zones", lambda: doctor_machine.zones(today))
-    yield "database", lambda: doctor_memory.database(service.database, clock)
+    yield "database", lambda: doctor_memory.database(service.direct, clock)
     yield "connections", lambda: connections(service)
+    yield "pooler", lambda: pooler(service)
     yield "signals", lambda: doctor_memory.signals(service)
     yield _quick(
         "attachments",

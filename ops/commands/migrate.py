@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Migrate; 0 when the schema is at its newest."""
-    overrides = {"service.database": args.database} if args.database else {}
+    overrides = {"service.database": args.database, "service.database_direct": None} if args.database else {}
     try:
         settings = load(args.config, os.environ, overrides=overrides, make_secrets=False, need_secrets=False)
     except SettingsFaults as faults:
@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
         return 2
     try:
         if args.dry_run:
-            return _print_pending(asyncio.run(schema_at(settings.service.database)))
+            return _print_pending(asyncio.run(schema_at(settings.service.direct)))
         if args.status:
             return asyncio.run(opened(settings, _print_status))
-        stands = asyncio.run(upgrade(settings.service.database, progress=_print_progress))
+        stands = asyncio.run(upgrade(settings.service.direct, progress=_print_progress))
     except HuntgroupError as error:
         print(f"huntgroup: {error}", file=sys.stderr)
         return 1

@@ -60,7 +60,8 @@ class Options:
     def overrides(self) -> dict[str, object]:
         """Flags win over environment and file."""
         flags = {"service.listen": self.listen, "service.database": self.database}
-        return {key: value for key, value in flags.items() if value is not None}
+        given: dict[str, object] = {key: value for key, value in flags.items() if value is not None}
+        return given if self.database is None else {**given, "service.database_direct": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,7 +178,7 @@ def _note(lock: IO[str], url: str) -> None:
 async def _schema(settings: Settings, *, migrate: bool) -> None:
     database = settings.service.database
     if database.startswith("sqlite") or migrate:
-        await upgrade(database)
+        await upgrade(settings.service.direct)
         return
     from ops.cli.database_session import opened  # noqa: PLC0415 a look at the schema needs a store of its own
 

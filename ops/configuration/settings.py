@@ -10,7 +10,16 @@ from pathlib import Path as File
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from channels import registry as kinds
 from channels import standard_webhooks as signatures
@@ -29,6 +38,7 @@ from router.rules.rulebook import ChannelHints, RuleBook, compile_rules
 from storage.database.pool_settings import PoolSettings
 
 _PORTS = range(65536)
+_PGBOUNCER = 6432
 _ROUNDS = 8
 
 
@@ -142,6 +152,8 @@ class Service(BaseModel):
     public_url: Annotated[str, AfterValidator(_origin)] | None = None
     proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ("127.0.0.0/8", "::1")
     database: Annotated[str, AfterValidator(_one_of("sqlite:///", "postgresql://"))] = "sqlite:///huntgroup.db"
+    database_direct: Annotated[str, AfterValidator(_one_of("postgresql://"))] | None = None
+    prepared_statements: bool = True
     pool_size: Annotated[int, Field(ge=1, le=1000)] = PoolSettings().size
     pool_overflow: Annotated[int, Field(ge=0, le=1000)] = PoolSettings().overflow
     pool_wait: Annotated[Duration, AfterValidator(_a_minute_at_most)] = timedelta(seconds=PoolSettings().wait)
@@ -167,10 +179,33 @@ class Service(BaseModel):
         """The port, 0 for any that is free."""
         return int(self.listen.rpartition(":")[2])
 
+    @field_validator("database_direct")
+    @classmethod
+    def _of_a_server(cls, direct: str | None, others: ValidationInfo) -> str | None:
+        if direct is not None and others.data.get("database", "").startswith("sqlite"):
+            raise ValueError("belongs to a postgresql:// `database` that leads through a connection pooler")
+        return direct
+
+    @property
+    def direct(self) -> str:
+        """The address of the database itself, also where `database` leads through a pooler."""
+        return self.database_direct or self.database
+
+    @property
+    def perhaps_pooled(self) -> bool:
+        """Whether a pooler seems to answer at `database`, and nothing says how it is passed."""
+        return self.database_direct is None and urlsplit(self.database).netloc.endswith(f":{_PGBOUNCER}")
+
     @property
     def pool(self) -> PoolSettings:
         """How the store connects to PostgreSQL."""
-        return PoolSettings(size=self.pool_size, overflow=self.pool_overflow, wait=self.pool_wait.total_seconds())
+        return PoolSettings(
+            size=self.pool_size,
+            overflow=self.pool_overflow,
+            wait=self.pool_wait.total_seconds(),
+            pooler=self.database_direct is not None,
+            prepared_statements=self.prepared_statements,
+        )
 
     @property
     def trusted(self) -> Proxies:

@@ -126,7 +126,7 @@ async def signals(service: Service) -> Sequence[Finding]:
         return [skipped("signals", "hints stay in this process: right for one node")]
     through = "PostgreSQL" if service.signals == "postgres" else "NATS"
     try:
-        await reach(service.signals, database=service.database)
+        await reach(service.signals, database=service.direct)
     except (Unreachable, ValueError) as error:
         return [bad("signals", f"{through}: {error}", "start it, or correct `signals` in [service]")]
     return [ok("signals", f"nodes wake one another through {through}")]

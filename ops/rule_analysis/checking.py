@@ -113,6 +113,12 @@ def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], 
             'several nodes need "postgres" or "nats://host:4222"'
         )
         yield settings.located(("service", "signals"), message)
+    if settings.service.perhaps_pooled:
+        message = (
+            "this is PgBouncer's usual port: LISTEN and migrations do not pass a pooler in transaction mode; "
+            "name the server itself as 'database_direct'"
+        )
+        yield settings.located(("service", "database"), message)
     for name, account in settings.channels.items():
         for doubtful in kinds.settings_warnings(account):
             yield settings.located(("channels", name, *doubtful.path), f"channel '{name}': {doubtful.message}")

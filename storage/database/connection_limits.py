@@ -7,6 +7,7 @@ from sqlalchemy import text
 from storage.database import postgresql
 from storage.database.driver_errors import translated
 from storage.database.pool_settings import PoolSettings
+from storage.database.sessions import LISTENING, POOLED
 
 # the limits of the role and of the database are -1 where there are none; PostgreSQL before 16 has no `reserved_connections`
 _LIMITS = text(
@@ -47,6 +48,6 @@ async def connection_limits(url: str) -> ConnectionLimits:
         await engine.dispose()
     return ConnectionLimits(
         usable=min([int(most) - int(reserved), *(int(limit) for limit in (role, database) if limit >= 0)]),
-        pooled=sessions.get(postgresql.POOLED, 0),
-        listening=sessions.get(postgresql.LISTENING, 0),
+        pooled=sessions.get(POOLED, 0),
+        listening=sessions.get(LISTENING, 0),
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.engine import ExceptionContext
@@ -13,14 +13,19 @@ from sqlalchemy.pool import NullPool, QueuePool
 from storage.database.bulk_sql import from_json
 from storage.database.driver_errors import connecting, is_read_only, translated
 from storage.database.pool_settings import PoolSettings
+from storage.database.sessions import POOLED, Connect, direct, pooled
 from storage.database.transactions import WRITE_PROBE, Last, to_the_end
 
 T = TypeVar("T")
-# what sessions call themselves in pg_stat_activity
-POOLED, LISTENING = "huntgroup", "huntgroup hints"
 _COMMAND = 20.0
 _LEAVE_ALL_EVERY = 1.0  # seconds
 _MIGRATIONS_WAIT = "3s"  # for a lock: others queue behind whoever waits for one
+# where the pooler keeps none, each statement is prepared without a name, in the transaction that uses it
+_STATEMENTS = {
+    True: {"prepared_statement_cache_size": 500},
+    False: {"prepared_statement_cache_size": 0, "statement_cache_size": 0},
+}
+_OF_DRIVER = ("command_timeout", "prepared_statement_cache_size", "statement_cache_size")
 _SETTINGS = {
     "application_name": POOLED,
     "statement_timeout": "15s",
@@ -41,21 +46,19 @@ def asyncpg_url(url: str) -> URL:
 
 
 def make_engine(url: str, *, durable: bool = True, pool: PoolSettings | None = None) -> AsyncEngine:
-    """An engine with a pool, or without one."""
+    """An engine with a pool; without one, to the server itself."""
     settings = _SETTINGS if durable else {**_SETTINGS, "synchronous_commit": "off"}
-    arguments = {"server_settings": settings, "command_timeout": _COMMAND, "timeout": 10.0}
     if pool is None:
-        return create_async_engine(
-            asyncpg_url(url), poolclass=NullPool, connect_args=arguments, json_deserializer=from_json
-        )
-    engine = create_async_engine(
-        asyncpg_url(url),
+        return _engine(url, direct(settings), poolclass=NullPool, command_timeout=_COMMAND)
+    engine = _engine(
+        url,
+        _connect(settings, pool),
         pool_size=pool.size,
         max_overflow=pool.overflow,
         pool_timeout=pool.wait,
         pool_use_lifo=True,
-        json_deserializer=from_json,
-        connect_args={**arguments, "prepared_statement_cache_size": 500},
+        command_timeout=_COMMAND,
+        **_STATEMENTS[pool.prepared_statements],
     )
     event.listen(engine.sync_engine, "handle_error", _LeavesReadOnlyServers())
     return engine
@@ -65,11 +68,23 @@ def make_migration_engine(url: str) -> AsyncEngine:
     """For migrations: no pool, and no time-out of a statement, for an index of a large table takes minutes."""
     settings = {**_SETTINGS, "application_name": "huntgroup migrate", "statement_timeout": "0"}
     settings |= {"idle_in_transaction_session_timeout": "0", "lock_timeout": _MIGRATIONS_WAIT}
+    return _engine(url, direct(settings), poolclass=NullPool)
+
+
+def _connect(settings: Mapping[str, str], pool: PoolSettings) -> Connect:
+    if not pool.pooler:
+        return direct(settings)
+    kept = {key: value for key, value in settings.items() if key != "application_name"}
+    return pooled(kept, name=POOLED, prepared_statements=pool.prepared_statements)
+
+
+def _engine(url: str, connect: Connect, **more: Any) -> AsyncEngine:
+    of_driver = {key: more.pop(key) for key in _OF_DRIVER if key in more}
     return create_async_engine(
         asyncpg_url(url),
-        poolclass=NullPool,
-        connect_args={"server_settings": settings, "timeout": 10.0},
         json_deserializer=from_json,
+        connect_args={"async_creator_fn": connect, "timeout": 10.0, **of_driver},
+        **more,
     )
 
 

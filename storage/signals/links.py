@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conversation.errors import HuntgroupError
+from conversation.errors import HuntgroupError, StoreUnavailable
 from storage.signals.postgres import over_postgresql
 from storage.signals.relay import Connect
 
@@ -21,6 +21,8 @@ async def reach(spec: str, *, database: str) -> None:
     try:
         async with asyncio.timeout(_PATIENCE):
             link = await connect(lambda _payload: None)
+    except StoreUnavailable as error:
+        raise Unreachable(str(error)) from None
     except OSError:  # a time-out is one
         raise Unreachable("nothing answers there") from None
     except Exception as error:

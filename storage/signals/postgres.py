@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import asyncpg
 
-from storage.database.postgresql import LISTENING, asyncpg_url
+from storage.database.postgresql import asyncpg_url
+from storage.database.sessions import LISTENING, direct
 from storage.signals.relay import Connect, Link
 
 _CHANNEL = "huntgroup_hints"
@@ -32,7 +33,7 @@ def over_postgresql(database: str) -> Connect:
     dsn = asyncpg_url(database).set(drivername="postgresql").render_as_string(hide_password=False)
 
     async def connect(heard: Callable[[str], None]) -> Link:
-        connection = await asyncpg.connect(dsn, timeout=_TIMEOUT, server_settings={"application_name": LISTENING})
+        connection = await direct({"application_name": LISTENING})(dsn, timeout=_TIMEOUT)
         try:
             await connection.add_listener(_CHANNEL, lambda _connection, _pid, _channel, payload: heard(str(payload)))
         except BaseException:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from conversation.errors import HuntgroupError
 from conversation.id_generator import new_id
 from conversation.model.events import Hint, Topic
 from storage.signals.local import Mailbox, Mailboxes
@@ -143,7 +144,10 @@ class RelayedSignals:
         try:
             link = await self._connect(self._heard)
         except Exception as error:  # noqa: BLE001 whatever a driver raises, the answer is to try again
-            log.warning("signals_unreachable", extra={"link": self._name, "error": type(error).__name__})
+            detail = (
+                {"detail": str(error)} if isinstance(error, HuntgroupError) else {}
+            )  # a driver's words may hold a secret
+            log.warning("signals_unreachable", extra={"link": self._name, "error": type(error).__name__, **detail})
             return pause
         log.info("signals_connected", extra={"link": self._name})
         # what was said while nobody listened is unknown: everybody looks

@@ -296,6 +296,19 @@ def test_a_proxy_that_hides_all_customers_is_told(checked: Checked, service: str
     assert [(one.line, "'proxies'" in one.message) for one in warnings] == [(28, True)] * told
 
 
+@pytest.mark.parametrize(("more", "warned"), [("", True), ('database_direct = "postgresql://server/x"\n', False)])
+def test_the_usual_port_of_a_pooler_without_the_servers_address_is_a_warning(
+    checked: Checked, more: str, warned: bool
+) -> None:
+    warnings = checked(f'{GOOD}[service]\ndatabase = "postgresql://a@pooler:6432/x"\n{more}').warnings
+    assert ["'database_direct'" in one.message for one in warnings] == [True] * warned
+
+
+def test_a_direct_address_belongs_to_postgresql(checked: Checked) -> None:
+    (fault,) = checked(f'{GOOD}[service]\ndatabase_direct = "postgresql://server/x"\n').faults
+    assert "belongs to a postgresql:// `database`" in fault.message
+
+
 @pytest.mark.parametrize("network", ["proxy.example", "10.0.0.1/8", ""])
 def test_a_proxy_is_an_address_or_a_network(checked: Checked, network: str) -> None:
     (fault,) = checked(f'{GOOD}[service]\nproxies = ["10.0.0.0/8", "::1", "{network}"]\n').faults

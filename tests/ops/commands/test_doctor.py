@@ -21,7 +21,7 @@ from ops.diagnostics import channels as doctor_channels
 from ops.diagnostics import database as doctor_memory
 from ops.diagnostics import machine as doctor_machine
 from ops.diagnostics.check_result import Finding, State, bad, is_whole, ok, one_line, skipped, warn
-from ops.diagnostics.connections import connections, room
+from ops.diagnostics.connections import connections, limit
 from ops.system_clock import SystemClock
 from storage.database.connection_limits import ConnectionLimits, connection_limits
 from storage.database.inspection import Server
@@ -237,14 +237,14 @@ async def test_a_server_with_room_for_our_nodes_is_distinguished_from_a_full_one
     (found,) = await connections(service)
     assert found.state is State.OK
     assert found.words == (
-        "a node opens up to 13 (8 + 4 in the pool, 1 for hints), the server takes 197 of us: room for nodes 15, connected 1"
+        "a node opens up to 13 (8 + 4 in the pool, 1 for hints), the server takes 197 of us: place for nodes 15, connected 1"
     )
     small = ConnectionLimits(usable=26, pooled=13, listening=1)
-    assert (room(service, small).state, "room for nodes 1, connected 2" in room(service, small).words) == (
+    assert (limit(service, small).state, "place for nodes 1, connected 2" in limit(service, small).words) == (
         State.WARN,
         True,
     )
-    assert room(Service(database=postgres_url, pool_size=4, pool_overflow=4), small).state is State.OK
+    assert limit(Service(database=postgres_url, pool_size=4, pool_overflow=4), small).state is State.OK
     assert await connections(Service()) == []
 
 
