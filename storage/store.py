@@ -13,8 +13,8 @@ from conversation.ports.channel import Clock, Signals
 from storage.agents.agent_cache import Roster
 from storage.database import postgresql, sqlite
 from storage.database.outage_log import Outages
-from storage.database.server_clock import ServerTime, server_time
 from storage.database.pool_settings import PoolSettings
+from storage.database.server_clock import ServerTime, server_time
 from storage.database.transactions import Database, Transaction, to_the_end
 from storage.migration import schema_state
 from storage.schema_window import SchemaState

@@ -101,6 +101,16 @@ def _failures(settings: Settings, tested: Sequence[Tested]) -> Iterator[Located]
 def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], today: date) -> Iterator[Located]:
     for fault in (*rulebook.warnings, *warnings_of(settings.document, rulebook, today)):
         yield settings.located(fault.path, fault.message)
+    yield from _service_warnings(settings)
+    for name, account in settings.channels.items():
+        for doubtful in kinds.settings_warnings(account):
+            yield settings.located(("channels", name, *doubtful.path), f"channel '{name}': {doubtful.message}")
+    for one in tested:
+        for words in one.unexpected:
+            yield settings.located(one.path, f"test '{one.name}': \"{_short(one.text)}\": {words}")
+
+
+def _service_warnings(settings: Settings) -> Iterator[Located]:
     if settings.service.hidden_by_a_proxy:
         message = (
             "customers come by a proxy on this machine (public_url) that 'proxies' does not name: nothing distinguishes them, "
@@ -119,12 +129,6 @@ def _warnings(settings: Settings, rulebook: RuleBook, tested: Sequence[Tested], 
             "name the server itself as 'database_direct'"
         )
         yield settings.located(("service", "database"), message)
-    for name, account in settings.channels.items():
-        for doubtful in kinds.settings_warnings(account):
-            yield settings.located(("channels", name, *doubtful.path), f"channel '{name}': {doubtful.message}")
-    for one in tested:
-        for words in one.unexpected:
-            yield settings.located(one.path, f"test '{one.name}': \"{_short(one.text)}\": {words}")
 
 
 def _short(text: str) -> str:

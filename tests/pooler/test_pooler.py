@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -122,7 +123,7 @@ async def test_a_pooler_that_keeps_no_prepared_statements_is_found_at_once(
 
 
 async def test_doctor_finds_a_pooler_of_another_database(pooler: Pooler, postgres: Postgres, postgres_url: str) -> None:
-    through = {"database": pooler.url(postgres_url), "prepared_statements": pooler.keeps_statements}
+    through: dict[str, Any] = {"database": pooler.url(postgres_url), "prepared_statements": pooler.keeps_statements}
     service = Service(database_direct=postgres_url, signals="postgres", **through)
     (found,) = await pooler_finding(service)
     assert found.state is State.OK

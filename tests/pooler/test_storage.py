@@ -6,6 +6,6 @@ import pytest
 from tests.storage.test_distribution import *  # noqa: F403
 from tests.storage.test_intake import *  # noqa: F403
 from tests.storage.test_leases import *  # noqa: F403
-from tests.storage.test_outbox import *  # noqa: F403
+from tests.storage.test_outbox import *  # type: ignore[assignment]  # noqa: F403
 
 pytestmark = [pytest.mark.slow]
