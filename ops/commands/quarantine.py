@@ -92,7 +92,7 @@ def _replay(args: argparse.Namespace) -> Doing:
         if row.channel not in settings.channels:
             raise NotFound(f"the channel {row.channel} is not configured any more")
         replaced = Replacements()
-        async with open_infrastructure(settings, replaced.clock, os.environ) as infrastructure:
+        async with open_infrastructure(settings, replaced, os.environ) as infrastructure:
             account = {row.channel: settings.channels[row.channel]}
             channel = kinds.build(account, infrastructure.tools)[row.channel]
             try:

@@ -66,7 +66,7 @@ async def built(
     activates: bool = False,
 ) -> AsyncIterator[Application]:
     """The application for these settings; leaving it lets everything go, in reverse. `activates`: the file's rules come in force."""
-    async with open_infrastructure(settings, replaced.clock, environment, activates=activates) as infrastructure:
+    async with open_infrastructure(settings, replaced, environment, activates=activates) as infrastructure:
         registry = _registry(infrastructure)
         application = _application(infrastructure, path, environment, replaced)
         clock, store, keep = infrastructure.clock, infrastructure.store, infrastructure.loops.supervised

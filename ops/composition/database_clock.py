@@ -32,8 +32,9 @@ class HasServerClock(Protocol):
 class DatabaseClock:
     """The port `Clock`: this machine's, until it was corrected."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, follows: bool = True) -> None:
         self._clock = clock
+        self._follows = follows
         self._anchor: tuple[datetime, float] | None = None
         self._is_alarmed = False
 
@@ -62,7 +63,7 @@ class DatabaseClock:
 
     async def correct(self, store: HasServerClock) -> None:
         """Look once. Raises `StoreError`."""
-        found = await store.server_time()
+        found = await store.server_time() if self._follows else None
         if found is None or found.round_trip > _TOO_SLOW:
             return
         shown = self.now() - timedelta(seconds=self._clock.monotonic() - found.monotonic)

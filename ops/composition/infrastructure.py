@@ -38,9 +38,13 @@ _FLUSHERS = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacements:
-    """What tests replace: the clock, the intake, and who learns of the points at which a crash is worth trying."""
+    """What tests replace: the clock, the intake, and who learns of the points at which a crash is worth trying.
+
+    `follows_database` False leaves the clock as it is: a test that moves time forward moves it for the database as well.
+    """
 
     clock: Clock = field(default_factory=SystemClock)
+    follows_database: bool = True
     intake: type[IntakeFlow] = IntakeFlow
     checkpoint: Callable[[str], None] = lambda _point: None
 
@@ -121,19 +125,19 @@ def public_url(service: Service) -> str:
 
 @asynccontextmanager
 async def open_infrastructure(
-    settings: Settings, clock: Clock, environment: Mapping[str, str], *, activates: bool = False
+    settings: Settings, replaced: Replacements, environment: Mapping[str, str], *, activates: bool = False
 ) -> AsyncIterator[Infrastructure]:
     """For `serve`, and for a command that works while `serve` runs. `activates`: the file's rules come in force."""
     async with AsyncExitStack() as stack:
         node = stack.enter_context(claimed_node(Path(settings.service.attachments), environment))
+        clock = DatabaseClock(replaced.clock, follows=replaced.follows_database)
         yield await _opened(settings, node, clock, stack, activates=activates)
 
 
 async def _opened(
-    settings: Settings, node: NodeIdentity, clock: Clock, stack: AsyncExitStack, *, activates: bool
+    settings: Settings, node: NodeIdentity, clock: DatabaseClock, stack: AsyncExitStack, *, activates: bool
 ) -> Infrastructure:
-    meters, service, machine = Meters(), settings.service, clock
-    clock = DatabaseClock(machine)
+    meters, service = Meters(), settings.service
     signals, store = await _database(service, clock, meters, stack)
     await clock.correct(store)
     meters.before_text(lambda: meters.set(Metric.CLOCK_OFFSET, clock.offset.total_seconds()))

@@ -122,7 +122,12 @@ def main() -> int:
         without_customer_lock()
     usual = OneByOne if args.one_by_one else IntakeFlow
     clock = MovedClock(args.clock) if args.clock else SystemClock()
-    replaced = Replacements(clock=clock, intake=MUTANTS.get(args.mutant, usual), checkpoint=crash_at(args.crash_at))
+    replaced = Replacements(
+        clock=clock,
+        follows_database=args.clock is None,
+        intake=MUTANTS.get(args.mutant, usual),
+        checkpoint=crash_at(args.crash_at),
+    )
     options = Options(config=args.config, listen=args.listen, environment=dict(os.environ), watch=False)
     return asyncio.run(serve(options, replaced=replaced))
 
