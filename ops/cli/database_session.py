@@ -31,13 +31,14 @@ def actor() -> str:
 async def opened(settings: Settings, doing: Doing) -> int:
     """Do it on the configured database. A SQLite file is migrated; a PostgreSQL schema outside this program's window is refused."""
     clock = SystemClock()
-    database = settings.service.database
+    service = settings.service
+    database = service.database
     if database.startswith("sqlite"):
         await upgrade(database)
-    signals = open_signals(settings.service.signals, database=settings.service.direct, clock=clock)
+    signals = open_signals(service.signals, database=service.direct, clock=clock, nats=service.nats.options())
     await signals.start()
     try:
-        async with open_storage(database, clock=clock, signals=signals, pool=settings.service.pool) as store:
+        async with open_storage(database, clock=clock, signals=signals, pool=service.pool) as store:
             fault = fault_of(await store.schema(), head_revision())
             if fault is not None:
                 raise UnfitSchema(fault)

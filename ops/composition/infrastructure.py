@@ -160,7 +160,7 @@ async def _opened(
 
 
 async def _database(service: Service, clock: Clock, meters: Meters, stack: AsyncExitStack) -> tuple[Signals, Store]:
-    signals = open_signals(service.signals, database=service.direct, clock=clock)
+    signals = open_signals(service.signals, database=service.direct, clock=clock, nats=service.nats.options())
     await signals.start()
     stack.push_async_callback(signals.stop)
     store = open_storage(service.database, clock=clock, signals=signals, pool=service.pool, observe=meters.transaction)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -25,6 +26,7 @@ from channels import registry as kinds
 from channels import standard_webhooks as signatures
 from conversation.model.trusted_proxies import Proxies, is_loopback
 from conversation.ports.storage.retention import Keep
+from ops.configuration.nats_settings import Nats, read_signals
 from ops.configuration.secrets import Secret, SecretMissing, Vault, is_reference
 from ops.configuration.sources import Located, SettingsFaults, Source, read
 from ops.configuration.toml_positions import Path
@@ -56,12 +58,6 @@ def _one_of(*schemes: str) -> Callable[[str], str]:
         return text
 
     return checked
-
-
-def _signals(text: str) -> str:
-    if text not in ("local", "postgres") and not text.startswith(("nats://", "tls://")):
-        raise ValueError('must be "local", "postgres" or "nats://host:4222"')
-    return text
 
 
 def _origin(text: str) -> str:
@@ -159,7 +155,8 @@ class Service(BaseModel):
     pool_wait: Annotated[Duration, AfterValidator(_a_minute_at_most)] = timedelta(seconds=PoolSettings().wait)
     attachments: Annotated[str, Field(min_length=1)] = "attachments"
     keep_free: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
-    signals: Annotated[str, AfterValidator(_signals)] = "local"
+    signals: Annotated[str, BeforeValidator(read_signals)] = "local"
+    nats: Nats = Nats()
     metrics_token: SecretStr | None = None
     shadow: Annotated[str, Field(min_length=1)] | None = None
     body_limit: Annotated[int, Field(ge=1024, le=268435456)] = 1048576
@@ -185,6 +182,13 @@ class Service(BaseModel):
         if direct is not None and others.data.get("database", "").startswith("sqlite"):
             raise ValueError("belongs to a postgresql:// `database` that leads through a connection pooler")
         return direct
+
+    @field_validator("nats")
+    @classmethod
+    def _encrypted(cls, nats: Nats, others: ValidationInfo) -> Nats:
+        if nats.ca is not None and not others.data.get("signals", "tls://").startswith("tls://"):
+            raise ValueError("'ca' is for servers whose addresses in 'signals' begin with tls://")
+        return nats
 
     @property
     def direct(self) -> str:

@@ -15,7 +15,8 @@ from ops.diagnostics.machine import folder
 from storage.database.inspection import Server, file_schema, server_at, sqlite_path
 from storage.migration import head_revision
 from storage.schema_window import SchemaState, fault_of
-from storage.signals.links import Unreachable, reach
+from storage.signals.links import reach
+from storage.signals.relay import Unreachable
 
 _APART, _FAR_APART = timedelta(seconds=0.5), timedelta(seconds=1)
 
@@ -126,7 +127,7 @@ async def signals(service: Service) -> Sequence[Finding]:
         return [skipped("signals", "hints stay in this process: right for one node")]
     through = "PostgreSQL" if service.signals == "postgres" else "NATS"
     try:
-        await reach(service.signals, database=service.direct)
+        await reach(service.signals, database=service.direct, nats=service.nats.options())
     except (Unreachable, ValueError) as error:
         return [bad("signals", f"{through}: {error}", "start it, or correct `signals` in [service]")]
     return [ok("signals", f"nodes wake one another through {through}")]

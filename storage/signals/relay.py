@@ -19,6 +19,10 @@ _PENDING = 500  # hints that wait for a flush; beyond that only their topics are
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
 
 
+class Unreachable(HuntgroupError):
+    """Hints cannot reach other nodes now; the words hold no address and no secret."""
+
+
 class Link(Protocol):
     """One connection to the other nodes."""
 

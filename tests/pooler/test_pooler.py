@@ -17,7 +17,8 @@ from ops.diagnostics.connections import pooler as pooler_finding
 from storage.database.pool_settings import PoolSettings
 from storage.migration import upgrade
 from storage.signals import open_signals
-from storage.signals.links import Unreachable, reach
+from storage.signals.links import reach
+from storage.signals.relay import Unreachable
 from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.pooler.pgbouncer import KINDS, Pooler, pgbouncer
