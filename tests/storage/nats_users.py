@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Key:
         head = bytes([_SEED | self.kind >> 5, (self.kind & 31) << 3])
         return _base32(head + self.key.private_bytes_raw())
 
-    def token(self, subject: "Key", nats: dict[str, object]) -> str:
+    def token(self, subject: "Key", nats: Mapping[str, object]) -> str:
         """A JWT about `subject`."""
         header = {"typ": "JWT", "alg": "ed25519-nkey"}
         claims = {"jti": "T", "iat": 1_700_000_000, "iss": self.public, "sub": subject.public, "name": "t"}
