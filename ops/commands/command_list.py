@@ -77,7 +77,7 @@ COMMANDS = {
     "rules": Command(
         "ops.commands.rules",
         "rules on every node: list, diff, activate a file or a revision, rollback",
-        "huntgroup rules list\nhuntgroup rules diff REVISION\nhuntgroup rules activate config.toml\nhuntgroup rules rollback",
+        "huntgroup rules list\nhuntgroup rules diff REVISION\nhuntgroup rules activate config.toml\nhuntgroup rules apply config.toml --wait\nhuntgroup rules rollback",
     ),
     "agent": Command(
         "ops.commands.agent",

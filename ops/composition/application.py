@@ -108,7 +108,10 @@ def _application(
 
 def _registry(infrastructure: Infrastructure) -> NodeRegistry:
     is_alone = infrastructure.settings.service.signals == "local" and infrastructure.store.dialect == "postgresql"
-    return NodeRegistry(infrastructure.store, infrastructure.node, is_alone=is_alone)
+    rules = infrastructure.rules
+    return NodeRegistry(
+        infrastructure.store, infrastructure.node, is_alone=is_alone, revision=lambda: rules.rulebook.revision
+    )
 
 
 def _readiness(infrastructure: Infrastructure, supervisor: Supervisor) -> Readiness:

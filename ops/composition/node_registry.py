@@ -1,17 +1,18 @@
-"""The nodes that serve one database: each holds a lease of its own name, and renews it while it lives."""
+"""The nodes that serve one database: each holds a lease of its own name, and one of the rules that it decides by, while it lives."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
 from conversation.errors import HuntgroupError, StoreError
-from conversation.ports.storage import Storage
+from conversation.ports.storage import Storage, Work
 from ops.composition.node_identity import NodeIdentity
 
 log = logging.getLogger(__name__)
 _PREFIX = "node/"
+_RULES = "rules/"  # then the revision, then the node
 _SPAN = timedelta(seconds=20)
 _RENEW = 5.0
 _LOOK = 1.0
@@ -28,12 +29,25 @@ class LocalSignalsRefused(HuntgroupError):
         )
 
 
-class NodeRegistry:
-    """This node's entry. `is_alone`: hints stay in this process."""
+async def nodes_without(storage: Storage, revision: str) -> tuple[set[str], set[str]]:
+    """(the living nodes, those of them that do not decide by this revision yet)."""
+    async with storage.read("nodes") as work:
+        nodes = {name.removeprefix(_PREFIX) for name in await work.leases.living(_PREFIX)}
+        prefix = f"{_RULES}{revision}/"
+        following = {name.removeprefix(prefix) for name in await work.leases.living(prefix)}
+    return nodes, nodes - following
 
-    def __init__(self, storage: Storage, node: NodeIdentity, *, is_alone: bool) -> None:
+
+class NodeRegistry:
+    """This node's entry. `is_alone`: hints stay in this process. `revision`: of the rules that it decides by now."""
+
+    def __init__(
+        self, storage: Storage, node: NodeIdentity, *, is_alone: bool, revision: Callable[[], str] = lambda: ""
+    ) -> None:
         self._storage = storage
         self._node = node
+        self._revision = revision
+        self._shown = ""
         self._is_alone = is_alone
         self._warned = False
 
@@ -49,6 +63,7 @@ class NodeRegistry:
             with suppress(StoreError):  # it runs out by itself
                 async with self._storage.begin("node") as work:
                     await work.leases.release(self._name, self._node.owner)
+                    await self._show(work, "")
 
     async def run(self) -> None:
         """Renew until cancelled; while the store does not answer, nobody knows who lives."""
@@ -65,9 +80,22 @@ class NodeRegistry:
         """The other nodes that are registered, and until when."""
         async with self._storage.begin("node") as work:
             await work.leases.take(self._name, self._node.owner, _SPAN)
-            await work.leases.forget(_PREFIX, _FORGOTTEN)
+            await self._show(work, self._revision())
+            for prefix in (_PREFIX, _RULES):
+                await work.leases.forget(prefix, _FORGOTTEN)
             found = await work.leases.living(_PREFIX)
         return {name.removeprefix(_PREFIX): until for name, until in found.items() if name != self._name}
+
+    async def _show(self, work: Work, revision: str) -> None:
+        """One lease a revision: what is shown no more is given back, so that nobody takes it for the present one."""
+        if self._shown not in ("", revision):
+            await work.leases.release(self._rules(self._shown), self._node.owner)
+        if revision:
+            await work.leases.take(self._rules(revision), self._node.owner, _SPAN)
+        self._shown = revision
+
+    def _rules(self, revision: str) -> str:
+        return f"{_RULES}{revision}/{self._node.key}"
 
     async def _refuse_others(self) -> None:
         """Whoever renews lives. What a killed node left runs out while it is waited for."""
