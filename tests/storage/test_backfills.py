@@ -9,12 +9,14 @@ from sqlalchemy import Connection, text
 
 from conversation.errors import NotFound, StoreUnavailable
 from conversation.ports.storage.backfills import BackfillProgress
+from ops.commands.migrate import _print_status
 from router.flows.maintenance.backfill_runner import BackfillRunner
 from storage import backfills
 from storage.migration import schema_at, upgrade
 from storage.signals import open_signals
 from storage.store import Store, open_storage
 from tests.fakes import FakeClock
+from tests.serving import huntgroup, write_config
 from tests.storage.next_release import HEAD, NEXT, next_release, running_as
 from tests.storage.test_migrations import _made_by, empty_url
 from tests.upgrade.backfilling import EXPAND, LENGTHS, MISSING, NAME
@@ -125,7 +127,10 @@ async def test_between_two_batches_the_database_has_as_much_time_as_one_took(sto
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backfills, "DECLARED", (backfills.Backfill(NAME, LENGTHS.table, slow),))
-        assert await BackfillRunner(store, clock).once() == pytest.approx(3)
+        runner = BackfillRunner(store, clock)
+        rests = [await runner.once() for _ in range(2)]
+    assert rests == [pytest.approx(3), pytest.approx(3)]
+    assert (await progress(store)).examined == 200  # slow batches stay small
 
 
 async def test_a_store_that_fails_is_asked_later(clock: FakeClock) -> None:
@@ -153,6 +158,27 @@ async def test_a_contracting_migration_is_refused_until_its_backfill_is_finished
             pass
         await upgrade(database_url)
         assert (await schema_at(database_url)).revision != HEAD
+
+
+async def test_the_status_shows_how_far_each_has_come(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    await run(store, EXPAND)
+    await write(store, range(25))
+    await _print_status(store, None)  # type: ignore[arg-type]
+    await fill(store, 10)
+    await _print_status(store, None)  # type: ignore[arg-type]
+    while (await fill(store, 10)).finished_at is None:
+        pass
+    await _print_status(store, None)  # type: ignore[arg-type]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[::2] == [f"the schema is at {HEAD}"] * 3
+    assert lines[1] == f"{NAME}: pass 1, 0 rows looked at, 0 filled"
+    assert lines[3].startswith(f"{NAME}: pass 1, 10 ")
+    assert lines[5] == f"{NAME}: finished at 2026-11-23T02:00:00+00:00"
+
+
+def test_the_status_is_of_the_configured_database(tmp_path: Path) -> None:
+    config = write_config(tmp_path, f"sqlite:///{tmp_path / 'new.db'}")
+    assert huntgroup(config, "migrate", "--status") == f"the schema is at {HEAD}\n"
 
 
 async def test_a_new_database_needs_no_backfill(

@@ -7,11 +7,13 @@ import argparse
 import asyncio
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, func, update
 
 from ops.commands.serve import Options, serve
+from router.flows.maintenance import backfill_runner
 from storage import backfills
 from storage.backfills import Backfill
 
@@ -37,6 +39,8 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True)
     args = parser.parse_args()
     backfills.DECLARED = (LENGTHS,)
+    # a lease that a killed node left is free within seconds, so that tests need not wait for half a minute
+    backfill_runner._SPAN, backfill_runner._TURN = timedelta(seconds=4), 0.5
     return asyncio.run(serve(Options(config=args.config, environment=dict(os.environ), watch=False)))
 
 

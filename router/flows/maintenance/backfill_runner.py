@@ -12,7 +12,8 @@ from conversation.ports.storage.backfills import BackfillProgress
 
 log = logging.getLogger(__name__)
 
-_BATCH = 500  # rows
+_FEWEST, _MOST = 100, 500  # rows in a batch
+_LONG = 0.03  # seconds; batches shrink where they take longer, so that messages seldom wait for one
 _LEASE, _SPAN = "backfills", timedelta(seconds=30)
 _SHORTEST = 0.01  # seconds between two batches
 _TURN = 10.0  # seconds until another node's lease is asked for
@@ -27,6 +28,8 @@ class BackfillRunner:
         self._storage = storage
         self._clock = clock
         self._node = new_id()
+        self._name: str | None = None
+        self._rows = _FEWEST
         self._reported = -_REPORT
 
     async def run(self) -> None:
@@ -46,17 +49,30 @@ class BackfillRunner:
 
     async def once(self) -> float:
         """One batch of the first that is not finished; for how long to rest."""
-        async with self._storage.read("backfills") as work:
-            found = [one for one in await work.backfills.progress() if one.finished_at is None]
-        if not found:
+        name = self._name or await self._next()
+        if name is None:
             return _IDLE
         started = self._clock.monotonic()
         async with self._storage.begin("backfill") as work:
             if await work.leases.take(_LEASE, self._node, _SPAN) is None:
                 return _TURN
-            progress = await work.backfills.fill(found[0].name, _BATCH)
+            progress = await work.backfills.fill(name, self._rows)
+        took = self._clock.monotonic() - started
+        self._name = name if progress.finished_at is None else None
+        self._adapt(took)
         self._report(progress)
-        return max(_SHORTEST, self._clock.monotonic() - started)
+        return max(_SHORTEST, took)
+
+    async def _next(self) -> str | None:
+        async with self._storage.read("backfills") as work:
+            found = await work.backfills.progress()
+        return next((one.name for one in found if one.finished_at is None), None)
+
+    def _adapt(self, took: float) -> None:
+        if took > _LONG:
+            self._rows = max(_FEWEST, self._rows // 2)
+        elif took < _LONG / 2:
+            self._rows = min(_MOST, self._rows * 2)
 
     def _report(self, progress: BackfillProgress) -> None:
         now = self._clock.monotonic()
