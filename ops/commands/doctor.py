@@ -19,6 +19,7 @@ from ops.configuration.sources import SettingsFaults
 from ops.diagnostics import channels as doctor_channels
 from ops.diagnostics import database as doctor_memory
 from ops.diagnostics import machine as doctor_machine
+from ops.diagnostics.attachments import attachments
 from ops.diagnostics.check_result import Finding, bad, is_whole, ok
 from ops.diagnostics.connections import connections, pooler
 from ops.system_clock import SystemClock
@@ -87,10 +88,7 @@ def _of_application(settings: Settings, clock: Clock, build: Callable[[str], Cha
     yield "connections", lambda: connections(service)
     yield "pooler", lambda: pooler(service)
     yield "signals", lambda: doctor_memory.signals(service)
-    yield _quick(
-        "attachments",
-        lambda: doctor_machine.folder("attachments", Path(service.attachments), keep_free=service.keep_free),
-    )
+    yield "attachments", lambda: attachments(service)
 
     async def public_address() -> Sequence[Finding]:
         accounts = {name: build(name) for name in settings.channels}

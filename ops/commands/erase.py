@@ -10,7 +10,7 @@ from ops.cli.database_session import Doing, actor, run_on_store
 from ops.configuration.settings import Settings
 from ops.system_clock import SystemClock
 from router.flows.maintenance.erasure import Eraser
-from storage.messages.blobs import FolderBlobs
+from storage.messages.blob_store import open_blobs
 from storage.store import Store
 
 
@@ -39,7 +39,7 @@ def _erase(args: argparse.Namespace) -> Doing:
         if not args.yes and not _confirmed(customer, known):
             print("huntgroup erase: nothing was erased", file=sys.stderr)
             return 1
-        blobs = FolderBlobs(settings.service.attachments)
+        blobs = open_blobs(settings.service.attachments, options=settings.service.s3.options())
         erased = await Eraser(store, blobs, SystemClock()).erase(customer.id, actor=actor())
         _print_result(customer.id, erased, as_json=args.json)
         return 0

@@ -12,11 +12,12 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from conversation.errors import NotFound
+from conversation.ports.channel import Blobs
 from conversation.ports.storage.exports import Record
 from ops.cli.database_session import Doing, actor, run_on_store
 from ops.configuration.settings import Settings
 from ops.system_clock import SystemClock
-from storage.messages.blobs import FolderBlobs
+from storage.messages.blob_store import open_blobs
 from storage.store import Store
 
 _AT_ONCE = 500
@@ -45,7 +46,8 @@ def _export(args: argparse.Namespace) -> Doing:
         path: Path = args.out or Path(f"customer-{customer}.zip")
         try:
             with _archive(path) as archive:
-                counts, missing = await _write(store, FolderBlobs(settings.service.attachments), customer, archive)
+                blobs = open_blobs(settings.service.attachments, options=settings.service.s3.options())
+                counts, missing = await _write(store, blobs, customer, archive)
         except OSError as error:
             print(f"huntgroup export: {path}: {error.strerror}", file=sys.stderr)
             return 2
@@ -76,7 +78,7 @@ async def _customer(store: Store, wanted: str) -> str:
     return customer
 
 
-async def _write(store: Store, blobs: FolderBlobs, customer: str, archive: ZipFile) -> tuple[dict[str, int], list[str]]:
+async def _write(store: Store, blobs: Blobs, customer: str, archive: ZipFile) -> tuple[dict[str, int], list[str]]:
     """How many records of each kind there are, and the files whose bytes are gone."""
     async with store.read("export.kinds") as work:
         counts = dict.fromkeys(work.exports.kinds(), 0)

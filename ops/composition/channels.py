@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from channels import registry as kinds
 from channels.http_client import OutgoingHttp
@@ -15,7 +14,7 @@ from ops.composition.account_files import StoredFiles
 from ops.composition.account_state import AccountState
 from ops.composition.infrastructure import Infrastructure, public_url
 from ops.configuration.settings import Settings
-from storage.messages.blobs import FolderBlobs
+from storage.messages.blob_store import open_blobs
 from storage.signals.local import LocalSignals
 from storage.store import open_storage
 
@@ -61,7 +60,7 @@ async def open_for_checks(
 ) -> AsyncIterator[tuple[OutgoingHttp, Callable[[str], Channel]]]:
     """The guarded HTTP client, and what builds accounts that are only asked who they are. The store is there, and nobody opens it."""
     service, signals = settings.service, LocalSignals()
-    blobs = FolderBlobs(Path(service.attachments))
+    blobs = open_blobs(service.attachments, options=service.s3.options())
 
     def tools(account: str) -> Tools:
         return Tools(

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from channels.http_client import OutgoingHttp
 from conversation.model.capabilities import Can
 from conversation.ports.callback_links import LinksByAccount
-from conversation.ports.channel import Clock, Signals, Tools
+from conversation.ports.channel import Blobs, Clock, Signals, Tools
 from conversation.ports.metrics import Metric
 from ops.composition.account_files import StoredFiles
 from ops.composition.account_state import AccountState
@@ -28,7 +27,7 @@ from router.flows.active_rules import RulesInForce
 from router.flows.intake.auto_reply_budget import UnprovenBudget
 from router.flows.intake.inbox import IntakeFlow
 from router.understanding.language_detector import Detector, load_detector
-from storage.messages.blobs import FolderBlobs
+from storage.messages.blob_store import open_blobs
 from storage.signals import open_signals
 from storage.store import Store, open_storage
 
@@ -63,7 +62,7 @@ class Infrastructure:
     detector: Detector
     classifier: ClassifierFollower
     http: OutgoingHttp
-    blobs: FolderBlobs
+    blobs: Blobs
     shared_files: SharedFiles
     loops: LoopSupervisor
     keeper: TaskKeeper
@@ -147,7 +146,7 @@ async def _opened(
     await classifier.look()
     stack.callback(classifier.classifiers.plug_in, None)
     http = await stack.enter_async_context(OutgoingHttp(clock))
-    blobs = FolderBlobs(Path(service.attachments), keep_free=service.keep_free)
+    blobs = open_blobs(service.attachments, keep_free=service.keep_free, options=service.s3.options())
     loops = LoopSupervisor(clock, count=meters.count)
     meters.before_text(lambda: meters.levels(Metric.LOOP_UP, loops.levels()))
     keeper = TaskKeeper(loops)

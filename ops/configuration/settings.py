@@ -27,6 +27,7 @@ from channels import standard_webhooks as signatures
 from conversation.model.trusted_proxies import Proxies, is_loopback
 from conversation.ports.storage.retention import Keep
 from ops.configuration.nats_settings import Nats, read_signals
+from ops.configuration.s3_settings import S3, place
 from ops.configuration.secrets import Secret, SecretMissing, Vault, is_reference
 from ops.configuration.sources import Located, SettingsFaults, Source, read
 from ops.configuration.toml_positions import Path
@@ -153,7 +154,8 @@ class Service(BaseModel):
     pool_size: Annotated[int, Field(ge=1, le=1000)] = PoolSettings().size
     pool_overflow: Annotated[int, Field(ge=0, le=1000)] = PoolSettings().overflow
     pool_wait: Annotated[Duration, AfterValidator(_a_minute_at_most)] = timedelta(seconds=PoolSettings().wait)
-    attachments: Annotated[str, Field(min_length=1)] = "attachments"
+    attachments: Annotated[str, Field(min_length=1), AfterValidator(place)] = "attachments"
+    s3: S3 = S3()
     keep_free: Annotated[int, Field(ge=0)] = 512 * 1024 * 1024
     signals: Annotated[str, BeforeValidator(read_signals)] = "local"
     nats: Nats = Nats()

@@ -5,22 +5,19 @@ import contextlib
 import hashlib
 import logging
 import os
-import secrets
 import shutil
-import string
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from conversation.errors import DiskFull, NotFound, Refused, StoreUnavailable
+from conversation.errors import DiskFull, NotFound, StoreUnavailable
+from storage.messages.blob_keys import bounded, is_key, new_key
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-_LENGTH = 32
 _LOOK_EVERY = 1024 * 1024  # bytes between two looks at the disk
-_LETTERS = frozenset(string.hexdigits.lower())
 
 
 def _sync_folder(folder: Path) -> None:
@@ -43,13 +40,18 @@ class FolderBlobs:
 
     async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, str, int]:
         """Store a stream of at most `limit` bytes: (key, sha256 hex, size). Raises `Refused` over the limit."""
-        key = secrets.token_hex(_LENGTH // 2)
-        unfinished = self._folder / "incoming" / key
+        key = new_key()
+        digest, size = await self.put_as(key, data, limit=limit)
+        return key, digest, size
+
+    async def put_as(self, key: str, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, int]:
+        """The same under a key that is given: (sha256 hex, size). What fails on the way leaves nothing."""
+        unfinished = self._folder / "incoming" / new_key()
         digest, size = hashlib.sha256(), 0
         await self.check_free_space()
         file = await self._in_thread(lambda: self._open(unfinished))
         try:
-            async for chunk in _bounded(data, limit):
+            async for chunk in bounded(data, limit):
                 if size // _LOOK_EVERY != (size + len(chunk)) // _LOOK_EVERY:
                     await self.check_free_space()
                 size += len(chunk)
@@ -60,11 +62,11 @@ class FolderBlobs:
             file.close()
             unfinished.unlink(missing_ok=True)
             raise
-        return key, digest.hexdigest(), size
+        return digest.hexdigest(), size
 
     async def put_whole(self, data: bytes) -> tuple[str, str, int]:
         """The same for bytes that are at hand, in one hop."""
-        key = secrets.token_hex(_LENGTH // 2)
+        key = new_key()
         digest = await self._in_thread(lambda: self._put_whole(key, data))
         return key, digest, len(data)
 
@@ -77,6 +79,21 @@ class FolderBlobs:
             return await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError as error:
             raise NotFound("there is no such file") from error
+
+    async def chunks(self, key: str) -> AsyncIterator[bytes]:
+        """The bytes as they come. Raises `NotFound`."""
+        await self.size(key)
+        path = self._path(key)
+        with await self._in_thread(lambda: (path or self._folder).open("rb")) as file:
+            while chunk := await self._in_thread(lambda: file.read(_LOOK_EVERY)):
+                yield chunk
+
+    async def size(self, key: str) -> int:
+        """How many bytes there are. Raises `NotFound`."""
+        path = self._path(key)
+        if path is None or not await self._in_thread(path.is_file):
+            raise NotFound("there is no such file")
+        return (await self._in_thread(path.stat)).st_size
 
     async def delete(self, key: str) -> None:
         """Forget them; harmless when they are gone."""
@@ -118,7 +135,7 @@ class FolderBlobs:
             raise StoreUnavailable(f"attachments cannot be written: {error.strerror}") from error
 
     def _path(self, key: str) -> Path | None:
-        if len(key) != _LENGTH or not _LETTERS.issuperset(key):
+        if not is_key(key):
             return None
         return self._folder / key[:2] / key
 
@@ -151,12 +168,3 @@ class FolderBlobs:
             _sync_folder(self._folder)
         unfinished.rename(place)
         _sync_folder(place.parent)
-
-
-async def _bounded(data: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
-    left = limit
-    async for chunk in data:
-        left -= len(chunk)
-        if left < 0:
-            raise Refused(f"larger than {limit} bytes")
-        yield chunk
