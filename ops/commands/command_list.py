@@ -115,6 +115,12 @@ COMMANDS = {
         "one customer's words, files, addresses and numbers, gone for good",
         "huntgroup erase 01890a5d-ac96-774b-bcce-b302099a8057\nhuntgroup erase hilfe-mail:anna@example.com --yes --json",
     ),
+    "attachments": Command(
+        "ops.commands.attachments",
+        "copy all files to another folder or to an object store; what is there already is left",
+        "huntgroup attachments move s3://bucket/prefix\n"
+        "huntgroup attachments move s3://bucket/prefix --from /var/lib/huntgroup/attachments --verify",
+    ),
     "migrate": Command("ops.commands.migrate", "bring the database's schema up to date", "huntgroup migrate"),
     "restored": Command(
         "ops.commands.restored",

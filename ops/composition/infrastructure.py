@@ -128,7 +128,7 @@ async def open_infrastructure(
 ) -> AsyncIterator[Infrastructure]:
     """For `serve`, and for a command that works while `serve` runs. `activates`: the file's rules come in force."""
     async with AsyncExitStack() as stack:
-        node = stack.enter_context(claimed_node(Path(settings.service.attachments), environment))
+        node = stack.enter_context(claimed_node(settings.service.own_folder, environment))
         clock = DatabaseClock(replaced.clock, follows=replaced.follows_database)
         yield await _opened(settings, node, clock, stack, activates=activates)
 

@@ -169,6 +169,11 @@ class Service(BaseModel):
     unproven_answers: UnprovenAnswers = UnprovenAnswers()
 
     @property
+    def own_folder(self) -> Path:
+        """Where a node keeps who it is: beside the attachments, or in the working folder where they lie in an object store."""
+        return Path() if "://" in self.attachments else Path(self.attachments)
+
+    @property
     def host(self) -> str:
         """Where to listen."""
         return self.listen.rpartition(":")[0].strip("[]")

@@ -1,6 +1,7 @@
 """Descriptions of files; the bytes lie in the blob store."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -11,6 +12,22 @@ from storage.codecs.rows import Values, stored_attachment_of
 from storage.database.run import Run
 from storage.database.upsert import insert_into
 from storage.schema.messages import attachments
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """What is recorded of a file's bytes."""
+
+    id: str
+    key: str
+    size: int
+    sha256: str
+
+
+def _files(c: Connection, after: str, limit: int) -> list[FileRecord]:
+    row = attachments.c
+    asked = select(row.id, row.key, row.size, row.sha256).where(row.id > after).order_by(row.id).limit(limit)
+    return [FileRecord(*found) for found in c.execute(asked)]
 
 
 def _values(stored: StoredAttachment) -> Values:
@@ -89,6 +106,10 @@ class Attachments:
     async def get(self, attachment: str) -> StoredAttachment:
         """Raises `NotFound`."""
         return await self._run(lambda c: _get(c, attachment))
+
+    async def files(self, *, after: str, limit: int) -> list[FileRecord]:
+        """By id, those after one; an empty `after` begins."""
+        return await self._run(lambda c: _files(c, after, limit))
 
     async def bind(
         self, attachments: Sequence[str], *, conversation: str, owner: str | None, account: str | None = None

@@ -1,5 +1,6 @@
 """Keys of attachments' bytes: random hexadecimal made here; whatever looks otherwise names nothing."""
 
+import hashlib
 import secrets
 import string
 from collections.abc import AsyncIterator
@@ -28,3 +29,11 @@ async def bounded(data: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes
         if left < 0:
             raise Refused(f"larger than {limit} bytes")
         yield chunk
+
+
+async def hash_of(data: AsyncIterator[bytes]) -> str:
+    """The sha256 of a stream, in hexadecimal."""
+    digest = hashlib.sha256()
+    async for chunk in data:
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -21,6 +21,10 @@ class MovableBlobs(Blobs, Protocol):
         """The bytes as they come. Raises `NotFound`."""
         ...
 
+    async def sha256(self, key: str) -> str:
+        """The hash of the bytes, in hexadecimal. Raises `NotFound`."""
+        ...
+
     async def size(self, key: str) -> int:
         """How many bytes there are. Raises `NotFound`."""
         ...

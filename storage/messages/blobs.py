@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from conversation.errors import DiskFull, NotFound, StoreUnavailable
-from storage.messages.blob_keys import bounded, is_key, new_key
+from storage.messages.blob_keys import bounded, hash_of, is_key, new_key
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -87,6 +87,10 @@ class FolderBlobs:
         with await self._in_thread(lambda: (path or self._folder).open("rb")) as file:
             while chunk := await self._in_thread(lambda: file.read(_LOOK_EVERY)):
                 yield chunk
+
+    async def sha256(self, key: str) -> str:
+        """The hash of the bytes, in hexadecimal. Raises `NotFound`."""
+        return await hash_of(self.chunks(key))
 
     async def size(self, key: str) -> int:
         """How many bytes there are. Raises `NotFound`."""

@@ -13,14 +13,14 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from conversation.errors import DiskFull, NotFound, StoreUnavailable
-from storage.messages.blob_keys import bounded, is_key, new_key
+from storage.messages.blob_keys import bounded, hash_of, is_key, new_key
 from storage.messages.object_options import ObjectStoreOptions
 
 log = logging.getLogger(__name__)
 _PART = 5 * 1024 * 1024  # bytes in memory for each upload, twice; the least that S3 takes as a part
 _PARTS_AT_ONCE = 1
 _FULL = ("status code: 507", "QuotaExceeded", "StorageFull")
-_RETRY = {"max_retries": 2, "retry_timeout": timedelta(seconds=15)}
+_RETRY: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=15)}
 _TIMEOUTS = {"timeout": "30s", "connect_timeout": "5s"}
 
 
@@ -30,11 +30,12 @@ def _store(url: str, options: ObjectStoreOptions) -> S3Store:
     if options.access_key is not None:
         more |= {"access_key_id": options.access_key, "secret_access_key": options.secret_key}
     plain = (options.endpoint or "").startswith("http://")
+    client: Any = {**_TIMEOUTS, "allow_http": plain}
     return S3Store(
         place.netloc,
         prefix=place.path.strip("/") or None,
         region=options.region,
-        client_options={**_TIMEOUTS, "allow_http": plain},
+        client_options=client,
         retry_config=_RETRY,
         **more,
     )
@@ -77,6 +78,10 @@ class ObjectBlobs:
             found = await obstore.get_async(self._objects, _path(key))
             async for chunk in found.stream():
                 yield bytes(chunk)
+
+    async def sha256(self, key: str) -> str:
+        """The hash of the bytes, in hexadecimal. Raises `NotFound`."""
+        return await hash_of(self.chunks(key))
 
     async def size(self, key: str) -> int:
         """How many bytes there are. Raises `NotFound`."""
