@@ -169,9 +169,9 @@ class Service(BaseModel):
     unproven_answers: UnprovenAnswers = UnprovenAnswers()
 
     @property
-    def own_folder(self) -> Path:
+    def own_folder(self) -> File:
         """Where a node keeps who it is: beside the attachments, or in the working folder where they lie in an object store."""
-        return Path() if "://" in self.attachments else Path(self.attachments)
+        return File() if "://" in self.attachments else File(self.attachments)
 
     @property
     def host(self) -> str:
