@@ -20,7 +20,8 @@ from ops.composition.reload import first_rules
 from ops.composition.shadow_rules import Shadow
 from ops.composition.signed_files import SharedFiles
 from ops.composition.supervised_loops import LoopSupervisor
-from ops.configuration.settings import Service, Settings
+from ops.configuration.service import Service
+from ops.configuration.settings import Settings
 from ops.observability.metrics import Meters
 from ops.system_clock import SystemClock
 from router.flows.active_rules import RulesInForce

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conversation.errors import HuntgroupError, NotFound
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics.check_result import Finding, State, bad, ok
 from ops.diagnostics.machine import folder
 from storage.messages.blob_store import MovableBlobs, open_blobs

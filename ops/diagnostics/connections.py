@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from conversation.errors import StoreUnavailable
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics.check_result import Finding, bad, ok, warn
 from storage.database.connection_limits import ConnectionLimits, connection_limits
 from storage.database.pooler_check import leads_to

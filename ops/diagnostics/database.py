@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conversation.errors import StoreUnavailable
 from conversation.ports.channel import Clock
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics.check_result import Finding, State, bad, ok, skipped, warn
 from ops.diagnostics.machine import folder
 from storage.database.inspection import Server, file_schema, server_at, sqlite_path

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from conversation.errors import StoreUnavailable
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics.check_result import State
 from ops.diagnostics.connections import connections
 from ops.diagnostics.connections import pooler as pooler_finding

@@ -12,7 +12,7 @@ from conversation.errors import NotFound, Refused, StoreUnavailable
 from conversation.id_generator import new_id
 from conversation.model.message import Attachment
 from conversation.ports.storage.attachments import StoredAttachment
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics.attachments import attachments
 from ops.diagnostics.check_result import State
 from storage.messages.blob_store import MovableBlobs, open_blobs

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.__main__ import main
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.configuration.sources import parse
 from ops.rule_analysis.checking import CheckResult, check
 from router.understanding.language import Detector

@@ -16,7 +16,7 @@ from conversation.errors import ChannelError, PermanentFailure, RateLimited, Tra
 from conversation.ports.channel import Channel
 from ops.__main__ import main
 from ops.commands import doctor
-from ops.configuration.settings import Service
+from ops.configuration.service import Service
 from ops.diagnostics import channels as doctor_channels
 from ops.diagnostics import database as doctor_memory
 from ops.diagnostics import machine as doctor_machine

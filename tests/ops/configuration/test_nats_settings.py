@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ops.configuration.settings import Service, load
+from ops.configuration.service import Service
+from ops.configuration.settings import load
 from tests.ops.configuration.test_settings import GOOD, faults_in, write
 
 NAMED = 'signals = ["nats://a:4222", "nats://b:4222"]'
