@@ -120,7 +120,7 @@ def _apply(args: argparse.Namespace) -> Doing:
 
 
 async def _wait_for_nodes(store: Store, revision: Revision, patience: float) -> int:
-    until, said = time.monotonic() + patience, -1
+    until, shown = time.monotonic() + patience, -1
     while True:
         nodes, behind = await nodes_without(store, revision.id)
         if not behind:
@@ -130,9 +130,9 @@ async def _wait_for_nodes(store: Store, revision: Revision, patience: float) -> 
             words = f"after {patience:g} s these nodes do not decide by it: {', '.join(sorted(behind))}"
             print(f"huntgroup rules: {words}", file=sys.stderr)
             return 1
-        if len(behind) != said:
+        if len(behind) != shown:
             print(f"{len(nodes) - len(behind)} of {len(nodes)} nodes decide by it", flush=True)
-        said = len(behind)
+        shown = len(behind)
         await asyncio.sleep(_LOOK)
 
 

@@ -156,7 +156,7 @@ class Service(BaseModel):
 
     @property
     def own_folder(self) -> File:
-        """Where a node keeps who it is: beside the attachments, or in the working folder where they lie in an object store."""
+        """Where a node keeps who it is: with the attachments, or in the working folder where they lie in an object store."""
         return File() if "://" in self.attachments else File(self.attachments)
 
     @property
