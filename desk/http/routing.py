@@ -172,10 +172,10 @@ class Routes:
 
 
 async def _json(request: web.Request, model: type[BaseModel]) -> bytes:
-    """The body, which is JSON that everybody reads alike. An absent one lacks every required field, and is none where no field is."""
+    """The body, which is JSON that everybody reads alike. An absent one is an empty object, except where it is to say what changes."""
     raw = await request.read()
     if not raw:
-        if not any(field.is_required() for field in model.model_fields.values()):
+        if issubclass(model, Changes):
             raise Problem(400, "no_body", "a JSON object is needed as the body")
         return b"{}"
     if request.content_type != "application/json":
