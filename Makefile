@@ -83,8 +83,8 @@ pythons: proxies  ## the fast tests on other interpreters that are here: PYTHONS
 bench: setup  ## measure against hand-written references; prints a table, writes bench-results.json
 	$(BIN)/python -m tests.bench
 
-faults: setup proxies  ## the long fault runs: KILLS=100 kills on each database, races, mutants
-	HUNTGROUP_FAULTS=long HUNTGROUP_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/deploy -s
+faults: setup proxies  ## the long fault runs: KILLS=100 kills on each database, races, mutants, upgrades
+	HUNTGROUP_FAULTS=long HUNTGROUP_KILLS=$(KILLS) $(BIN)/pytest tests/faults tests/deploy tests/upgrade -s
 
 figures: setup  ## how well languages and issues are told, on the public texts beside this checkout
 	$(BIN)/python -m tests.bench.understanding

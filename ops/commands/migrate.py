@@ -60,6 +60,7 @@ def _print_progress(words: str) -> None:
 def _print_pending(state: SchemaState) -> int:
     steps = pending(state)
     for step in steps:
-        print(f"{step.revision}: {step.title}")
+        needs = f" (needs the backfill {', '.join(step.backfills)})" if step.backfills else ""
+        print(f"{step.revision}: {step.title}{needs}")
     print(f"would be applied: {len(steps)}" if steps else f"the schema is at {state.revision}, nothing to do")
     return 0

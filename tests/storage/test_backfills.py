@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from conversation.errors import NotFound, StoreUnavailable
 from conversation.ports.storage.backfills import BackfillProgress
-from ops.commands.migrate import _print_status
+from ops.commands.migrate import _print_pending, _print_status
 from router.flows.maintenance.backfill_runner import BackfillRunner
 from storage import backfills
 from storage.migration import schema_at, upgrade
@@ -17,7 +17,7 @@ from storage.signals import open_signals
 from storage.store import Store, open_storage
 from tests.fakes import FakeClock
 from tests.serving import huntgroup, write_config
-from tests.storage.next_release import HEAD, NEXT, next_release, running_as
+from tests.storage.next_release import HEAD, NEXT, next_release, numbered, running_as
 from tests.storage.test_migrations import _made_by, empty_url
 from tests.upgrade.backfilling import EXPAND, LENGTHS, MISSING, NAME
 
@@ -142,12 +142,19 @@ async def test_a_store_that_fails_is_asked_later(clock: FakeClock) -> None:
 
 
 async def test_a_contracting_migration_is_refused_until_its_backfill_is_finished(
-    database_url: str, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Nothing is changed, not by the migrations before it either."""
     await run(store, EXPAND)
     await write(store, range(25))
     with running_as(next_release(tmp_path, "pass", "pass", backfills=(NAME,)), monkeypatch):
+        _print_pending(await schema_at(database_url))
+        listed = capsys.readouterr().out.splitlines()
+        assert listed[1] == f"{numbered(2)}: Nothing, one release later. (needs the backfill {NAME})"
         with pytest.raises(StoreUnavailable, match=f"needs a backfill that is not finished: {NAME}: not begun"):
             await upgrade(database_url)
         await fill(store, 10)
