@@ -39,7 +39,7 @@ _REASONS = {
     "42501": "permission denied",
 }
 # poolers refuse with the state of a broken protocol, and say in words what it is
-_POOLER_IS_FULL = ("max_client_conn", "max_db_connections", "max_user_connections", "query_wait_timeout")
+POOLER_IS_FULL = ("max_client_conn", "max_db_connections", "max_user_connections", "query_wait_timeout")
 # the driver's own, without a state: a connection that lost its place, a plan that a migration made void
 _OF_CONNECTION = (driver.InterfaceError, driver.InternalClientError, driver.InvalidCachedStatementError)
 _SQLITE_REFUSED = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
@@ -64,7 +64,7 @@ def _of_sqlite(name: str, detail: str) -> HuntgroupError | None:
 
 def _unavailable(code: str, detail: str) -> StoreUnavailable:
     reason = next((words for known, words in _REASONS.items() if code.startswith(known)), None)
-    if reason is None and any(words in detail for words in _POOLER_IS_FULL):
+    if reason is None and any(words in detail for words in POOLER_IS_FULL):
         reason = _TOO_MANY
     return StoreUnavailable(detail, reason=reason) if reason else StoreUnavailable(detail)
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 import asyncpg
 
 from conversation.errors import StoreUnavailable
+from storage.database.driver_errors import POOLER_IS_FULL
 
 POOLED, LISTENING = "huntgroup", "huntgroup hints"  # what sessions call themselves in pg_stat_activity
 Connect = Callable[..., Awaitable[asyncpg.Connection]]
@@ -39,6 +40,8 @@ def direct(settings: Mapping[str, str]) -> Connect:
         try:
             connection = await asyncpg.connect(*args, server_settings={**settings, _MARK: "off"}, **more)
         except asyncpg.ProtocolViolationError as error:
+            if any(words in str(error) for words in POOLER_IS_FULL):
+                raise
             raise StoreUnavailable(_POOLER) from error
         return await _checked(connection, _must_be_direct)
 

@@ -296,11 +296,14 @@ def test_a_proxy_that_hides_all_customers_is_told(checked: Checked, service: str
     assert [(one.line, "'proxies'" in one.message) for one in warnings] == [(28, True)] * told
 
 
+POOLED = 'database = "postgresql://a@pooler:6432/x"\nsignals = "nats://host:4222"\n'
+
+
 @pytest.mark.parametrize(("more", "warned"), [("", True), ('database_direct = "postgresql://server/x"\n', False)])
 def test_the_usual_port_of_a_pooler_without_the_servers_address_is_a_warning(
     checked: Checked, more: str, warned: bool
 ) -> None:
-    warnings = checked(f'{GOOD}[service]\ndatabase = "postgresql://a@pooler:6432/x"\n{more}').warnings
+    warnings = checked(f"{GOOD}[service]\n{POOLED}{more}").warnings
     assert ["'database_direct'" in one.message for one in warnings] == [True] * warned
 
 

@@ -60,7 +60,7 @@ async def test_a_reply_from_the_agent_to_the_channel(stage: Stage) -> None:
         assert [one.text for one in stage.channels["site"].sent][number:] == ["It is back."]
         return journey
 
-    assert within(shown("A reply", await second(reply)), (30, 78, 114))
+    assert within(shown("A reply", await second(reply)), (30, 78, 117))
 
 
 async def test_a_request_for_a_call_from_the_page_to_its_slot(stage: Stage) -> None:

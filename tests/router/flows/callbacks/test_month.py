@@ -213,7 +213,7 @@ def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     async def close(thread: Any) -> None:
         thread._drop()
 
-    for name, verb in (("call", call), ("commit", commit), ("rollback", sqlite._Thread._end), ("close", close)):
+    for name, verb in (("run", call), ("commit", commit), ("rollback", sqlite._Thread._end), ("close", close)):
         monkeypatch.setattr(sqlite._Thread, name, verb)
 
 
